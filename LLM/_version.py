@@ -1,0 +1,3 @@
+"""The version of the whole distribution, kept here and nowhere else."""
+
+__version__ = "0.1.0.dev0"

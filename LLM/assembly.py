@@ -1,0 +1,275 @@
+"""From a stream's chunks to the answer that the same call would have given at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from LLM.types import (
+    ChatCompletionChunk,
+    ChatCompletionResponse,
+    Choice,
+    ChoiceLogprobs,
+    ChunkChoice,
+    CompletionChoice,
+    CompletionChunk,
+    CompletionLogprobs,
+    CompletionResponse,
+    FunctionCall,
+    FunctionCallDelta,
+    ResponseMessage,
+    TokenLogprob,
+    ToolCall,
+    ToolCallDelta,
+    Usage,
+)
+
+
+class _CallParts:
+    """A tool or function call as far as it has arrived."""
+
+    def __init__(self) -> None:
+        self.id = ""
+        self.type = "function"
+        self.name = ""
+        self.arguments: list[str] = []
+
+    def add_function(self, piece: FunctionCallDelta) -> None:
+        # Some servers repeat the whole name with every piece, none splits it.
+        self.name = piece.name or self.name
+        if piece.arguments:
+            self.arguments.append(piece.arguments)
+
+    def function(self) -> FunctionCall:
+        return FunctionCall(name=self.name, arguments="".join(self.arguments))
+
+
+class _ChatParts:
+    """One chat choice as far as it has arrived."""
+
+    def __init__(self) -> None:
+        self.role = "assistant"
+        self.content: list[str] | None = None
+        self.refusal: list[str] | None = None
+        self.finish_reason: str | None = None
+        self.tool_calls: dict[int, _CallParts] = {}
+        self.function_call: _CallParts | None = None
+        self.content_logprobs: list[TokenLogprob] | None = None
+        self.refusal_logprobs: list[TokenLogprob] | None = None
+        self.extra: dict[str, Any] = {}
+
+    def add(self, choice: ChunkChoice) -> None:
+        delta = choice.delta
+        if delta.content is not None:
+            if self.content is None:
+                self.content = []
+            self.content.append(delta.content)
+        if choice.finish_reason:
+            self.finish_reason = choice.finish_reason
+        if delta.tool_calls:
+            for piece in delta.tool_calls:
+                self._add_tool_call(piece)
+        if choice.logprobs:
+            self._add_logprobs(choice.logprobs)
+        if delta.refusal is not None:
+            self.refusal = [*(self.refusal or ()), delta.refusal]
+        if delta.role:
+            self.role = delta.role
+        if delta.function_call:
+            self.function_call = self.function_call or _CallParts()
+            self.function_call.add_function(delta.function_call)
+        if delta.__pydantic_extra__:
+            self._add_extra(delta.__pydantic_extra__)
+
+    def _add_tool_call(self, piece: ToolCallDelta) -> None:
+        index = piece.index
+        if index is None:
+            # No index: a new id starts a call, anything else goes on with the last one.
+            last = max(self.tool_calls, default=-1)
+            started = last < 0 or (piece.id and piece.id != self.tool_calls[last].id)
+            index = last + 1 if started else last
+        call = self.tool_calls.setdefault(index, _CallParts())
+        call.id = piece.id or call.id
+        call.type = piece.type or call.type
+        if piece.function:
+            call.add_function(piece.function)
+
+    def _add_logprobs(self, logprobs: ChoiceLogprobs) -> None:
+        if logprobs.content is not None:
+            self.content_logprobs = (self.content_logprobs or []) + logprobs.content
+        if logprobs.refusal is not None:
+            self.refusal_logprobs = (self.refusal_logprobs or []) + logprobs.refusal
+
+    def _add_extra(self, extra: dict[str, Any]) -> None:
+        """Text of unknown fields (`reasoning_content`) adds up; other values replace."""
+        for name, value in extra.items():
+            if isinstance(value, str):
+                pieces = self.extra.setdefault(name, [])
+                if isinstance(pieces, _TextPieces):
+                    pieces.append(value)
+                else:
+                    self.extra[name] = _TextPieces([value])
+            elif value is not None:
+                self.extra[name] = value
+
+    def choice(self, index: int) -> Choice:
+        calls = [
+            ToolCall(id=call.id, type=call.type, function=call.function())
+            for _, call in sorted(self.tool_calls.items())
+        ]
+        extra = {
+            name: "".join(value) if isinstance(value, _TextPieces) else value
+            for name, value in self.extra.items()
+        }
+        logprobs = None
+        if self.content_logprobs is not None or self.refusal_logprobs is not None:
+            logprobs = ChoiceLogprobs(
+                content=self.content_logprobs, refusal=self.refusal_logprobs
+            )
+        message = ResponseMessage(
+            role=self.role,
+            content=None if self.content is None else "".join(self.content),
+            refusal=None if self.refusal is None else "".join(self.refusal),
+            tool_calls=calls or None,
+            function_call=self.function_call.function() if self.function_call else None,
+            **extra,
+        )
+        return Choice(
+            index=index, message=message, finish_reason=self.finish_reason, logprobs=logprobs
+        )
+
+
+class _TextPieces(list[str]):
+    """Pieces of one text, told apart from a list that a server sent."""
+
+
+class ChatAssembler:
+    """Adds up chat chunks. `text` and `finished` can be read at any time."""
+
+    def __init__(self) -> None:
+        self.usage: Usage | None = None
+        self._first: ChatCompletionChunk | None = None
+        self._last: ChatCompletionChunk | None = None
+        self._parts: dict[int, _ChatParts] = {}
+
+    def add(self, chunk: ChatCompletionChunk) -> None:
+        """Take the next chunk."""
+        self._last = chunk
+        if self._first is None:
+            self._first = chunk
+        if chunk.usage is not None:
+            self.usage = chunk.usage
+        for choice in chunk.choices:
+            parts = self._parts.get(choice.index)
+            if parts is None:
+                parts = self._parts[choice.index] = _ChatParts()
+            parts.add(choice)
+
+    @property
+    def started(self) -> bool:
+        """Whether any choice has begun."""
+        return bool(self._parts)
+
+    @property
+    def finished(self) -> bool:
+        """Whether every choice that has begun has its finish reason."""
+        return bool(self._parts) and all(p.finish_reason for p in self._parts.values())
+
+    @property
+    def text(self) -> str:
+        """Text of the first choice so far."""
+        parts = self._parts.get(min(self._parts, default=0))
+        return "".join(parts.content or ()) if parts else ""
+
+    def response(self) -> ChatCompletionResponse | None:
+        """The answer as far as it has arrived; None when nothing has."""
+        first, last = self._first, self._last
+        if first is None or last is None or not self._parts:
+            return None
+        return ChatCompletionResponse(
+            id=first.id or last.id,
+            created=first.created or last.created,
+            model=first.model or last.model,
+            choices=[parts.choice(index) for index, parts in sorted(self._parts.items())],
+            usage=self.usage,
+            system_fingerprint=first.system_fingerprint or last.system_fingerprint,
+            service_tier=first.service_tier or last.service_tier,
+        )
+
+
+class _CompletionParts:
+    """One text choice as far as it has arrived."""
+
+    def __init__(self) -> None:
+        self.text: list[str] = []
+        self.finish_reason: str | None = None
+        self.logprobs: list[CompletionLogprobs] = []
+
+    def choice(self, index: int) -> CompletionChoice:
+        return CompletionChoice(
+            index=index,
+            text="".join(self.text),
+            finish_reason=self.finish_reason,
+            logprobs=_joined(self.logprobs) if self.logprobs else None,
+        )
+
+
+def _joined(pieces: list[CompletionLogprobs]) -> CompletionLogprobs:
+    lists: dict[str, Any] = {}
+    for name in CompletionLogprobs.model_fields:
+        values = [getattr(piece, name) for piece in pieces]
+        if any(value is not None for value in values):
+            lists[name] = [item for value in values for item in value or ()]
+    return CompletionLogprobs(**lists)
+
+
+class CompletionAssembler:
+    """Adds up text completion chunks. `text` and `finished` can be read at any time."""
+
+    def __init__(self) -> None:
+        self.usage: Usage | None = None
+        self._first: CompletionChunk | None = None
+        self._parts: dict[int, _CompletionParts] = {}
+
+    def add(self, chunk: CompletionChunk) -> None:
+        """Take the next chunk."""
+        if self._first is None:
+            self._first = chunk
+        if chunk.usage is not None:
+            self.usage = chunk.usage
+        for choice in chunk.choices:
+            parts = self._parts.setdefault(choice.index, _CompletionParts())
+            parts.text.append(choice.text)
+            if choice.finish_reason:
+                parts.finish_reason = choice.finish_reason
+            if choice.logprobs:
+                parts.logprobs.append(choice.logprobs)
+
+    @property
+    def started(self) -> bool:
+        """Whether any choice has begun."""
+        return bool(self._parts)
+
+    @property
+    def finished(self) -> bool:
+        """Whether every choice that has begun has its finish reason."""
+        return bool(self._parts) and all(p.finish_reason for p in self._parts.values())
+
+    @property
+    def text(self) -> str:
+        """Text of the first choice so far."""
+        parts = self._parts.get(min(self._parts, default=0))
+        return "".join(parts.text) if parts else ""
+
+    def response(self) -> CompletionResponse | None:
+        """The answer as far as it has arrived; None when nothing has."""
+        first = self._first
+        if first is None or not self._parts:
+            return None
+        return CompletionResponse(
+            id=first.id,
+            created=first.created,
+            model=first.model,
+            choices=[parts.choice(index) for index, parts in sorted(self._parts.items())],
+            usage=self.usage,
+            system_fingerprint=first.system_fingerprint,
+        )

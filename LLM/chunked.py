@@ -1,0 +1,100 @@
+"""HTTP/1.1 chunked transfer coding as a pure decoder: bytes in, body bytes out.
+
+The standard library reads a chunked body with four calls a chunk, which costs more than parsing
+the JSON inside it. This decoder takes whatever one socket read gave and unwraps every chunk in it.
+
+Invariant between calls: either `_left` bytes of the current chunk are still to come, or `_framing`
+holds the bytes of an incomplete framing line (never longer than a line may be).
+
+Source: RFC 9112, section 7.1.
+"""
+
+from __future__ import annotations
+
+from LLM.exceptions import LLMResponseError
+
+_MAX_LINE_BYTES = 4096
+_MAX_TRAILER_BYTES = 64 * 1024
+_HEX_DIGITS = frozenset(b"0123456789abcdefABCDEF")
+
+
+class ChunkedDecoder:
+    """Unwraps one chunked body; `done` turns True at its end, trailers included."""
+
+    def __init__(self) -> None:
+        self.done = False
+        self._left = 0
+        self._after_chunk = False
+        self._in_trailers = False
+        self._trailer_bytes = 0
+        self._framing = b""
+
+    def feed(self, data: bytes) -> bytes:
+        """Take the next bytes off the wire.
+
+        :return: the body bytes in them, maybe none. Bytes after the body's end are dropped.
+        :raises LLMResponseError: the framing is broken.
+        """
+        pieces = []
+        if self._framing:
+            data = self._framing + data
+            self._framing = b""
+        pos = 0
+        while True:
+            if self._left:
+                piece = data[pos : pos + self._left]
+                pieces.append(piece)
+                pos += len(piece)
+                self._left -= len(piece)
+                if self._left:
+                    break
+                self._after_chunk = True
+            if self._in_trailers:
+                self._framing = self._skip_trailers(data[pos:])
+                break
+            start = pos
+            if self._after_chunk:
+                if len(data) - pos < 2:
+                    self._framing = data[start:]
+                    break
+                if data[pos : pos + 2] != b"\r\n":
+                    raise _broken(data[pos : pos + 2])
+                pos += 2
+            end = data.find(b"\r\n", pos)
+            if end < 0:
+                self._framing = data[start:]
+                if len(self._framing) > _MAX_LINE_BYTES:
+                    raise _broken(data[pos : pos + 20])
+                break
+            self._after_chunk = False
+            self._left = _chunk_size(data[pos:end])
+            self._in_trailers = not self._left
+            pos = end + 2
+        return b"".join(pieces) if len(pieces) != 1 else pieces[0]
+
+    def _skip_trailers(self, data: bytes) -> bytes:
+        """Skip trailer lines up to the empty one. :return: the incomplete line at the end."""
+        *lines, rest = data.split(b"\r\n")
+        if b"" in lines:
+            self.done = True
+            return b""
+        self._trailer_bytes += sum(map(len, lines))
+        if self._trailer_bytes + len(rest) > _MAX_TRAILER_BYTES:
+            raise _broken(rest[:20])
+        return rest
+
+
+def _chunk_size(line: bytes) -> int:
+    """:return: the size on a chunk's first line, whose extensions are ignored."""
+    digits = line.split(b";", 1)[0].strip(b" \t")
+    # int() alone would also take signs, underscores and prefixes; 16 digits are 64 bits.
+    if not digits or len(digits) > 16 or not _HEX_DIGITS.issuperset(digits):
+        raise _broken(line[:20])
+    return int(digits, 16)
+
+
+def _broken(found: bytes) -> LLMResponseError:
+    return LLMResponseError(
+        f"the server's chunked framing is broken: found {found!r} where a chunk size or its end "
+        "was due; the answer cannot be read"
+    )

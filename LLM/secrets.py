@@ -1,0 +1,51 @@
+"""Keys that do not print, and text with the keys taken out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+MASK = "**********"
+
+# A shorter key is likely a placeholder such as "x", and cutting it out would garble any text.
+_MIN_SCRUBBED_CHARS = 4
+
+
+class Secret(str):
+    """A string that works as itself but prints as asterisks.
+
+    It compares, concatenates and encodes like the text it holds; `repr`, `str`, `format` and
+    logging show a mask. `get_secret_value` gives the plain text.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"'{MASK}'"
+
+    def __str__(self) -> str:
+        return MASK
+
+    def __format__(self, spec: str) -> str:
+        return format(MASK, spec)
+
+    def get_secret_value(self) -> str:
+        """:return: the text itself, as a plain `str`."""
+        return "".join(self)
+
+
+def scrub_text(text: str, secret: str | None) -> str:
+    """:return: `text` with every occurrence of `secret` replaced by a mask."""
+    if not secret or len(secret) < _MIN_SCRUBBED_CHARS:
+        return text
+    return text.replace(secret, MASK)
+
+
+def scrub(value: Any, secret: str | None) -> Any:
+    """:return: a copy of the JSON `value` with `secret` masked in every string, keys included."""
+    if isinstance(value, str):
+        return scrub_text(value, secret)
+    if isinstance(value, dict):
+        return {scrub(key, secret): scrub(item, secret) for key, item in value.items()}
+    if isinstance(value, list):
+        return [scrub(item, secret) for item in value]
+    return value

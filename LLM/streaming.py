@@ -1,0 +1,170 @@
+"""Streams: an iterator of chunks that is also a context manager and assembles the answer.
+
+The same class serves remote and local calls: it is handed the chunks and the way to stop them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Generic, Protocol, TypeVar
+
+from LLM.assembly import ChatAssembler, CompletionAssembler
+from LLM.exceptions import LLMResponseError
+from LLM.types import (
+    ChatCompletionChunk,
+    ChatCompletionResponse,
+    CompletionChunk,
+    CompletionResponse,
+    ToolCall,
+    Usage,
+)
+
+ChunkT = TypeVar("ChunkT")
+ResponseT = TypeVar("ResponseT")
+
+
+class Assembler(Protocol[ChunkT, ResponseT]):
+    """Adds chunks up to an answer."""
+
+    usage: Usage | None
+
+    @property
+    def text(self) -> str: ...
+
+    def add(self, chunk: ChunkT, /) -> None: ...
+
+    def response(self) -> ResponseT | None: ...
+
+
+class Stream(Generic[ChunkT, ResponseT]):
+    """Chunks of one answer, as they arrive. Not for several threads at once.
+
+    Iterate it, in a ``with`` block if you may leave early: `close` (or the end of the block, or
+    dropping the stream) ends the work behind it at once.
+
+    :param chunks: the chunks; raises the call's errors.
+    :param close: ends the work behind the chunks; called once, whether or not they ran out.
+    :param assembler: adds the chunks up.
+    :param finish: called with the complete answer when the chunks have run out.
+    """
+
+    def __init__(
+        self,
+        chunks: Iterator[ChunkT],
+        close: Callable[[], None],
+        assembler: Assembler[ChunkT, ResponseT],
+        finish: Callable[[ResponseT], None] | None = None,
+    ) -> None:
+        self._chunks = chunks
+        self._close: Callable[[], None] | None = close
+        self._assembler = assembler
+        self._finish = finish
+        self._add = assembler.add
+        self._final: ResponseT | None = None
+
+    def __iter__(self) -> Iterator[ChunkT]:
+        return self
+
+    def __next__(self) -> ChunkT:
+        try:
+            chunk = next(self._chunks)
+            self._add(chunk)
+            return chunk
+        except StopIteration:
+            self._end()
+            raise
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Stream[ChunkT, ResponseT]:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop the stream and free what is behind it. Safe to call again, and after the end."""
+        close, self._close = getattr(self, "_close", None), None
+        if close:
+            self._chunks = iter(())
+            close()
+
+    @property
+    def response(self) -> ResponseT:
+        """The assembled answer. Reads the rest of the stream first; after an early `close`, it is
+        what had arrived.
+
+        :raises LLMResponseError: the stream was closed before anything had arrived.
+        """
+        for _ in self:
+            continue
+        response = self._final or self._assembler.response()
+        if response is None:
+            raise LLMResponseError("the stream was closed before any of the answer had arrived")
+        return response
+
+    @property
+    def text(self) -> str:
+        """Text of the first choice that has arrived so far."""
+        return self._assembler.text
+
+    @property
+    def usage(self) -> Usage | None:
+        """Token counts, once the server has sent them (with the last chunk, if at all)."""
+        return self._assembler.usage
+
+    def _end(self) -> None:
+        """The chunks ran out: free what is behind them and hand over the answer, once."""
+        finish, self._finish = self._finish, None
+        self.close()
+        if finish and self._final is None:
+            self._final = self._assembler.response()
+            if self._final is not None:
+                finish(self._final)
+
+
+class ChatStream(Stream[ChatCompletionChunk, ChatCompletionResponse]):
+    """A streamed chat completion."""
+
+    def __init__(
+        self,
+        chunks: Iterator[ChatCompletionChunk],
+        close: Callable[[], None],
+        finish: Callable[[ChatCompletionResponse], None] | None = None,
+    ) -> None:
+        super().__init__(chunks, close, ChatAssembler(), finish)
+
+    def iter_text(self) -> Iterator[str]:
+        """The pieces of text of the first choice, empty ones left out."""
+        for chunk in self:
+            for choice in chunk.choices:
+                if choice.index == 0 and choice.delta.content:
+                    yield choice.delta.content
+
+    @property
+    def tool_calls(self) -> list[ToolCall]:
+        """Tool calls of the first choice; reads the rest of the stream first."""
+        return self.response.choices[0].message.tool_calls or []
+
+
+class CompletionStream(Stream[CompletionChunk, CompletionResponse]):
+    """A streamed text completion."""
+
+    def __init__(
+        self,
+        chunks: Iterator[CompletionChunk],
+        close: Callable[[], None],
+        finish: Callable[[CompletionResponse], None] | None = None,
+    ) -> None:
+        super().__init__(chunks, close, CompletionAssembler(), finish)
+
+    def iter_text(self) -> Iterator[str]:
+        """The pieces of text of the first choice, empty ones left out."""
+        for chunk in self:
+            for choice in chunk.choices:
+                if choice.index == 0 and choice.text:
+                    yield choice.text

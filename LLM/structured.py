@@ -1,0 +1,101 @@
+"""Structured output: a pydantic class as the request's JSON schema, and the answer as its object."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from LLM.exceptions import LLMContentFilterError, LLMResponseError
+from LLM.types import Choice
+
+# Providers cap the schema's name at 64 characters of this set.
+_NOT_IN_NAME = re.compile(r"[^A-Za-z0-9_-]+")
+
+
+def is_model_class(value: Any) -> bool:
+    """Whether `value` is a pydantic model class."""
+    return isinstance(value, type) and issubclass(value, BaseModel)
+
+
+def response_format_of(model: type[BaseModel]) -> dict[str, Any]:
+    """The `response_format` that makes a provider answer with `model`'s fields.
+
+    Source: https://platform.openai.com/docs/guides/structured-outputs.
+    """
+    return {
+        "type": "json_schema",
+        "json_schema": {
+            "name": _NOT_IN_NAME.sub("_", model.__name__)[:64],
+            "schema": strict_schema(model.model_json_schema()),
+            "strict": True,
+        },
+    }
+
+
+def strict_schema(schema: Any) -> Any:
+    """A copy of a JSON schema as strict mode wants it.
+
+    Every object forbids additional properties and requires all its own, and defaults go, since
+    strict mode refuses them; an optional field stays nullable through its type.
+    """
+    if isinstance(schema, list):
+        return [strict_schema(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    out = {}
+    for key, value in schema.items():
+        if key in ("properties", "$defs"):
+            # Names, not keywords: a field may itself be called "default".
+            out[key] = {name: strict_schema(item) for name, item in value.items()}
+        elif key in ("enum", "const", "examples"):
+            out[key] = value
+        elif key != "default":
+            out[key] = strict_schema(value)
+    if "$ref" in out and len(out) > 1:
+        # A reference may not have siblings in strict mode.
+        return {"$ref": out["$ref"]}
+    if out.get("type") == "object" and "properties" in out:
+        out["required"] = list(out["properties"])
+        out["additionalProperties"] = False
+    return out
+
+
+def parse_choices(choices: Iterable[Choice], model: type[BaseModel]) -> None:
+    """Fill in each message's `parsed`. Refusals and tool calls have nothing to parse.
+
+    :raises LLMResponseError: a content does not fit `model`; the message says where.
+    :raises LLMContentFilterError: the provider's filter cut the content.
+    """
+    for choice in choices:
+        message = choice.message
+        if message.refusal or message.tool_calls or message.function_call:
+            continue
+        if choice.finish_reason == "content_filter":
+            raise LLMContentFilterError(
+                f"the content filter cut the answer, so it is no {model.__name__}",
+                code="content_filter",
+            )
+        try:
+            message.parsed = model.model_validate_json(message.content or "")
+        except ValidationError as err:
+            raise LLMResponseError(
+                f"the answer does not fit {model.__name__}: {_first_problem(err)}; "
+                + _advice(choice.finish_reason),
+                body=message.content,
+                code="length" if choice.finish_reason == "length" else "schema_mismatch",
+            ) from err
+
+
+def _first_problem(err: ValidationError) -> str:
+    first = err.errors(include_url=False, include_context=False, include_input=False)[0]
+    place = ".".join(map(str, first["loc"]))
+    return f"{first['msg']} (at {place!r})" if place else str(first["msg"])
+
+
+def _advice(finish_reason: str | None) -> str:
+    if finish_reason == "length":
+        return "it was cut at max_tokens, so raise that"
+    return "the text is in the error's body"
