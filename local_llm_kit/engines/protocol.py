@@ -1,0 +1,205 @@
+"""What an engine takes and gives: requests in, events out.
+
+A caller submits a `GenerationRequest` with a sink. The engine calls the sink on its own thread, at
+most once per decoding step, with everything that the step produced for that sink. For each request
+exactly one `Finished` or `Failed` arrives, last, whatever happens: cancelled, closed, or broken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple, Protocol
+
+from LLM.exceptions import LLMError
+
+FinishReason = Literal["stop", "length", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingParams:
+    """How the next token is chosen from the logits.
+
+    :param temperature: 0 takes the likeliest token; applied before every filter, as OpenAI does.
+    :param top_p: keep the smallest set of likeliest tokens whose probability reaches this, (0, 1].
+    :param top_k: keep this many likeliest tokens; 0 keeps all.
+    :param min_p: drop tokens less likely than this share of the likeliest one, [0, 1].
+    :param repetition_penalty: divides the logits of tokens already in prompt or output; 1 is none.
+    :param frequency_penalty: subtracted from a logit for each time its token was generated.
+    :param presence_penalty: subtracted once from the logit of every token generated before.
+    :param seed: makes the choice repeatable; None takes fresh randomness.
+    :param logit_bias: pairs of token id and value added to its logit.
+    :param n_logprobs: None tells no log probabilities; N tells the chosen token's and those of
+        the N likeliest.
+    """
+
+    temperature: float = 1.0
+    top_p: float = 1.0
+    top_k: int = 0
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0
+    frequency_penalty: float = 0.0
+    presence_penalty: float = 0.0
+    seed: int | None = None
+    logit_bias: tuple[tuple[int, float], ...] = ()
+    n_logprobs: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRequest:
+    """One sequence to generate.
+
+    :param prompt: token ids, at least one.
+    :param max_tokens: most tokens to generate; None means up to the end of the window, which also
+        bounds any larger number.
+    :param sampling: how tokens are chosen.
+    :param stop: strings that end the text; they are not part of it.
+    :param tag: given back in each of this request's events.
+    """
+
+    prompt: Sequence[int]
+    max_tokens: int | None = None
+    sampling: SamplingParams = field(default_factory=SamplingParams)
+    stop: tuple[str, ...] = ()
+    tag: Any = None
+
+
+class TokenScore(NamedTuple):
+    """Log probability of the token at one position, under the model's own distribution.
+
+    :ivar token: the token's bytes, which may be part of a character.
+    :ivar logprob: natural logarithm, at most 0.
+    :ivar top: the likeliest tokens at this position, likeliest first, as (bytes, logprob).
+    """
+
+    token: bytes
+    logprob: float
+    top: tuple[tuple[bytes, float], ...]
+
+
+class Delta(NamedTuple):
+    """Text that a step added to a request; `scores` is empty unless they were asked for."""
+
+    tag: Any
+    text: str
+    scores: tuple[TokenScore, ...] = ()
+
+
+class Finished(NamedTuple):
+    """The end of a request.
+
+    :ivar prompt_tokens: tokens of the prompt.
+    :ivar completion_tokens: tokens generated, the end-of-generation token not counted.
+    :ivar cached_tokens: tokens of the prompt that were found in the KV cache.
+    """
+
+    tag: Any
+    reason: FinishReason
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int
+
+
+class Failed(NamedTuple):
+    """The end of a request that could not be finished."""
+
+    tag: Any
+    error: LLMError
+
+
+Event = Delta | Finished | Failed
+
+#: Takes what one step produced. Called on the engine's thread: it must hand over and return.
+Sink = Callable[[list[Event]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """Facts about a loaded model.
+
+    :param name: name that answers carry.
+    :param path: file or folder that it was loaded from.
+    :param context_length: tokens of prompt and output together that a request may have.
+    :param n_ctx_train: window that the model was trained with, in tokens.
+    :param n_vocab: size of the vocabulary.
+    :param n_params: number of weights.
+    :param size_bytes: size of the weights in memory.
+    :param longest_token_bytes: bytes of the longest token's text; bounds how few tokens a text has.
+    :param chat_template: Jinja source from the model's file; None when it has none.
+    :param bos_token: text of the token that begins a prompt; empty when there is none.
+    :param eos_token: text of the token that ends an answer.
+    """
+
+    name: str
+    path: str
+    context_length: int
+    n_ctx_train: int
+    n_vocab: int
+    n_params: int
+    size_bytes: int
+    longest_token_bytes: int
+    chat_template: str | None
+    bos_token: str
+    eos_token: str
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStats:
+    """What an engine is doing and has done since it was loaded.
+
+    :param n_slots: sequences that can run at once.
+    :param n_running: sequences that hold a slot.
+    :param n_waiting: requests in the queue.
+    :param n_steps: decoding steps taken.
+    :param n_generated: tokens generated.
+    :param decode_s: seconds spent inside the model's code.
+    """
+
+    n_slots: int
+    n_running: int
+    n_waiting: int
+    n_steps: int
+    n_generated: int
+    decode_s: float
+
+
+class Handle(Protocol):
+    """A submitted request."""
+
+    def cancel(self) -> None:
+        """Stop the request and free its slot within a step; any thread, any number of times."""
+
+
+class Engine(Protocol):
+    """Owns a model; every method may be called from any thread."""
+
+    @property
+    def info(self) -> ModelInfo:
+        """Facts about the model."""
+
+    @property
+    def stats(self) -> EngineStats:
+        """A snapshot of the engine's work."""
+
+    def tokenize(
+        self, text: str, *, add_special: bool = False, parse_special: bool = False
+    ) -> list[int]:
+        """Token ids of `text`.
+
+        :param add_special: begin with the model's BOS token where the model wants one.
+        :param parse_special: read the text of special tokens as those tokens.
+        """
+
+    def detokenize(self, tokens: Sequence[int]) -> str:
+        """Text of `tokens`; special tokens have none."""
+
+    def submit(self, request: GenerationRequest, sink: Sink) -> Handle:
+        """Queue a request.
+
+        :raises LLMContextLengthError: the prompt leaves no room in the window.
+        :raises LLMRateLimitError: the queue is full.
+        :raises LLMServerError: the engine is closed.
+        """
+
+    def close(self) -> None:
+        """End what runs with `Failed`, stop the thread, give the memory back; repeatable."""
