@@ -1,3 +1,3 @@
-"""The version of the whole distribution, kept here and nowhere else."""
+"""The version, in one place."""
 
 __version__ = "0.1.0.dev0"

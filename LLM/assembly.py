@@ -122,9 +122,7 @@ class _ChatParts:
         }
         logprobs = None
         if self.content_logprobs is not None or self.refusal_logprobs is not None:
-            logprobs = ChoiceLogprobs(
-                content=self.content_logprobs, refusal=self.refusal_logprobs
-            )
+            logprobs = ChoiceLogprobs(content=self.content_logprobs, refusal=self.refusal_logprobs)
         message = ResponseMessage(
             role=self.role,
             content=None if self.content is None else "".join(self.content),

@@ -19,7 +19,6 @@ from LLM.exceptions import (
     LLMAuthError,
     LLMContentFilterError,
     LLMContextLengthError,
-    LLMError,
     LLMRateLimitError,
     LLMServerError,
     ModelNotFoundError,
@@ -208,9 +207,12 @@ def _error_class(status: int, details: Mapping[str, str | None]) -> type[LLMAPIE
         return LLMAPIError
     for key in ("code", "type"):
         refined = _CLASS_BY_CODE.get(details[key] or "")
-        if refined and refined is not InvalidRequestError:
-            if issubclass(refined, InvalidRequestError):
-                return refined
+        if (
+            refined
+            and refined is not InvalidRequestError
+            and issubclass(refined, InvalidRequestError)
+        ):
+            return refined
     message = details["message"] or ""
     if _CONTEXT_TEXT.search(message):
         return LLMContextLengthError
@@ -219,11 +221,3 @@ def _error_class(status: int, details: Mapping[str, str | None]) -> type[LLMAPIE
     if status == 404 and _MODEL_TEXT.search(message):
         return ModelNotFoundError
     return InvalidRequestError
-
-
-def is_success(status: int) -> bool:
-    """Whether `status` is 2xx."""
-    return 200 <= status < 300
-
-
-__all__ = ["LLMError", "api_error", "error_details", "error_in_success", "excerpt", "is_success"]

@@ -85,8 +85,10 @@ class SSEDecoder:
 
     @property
     def stray(self) -> bytes:
-        """The first 64 KiB of lines that belong to no event: what a server sends that answers with
-        HTML or a JSON document instead of a stream."""
+        """The first 64 KiB of lines that belong to no event.
+
+        It is what a server sends that answers with HTML or a JSON document instead of a stream.
+        """
         return b"\n".join(self._stray)
 
     def _feed_lines(self, data: bytes, events: list[Event]) -> None:

@@ -6,7 +6,7 @@ The same class serves remote and local calls: it is handed the chunks and the wa
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, Self, TypeVar
 
 from LLM.assembly import ChatAssembler, CompletionAssembler
 from LLM.exceptions import LLMResponseError
@@ -21,19 +21,27 @@ from LLM.types import (
 
 ChunkT = TypeVar("ChunkT")
 ResponseT = TypeVar("ResponseT")
+_AddedT = TypeVar("_AddedT", contravariant=True)
+_WholeT = TypeVar("_WholeT", covariant=True)
 
 
-class Assembler(Protocol[ChunkT, ResponseT]):
+class Assembler(Protocol[_AddedT, _WholeT]):
     """Adds chunks up to an answer."""
 
     usage: Usage | None
 
     @property
-    def text(self) -> str: ...
+    def text(self) -> str:
+        """Text of the first choice so far."""
+        ...
 
-    def add(self, chunk: ChunkT, /) -> None: ...
+    def add(self, chunk: _AddedT, /) -> None:
+        """Take the next chunk."""
+        ...
 
-    def response(self) -> ResponseT | None: ...
+    def response(self) -> _WholeT | None:
+        """The answer as far as it has arrived; None when nothing has."""
+        ...
 
 
 class Stream(Generic[ChunkT, ResponseT]):
@@ -77,7 +85,7 @@ class Stream(Generic[ChunkT, ResponseT]):
             self.close()
             raise
 
-    def __enter__(self) -> Stream[ChunkT, ResponseT]:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
@@ -95,8 +103,9 @@ class Stream(Generic[ChunkT, ResponseT]):
 
     @property
     def response(self) -> ResponseT:
-        """The assembled answer. Reads the rest of the stream first; after an early `close`, it is
-        what had arrived.
+        """The assembled answer; reads the rest of the stream first.
+
+        After an early `close`, it is what had arrived.
 
         :raises LLMResponseError: the stream was closed before anything had arrived.
         """
@@ -135,8 +144,9 @@ class ChatStream(Stream[ChatCompletionChunk, ChatCompletionResponse]):
         chunks: Iterator[ChatCompletionChunk],
         close: Callable[[], None],
         finish: Callable[[ChatCompletionResponse], None] | None = None,
+        assembler: ChatAssembler | None = None,
     ) -> None:
-        super().__init__(chunks, close, ChatAssembler(), finish)
+        super().__init__(chunks, close, assembler or ChatAssembler(), finish)
 
     def iter_text(self) -> Iterator[str]:
         """The pieces of text of the first choice, empty ones left out."""
@@ -159,8 +169,9 @@ class CompletionStream(Stream[CompletionChunk, CompletionResponse]):
         chunks: Iterator[CompletionChunk],
         close: Callable[[], None],
         finish: Callable[[CompletionResponse], None] | None = None,
+        assembler: CompletionAssembler | None = None,
     ) -> None:
-        super().__init__(chunks, close, CompletionAssembler(), finish)
+        super().__init__(chunks, close, assembler or CompletionAssembler(), finish)
 
     def iter_text(self) -> Iterator[str]:
         """The pieces of text of the first choice, empty ones left out."""

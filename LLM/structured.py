@@ -1,10 +1,10 @@
-"""Structured output: a pydantic class as the request's JSON schema, and the answer as its object."""
+"""Structured output: a pydantic class as the JSON schema asked for, the answer as its object."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeGuard
 
 from pydantic import BaseModel, ValidationError
 
@@ -15,7 +15,7 @@ from LLM.types import Choice
 _NOT_IN_NAME = re.compile(r"[^A-Za-z0-9_-]+")
 
 
-def is_model_class(value: Any) -> bool:
+def is_model_class(value: Any) -> TypeGuard[type[BaseModel]]:
     """Whether `value` is a pydantic model class."""
     return isinstance(value, type) and issubclass(value, BaseModel)
 
@@ -45,7 +45,7 @@ def strict_schema(schema: Any) -> Any:
         return [strict_schema(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    out = {}
+    out: dict[str, Any] = {}
     for key, value in schema.items():
         if key in ("properties", "$defs"):
             # Names, not keywords: a field may itself be called "default".

@@ -1,0 +1,252 @@
+"""One API call from end to end: cache, limits, tries, usage. The client's methods stand on it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol, TypeVar
+
+from LLM.cache import ResponseCache, request_key
+from LLM.codec import ChunkDecoder, Source, decode_answer, encode_body
+from LLM.error_response import api_error
+from LLM.exceptions import LLMConfigError, LLMError
+from LLM.rate_limit import RateLimiter
+from LLM.retry import RetryStrategy
+from LLM.transport import Answer, StreamedAnswer, Transport
+from LLM.types import ChatCompletionResponse, CompletionResponse, OpenAIModel, Usage
+from LLM.usage import UsageTracker, estimate_tokens
+
+logger = logging.getLogger("LLM")
+
+AnswerT = TypeVar("AnswerT", ChatCompletionResponse, CompletionResponse)
+ShapeT = TypeVar("ShapeT", bound=OpenAIModel)
+SentT = TypeVar("SentT", bound=Answer | StreamedAnswer)
+
+
+class StreamState(Protocol):
+    """What an assembler tells of a stream while it runs."""
+
+    usage: Usage | None
+
+    @property
+    def finished(self) -> bool:
+        """Whether every choice has its finish reason."""
+        ...
+
+    @property
+    def text(self) -> str:
+        """Text so far."""
+        ...
+
+
+class Caller:
+    """Makes calls to one address under one set of policies. Safe for many threads.
+
+    :param transport: sends the requests.
+    :param retry: decides on further tries.
+    :param usage: counts tokens and holds the limit on them.
+    :param rate_limiter: says how long to wait before a try; None for no limit.
+    :param cache: answers that were given before; None for none.
+    :param secret: API key, kept out of all errors.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        retry: RetryStrategy,
+        usage: UsageTracker,
+        *,
+        rate_limiter: RateLimiter | None,
+        cache: ResponseCache | None,
+        secret: str | None,
+    ) -> None:
+        self.request_count = 0
+        self._transport = transport
+        self._retry = retry
+        self._usage = usage
+        self._rate_limiter = rate_limiter
+        self._cache = cache
+        self._secret = secret
+        self._lock = threading.Lock()
+
+    def get(self, path: str, shape: type[ShapeT], timeout_s: float) -> ShapeT:
+        """Read something that costs no tokens."""
+        answer = self._tries(
+            lambda: self._transport.call("GET", path, None, timeout_s=timeout_s), None, 0
+        )
+        return decode_answer(shape, answer.body, answer.status, self._source(None))
+
+    def post(
+        self, path: str, fields: dict[str, Any], shape: type[AnswerT], timeout_s: float
+    ) -> AnswerT:
+        """One call whose answer comes whole, from the cache when it is there."""
+        body = encode_body(fields)
+        source = self._source(fields["model"])
+        key = self._cache_key(path, body)
+        if self._cache is not None and (stored := self._cache.get(key)) is not None:
+            logger.debug("answered from the cache")
+            return decode_answer(shape, stored, 200, source)
+        reserved = _expected_tokens(body, fields)
+        self._usage.reserve(reserved)
+        try:
+            answer = self._tries(
+                lambda: self._transport.call("POST", path, body, timeout_s=timeout_s),
+                source.model,
+                reserved,
+            )
+            response = decode_answer(shape, answer.body, answer.status, source)
+        except BaseException:
+            self._usage.release(reserved)
+            raise
+        self._settle(reserved, source, response.usage or _estimated(body, response.text))
+        logger.info("response %s", response.id)
+        self._store(key, answer.body)
+        return response
+
+    def stream(
+        self,
+        path: str,
+        fields: dict[str, Any],
+        shape: type[ShapeT],
+        state: StreamState,
+        timeout_s: float,
+    ) -> tuple[Iterator[ShapeT], Callable[[], None]]:
+        """One call whose answer comes in chunks.
+
+        :param state: what the chunks have added up to; it sees each before the next is asked for.
+        :return: the chunks, and what must be called when they are no longer wanted, or have ended.
+        """
+        body = encode_body(fields)
+        source = self._source(fields["model"])
+        reserved = _expected_tokens(body, fields)
+        self._usage.reserve(reserved)
+        try:
+            answer = self._tries(
+                lambda: self._transport.stream(path, body, timeout_s=timeout_s),
+                source.model,
+                reserved,
+            )
+        except BaseException:
+            self._usage.release(reserved)
+            raise
+        assert isinstance(answer, StreamedAnswer), "tries end with a success, which is streamed"
+
+        def close() -> None:
+            answer.close()
+            self._settle(reserved, source, state.usage or _estimated(body, state.text))
+
+        return _chunks(answer, ChunkDecoder(shape, answer.status, source), state), close
+
+    def reset_count(self) -> None:
+        """Count requests from zero."""
+        with self._lock:
+            self.request_count = 0
+
+    def _tries(self, send: Callable[[], SentT], model: str | None, n_tokens: int) -> SentT:
+        """Send until an answer says yes or the policy gives up."""
+        if self._transport.closed:
+            raise LLMConfigError("this LLM is closed; make a new one")
+        with self._lock:
+            self.request_count += 1
+        tries = 0
+        while True:
+            self._wait_for_turn(n_tokens if tries == 0 else 0)
+            tries += 1
+            try:
+                answer = send()
+                if 200 <= answer.status < 300:
+                    return answer
+                failure: LLMError = self._refusal(answer, model)
+            except LLMError as err:
+                failure = err
+            failure.model = model
+            delay_s = self._retry.delay(failure, tries)
+            if delay_s is None:
+                logger.error("call failed: %s", failure)
+                raise failure
+            logger.warning("try %d failed, next in %.2f s: %s", tries, delay_s, failure)
+            time.sleep(delay_s)
+
+    def _wait_for_turn(self, n_tokens: int) -> None:
+        wait_s = self._rate_limiter.reserve(n_tokens) if self._rate_limiter else 0.0
+        if wait_s > 0:
+            logger.debug("rate limit: waiting %.2f s", wait_s)
+            time.sleep(wait_s)
+
+    def _refusal(self, answer: Answer | StreamedAnswer, model: str | None) -> LLMError:
+        return api_error(
+            answer.status,
+            answer.headers,
+            answer.body if isinstance(answer, Answer) else b"",
+            provider=self._transport.host,
+            model=model,
+            secret=self._secret,
+            now=time.time(),
+        )
+
+    def _source(self, model: str | None) -> Source:
+        return Source(self._transport.host, model, self._secret)
+
+    def _settle(self, reserved: int, source: Source, usage: Usage) -> None:
+        """Count what a call used, in place of what it had reserved."""
+        estimated = isinstance(usage, _Estimate)
+        self._usage.settle(reserved, source.model or "", usage, estimated=estimated)
+        if self._rate_limiter is not None:
+            self._rate_limiter.settle(reserved, usage.prompt_tokens + usage.completion_tokens)
+        logger.info(
+            "tokens: %d prompt, %d completion%s",
+            usage.prompt_tokens,
+            usage.completion_tokens,
+            " (estimated)" if estimated else "",
+        )
+
+    def _cache_key(self, path: str, body: bytes) -> str:
+        if self._cache is None:
+            return ""
+        return request_key(self._transport.url(path).encode(), (self._secret or "").encode(), body)
+
+    def _store(self, key: str, body: bytes) -> None:
+        if self._cache is None:
+            return
+        try:
+            self._cache.put(key, body)
+        except Exception as err:  # noqa: BLE001  # any cache may be plugged in; the answer is paid for
+            logger.error("the cache did not take the answer: %s", err)
+
+
+class _Estimate(Usage):
+    """Usage that the server did not tell."""
+
+
+def _estimated(body: bytes, text: str) -> _Estimate:
+    prompt, completion = estimate_tokens(len(body)), estimate_tokens(len(text))
+    return _Estimate(
+        prompt_tokens=prompt, completion_tokens=completion, total_tokens=prompt + completion
+    )
+
+
+def _expected_tokens(body: bytes, fields: dict[str, Any]) -> int:
+    """What a call will use at the least, as far as can be told: prompt, and output if bounded."""
+    wanted = fields.get("max_tokens") or fields.get("max_completion_tokens") or 0
+    return estimate_tokens(len(body)) + (wanted if isinstance(wanted, int) else 0)
+
+
+def _chunks(
+    answer: StreamedAnswer, decoder: ChunkDecoder[ShapeT], state: StreamState
+) -> Iterator[ShapeT]:
+    # The caller may have waited before asking for the first chunk; the server is not to blame.
+    answer.progress()
+    pieces = answer.pieces()
+    for piece in pieces:
+        arrived = False
+        for chunk in decoder.feed(piece):
+            yield chunk
+            arrived = True
+        if decoder.done:
+            answer.drain(pieces)
+            return
+        if arrived:
+            answer.progress()
+    yield from decoder.finish(lambda: state.finished)

@@ -1,0 +1,289 @@
+"""The blocking I/O shell: sends a request to one origin, reads the answer within its bounds."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+from requests.utils import get_environ_proxies
+
+from LLM.chunked import ChunkedDecoder
+from LLM.exceptions import LLMConfigError, LLMError, LLMResponseError
+from LLM.transport_errors import WIRE_ERRORS, is_closed_pool, translated
+from LLM.transport_session import READ_BYTES, DeadlineReader, new_session
+
+#: Largest answer that is read, in decoded bytes.
+MAX_ANSWER_BYTES = 32 * 1024 * 1024
+#: Largest error body that is read; the rest is left unread.
+MAX_ERROR_BYTES = 1024 * 1024
+
+# How long to wait for the end of a body whose content is complete, to keep the connection.
+_DRAIN_S = 0.1
+_DRAIN_READS = 4
+
+_CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+_LOOPBACK = ("localhost", "127.", "::1")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer: its status, headers (looked up case-insensitively) and decoded body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Transport:
+    """Sends requests to one origin. Safe for many threads.
+
+    :param api_root: URL that paths are added to, such as ``https://api.openai.com/v1``.
+    :param headers: headers of every request, credentials included.
+    :param verify: as `LLMConfig.verify`.
+    :param max_connections: most idle connections kept.
+    :raises LLMConfigError: the CA bundle named by `verify` or the environment does not exist.
+    """
+
+    def __init__(
+        self,
+        api_root: str,
+        headers: Mapping[str, str],
+        *,
+        verify: bool | str = True,
+        max_connections: int = 32,
+    ) -> None:
+        parts = urlsplit(api_root)
+        self.host = parts.netloc
+        self._api_root = api_root
+        self._origin = f"{parts.scheme}://{parts.netloc}"
+        self._headers = dict(headers)
+        self._verify = _ca_bundle(verify) if parts.scheme == "https" else verify
+        self._max_connections = max_connections
+        # The environment is searched for proxies here, once. A program on this machine is never
+        # reached through a proxy, as Go's standard library has it.
+        local = (parts.hostname or "").startswith(_LOOPBACK)
+        self._proxies = {} if local else dict(get_environ_proxies(api_root))
+        self._session: requests.Session | None = new_session(self._origin, max_connections)
+
+    def reset(self) -> None:
+        """Drop all idle connections. Calls in flight go on, and close theirs when done."""
+        old, self._session = self._session, new_session(self._origin, self._max_connections)
+        if old:
+            old.close()
+
+    def close(self) -> None:
+        """Drop all idle connections for good. Safe to call again."""
+        old, self._session = self._session, None
+        if old:
+            old.close()
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._session is None
+
+    def url(self, path: str) -> str:
+        """The address behind `path`."""
+        return self._api_root + path
+
+    def call(self, method: str, path: str, body: bytes | None, *, timeout_s: float) -> Answer:
+        """Send a request and read its whole answer.
+
+        :param path: added to `api_root`; begins with a slash.
+        :param timeout_s: seconds from connecting to the last byte.
+        :raises LLMConnectionError: no answer.
+        :raises LLMTimeoutError: the deadline passed.
+        :raises LLMResponseError: the answer is no HTTP, is cut short, or larger than 32 MiB.
+        """
+        return self._read(self._send(method, path, body, timeout_s, "gzip"), timeout_s)
+
+    def stream(self, path: str, body: bytes, *, timeout_s: float) -> Answer | StreamedAnswer:
+        """Send a request whose answer is read bit by bit.
+
+        :param timeout_s: seconds until the answer's headers, and then between two events.
+        :return: a `StreamedAnswer` on a 2xx status, otherwise the whole `Answer`.
+        :raises LLMError: as `call`.
+        """
+        raw = self._send("POST", path, body, timeout_s, "identity")
+        if 200 <= raw.status < 300:
+            return StreamedAnswer(raw, self._origin, timeout_s)
+        return self._read(raw, timeout_s)
+
+    def _send(
+        self, method: str, path: str, body: bytes | None, timeout_s: float, encoding: str
+    ) -> Any:
+        """:return: urllib3's response, its body unread."""
+        session = self._session
+        if session is None:
+            raise LLMConfigError("this client is closed; make a new one")
+        request = requests.PreparedRequest()
+        request.method = method
+        request.url = self.url(path)
+        headers = {**self._headers, "Accept-Encoding": encoding}
+        if body is not None:
+            request.body = body
+            headers["Content-Type"] = "application/json"
+            headers["Content-Length"] = str(len(body))
+        request.headers = headers  # type: ignore[assignment]  # any mapping of strings will do
+        try:
+            return session.send(
+                request,
+                stream=True,
+                timeout=urllib3.Timeout(total=timeout_s),  # type: ignore[arg-type]  # HTTPAdapter takes it
+                verify=self._verify,
+                proxies=self._proxies,
+                allow_redirects=False,
+            ).raw
+        except WIRE_ERRORS as err:
+            was_reset = self._session not in (session, None) and is_closed_pool(err)
+            failure = translated(err, self._origin, timeout_s, "first_byte")
+        if was_reset:
+            return self._send(method, path, body, timeout_s, encoding)
+        # Raised out here: the handled exception refers to the request, and so to the key.
+        raise failure from failure.__cause__
+
+    def _read(self, raw: Any, timeout_s: float) -> Answer:
+        if not 200 <= raw.status < 300:
+            return Answer(raw.status, raw.headers, _read_start(raw))
+        try:
+            return Answer(raw.status, raw.headers, _read_capped(raw, MAX_ANSWER_BYTES))
+        except (*WIRE_ERRORS, LLMError) as err:
+            _abandon(raw)
+            failure = translated(err, self._origin, timeout_s, "total")
+        raise failure from failure.__cause__
+
+
+class StreamedAnswer:
+    """An answer whose body is read as it arrives.
+
+    :param raw: urllib3's response, whose headers have been read.
+    :param gap_s: seconds that may pass between two calls of `progress`.
+    """
+
+    def __init__(self, raw: Any, origin: str, gap_s: float) -> None:
+        self.status: int = raw.status
+        self.headers: Mapping[str, str] = raw.headers
+        self._raw = raw
+        self._origin = origin
+        self._gap_s = gap_s
+        # None when a test tool made the response: there is nothing to wait for then.
+        self._reader: DeadlineReader | None = getattr(raw, "reader", None)
+
+    def progress(self) -> None:
+        """Waiting for the next event begins now: it has the whole gap."""
+        if self._reader is not None:
+            self._reader.deadline = time.monotonic() + self._gap_s
+
+    def pieces(self) -> Iterator[bytes]:
+        """The body's bytes, as the socket gives them.
+
+        :raises LLMTimeoutError: the gap between two events passed.
+        :raises LLMResponseError: the body is cut short or broken.
+        """
+        try:
+            yield from self._unwrap_chunks() if self._is_plain_chunked() else self._read_plain()
+            return
+        except WIRE_ERRORS as err:
+            failure = translated(err, self._origin, self._gap_s, "between_chunks")
+        raise failure from failure.__cause__
+
+    def drain(self, pieces: Iterator[bytes]) -> None:
+        """Read what little may follow the last event, so that the connection can be kept."""
+        if self._reader is not None:
+            self._reader.deadline = time.monotonic() + _DRAIN_S
+        try:
+            for _ in zip(range(_DRAIN_READS), pieces, strict=False):
+                continue
+        except LLMError:
+            self.close()
+
+    def close(self) -> None:
+        """Close the connection unless the body was read to its end. Safe to call again."""
+        if self._raw.connection is not None:
+            _abandon(self._raw)
+
+    def _is_plain_chunked(self) -> bool:
+        return (
+            self._reader is not None
+            and self.headers.get("transfer-encoding", "").lower() == "chunked"
+            and self.headers.get("content-encoding", "identity").lower() == "identity"
+        )
+
+    def _unwrap_chunks(self) -> Iterator[bytes]:
+        decoder = ChunkedDecoder()
+        read1 = self._raw.file.read1
+        while not decoder.done:
+            data = read1(READ_BYTES)
+            if not data:
+                raise http.client.IncompleteRead(b"")
+            if piece := decoder.feed(data):
+                yield piece
+        # The body ended where it should, so the connection can carry the next request.
+        self._raw._original_response.close()
+        self._raw.release_conn()
+
+    def _read_plain(self) -> Iterator[bytes]:
+        while data := self._raw.read1(READ_BYTES, decode_content=True):
+            yield data
+        if self._raw.length_remaining:
+            raise http.client.IncompleteRead(b"", self._raw.length_remaining)
+
+
+def _read_capped(raw: Any, limit: int) -> bytes:
+    """The whole decoded body. :raises LLMResponseError: it is larger than `limit` bytes."""
+    length = raw.length_remaining
+    if length is not None and length <= limit and "content-encoding" not in raw.headers:
+        return bytes(raw.read())
+    pieces = []
+    left = limit if length is None or length <= limit else -1
+    while left >= 0 and (piece := raw.read(READ_BYTES, decode_content=True)):
+        pieces.append(piece)
+        left -= len(piece)
+    if left < 0:
+        raise LLMResponseError(
+            f"the answer is larger than {limit:,} bytes when decoded and was not read to its end; "
+            "ask for less in one call, or stream it"
+        )
+    return b"".join(pieces)
+
+
+def _read_start(raw: Any) -> bytes:
+    """The first MiB of an error's decoded body, or what can be read: the status says the most."""
+    pieces = []
+    left = MAX_ERROR_BYTES
+    try:
+        while left > 0 and (piece := raw.read(min(left, READ_BYTES), decode_content=True)):
+            pieces.append(piece)
+            left -= len(piece)
+        complete = left > 0
+    except WIRE_ERRORS:
+        complete = False
+    if not complete:
+        _abandon(raw)
+    return b"".join(pieces)
+
+
+def _abandon(raw: Any) -> None:
+    """Close a response's connection and give its place in the pool back."""
+    raw.close()
+    raw.release_conn()
+
+
+def _ca_bundle(verify: bool | str) -> bool | str:
+    """The bundle to check certificates against, from the environment where `verify` is True."""
+    source = "LLMConfig.verify"
+    if verify is True:
+        for source in _CA_VARIABLES:
+            if path := os.environ.get(source):
+                verify = path
+                break
+    if isinstance(verify, str) and not os.path.exists(verify):
+        raise LLMConfigError(f"{source} names {verify!r}, which does not exist")
+    return verify

@@ -1,0 +1,176 @@
+"""requests and urllib3, made to do what a call needs and nothing unasked.
+
+A request is filled in by hand and goes through `Session.send` and `HTTPAdapter.send`, so tools that
+hook either (`responses`, `requests-mock`, tracing) see it, while the parts that cost the most per
+call (environment look-ups, request preparation, pool look-up, cookies) are done once or not at all.
+Redirects, cookies, ``.netrc`` and the library's own retries are off.
+
+Deadlines: urllib3's timeouts bound each socket read, so a server that drips one byte a second never
+meets them. Here every read of a response, headers included, goes through a `DeadlineReader`, which
+gives the socket only the time that is left until one point in time.
+"""
+
+from __future__ import annotations
+
+import http.client
+import http.cookiejar
+import io
+import socket
+import time
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+#: Bytes asked of the socket at once.
+READ_BYTES = 64 * 1024
+
+# A connection without a timeout does not occur here; if it did, an hour would bound it.
+_NO_TIMEOUT_S = 3600.0
+
+
+class DeadlineReader(socket.SocketIO):
+    """The reading side of a socket that fails at `deadline`, a reading of the monotonic clock."""
+
+    def __init__(self, sock: socket.socket, deadline: float) -> None:
+        super().__init__(sock, "r")
+        # What socket.makefile does: the descriptor stays open until this reader is closed.
+        sock._io_refs += 1  # type: ignore[attr-defined]  # no public name for it
+        self._socket = sock
+        self.deadline = deadline
+
+    def readinto(self, buffer: Any) -> int | None:
+        """Read what has arrived. :raises TimeoutError: the deadline has passed."""
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("deadline passed")
+        self._socket.settimeout(left)
+        return super().readinto(buffer)
+
+
+class _ReadSide:
+    """Stands in for a socket where http.client only wants a file to read from."""
+
+    def __init__(self, file: io.BufferedReader) -> None:
+        self._file = file
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        return self._file
+
+
+class _DeadlineMixin:
+    """A connection whose responses carry their `DeadlineReader` and the buffered file over it."""
+
+    timeout: Any
+    reader: DeadlineReader | None = None
+    file: io.BufferedReader | None = None
+
+    def response_class(self, sock: socket.socket, **kwargs: Any) -> http.client.HTTPResponse:
+        # By now urllib3 has set the timeout to what the request has left of its total.
+        timeout_s = self.timeout if isinstance(self.timeout, (int, float)) else _NO_TIMEOUT_S
+        self.reader = DeadlineReader(sock, time.monotonic() + timeout_s)
+        self.file = io.BufferedReader(self.reader, READ_BYTES)
+        return http.client.HTTPResponse(_ReadSide(self.file), **kwargs)  # type: ignore[arg-type]  # a stand-in
+
+    def getresponse(self) -> Any:
+        response = super().getresponse()  # type: ignore[misc]  # HTTPConnection's, by the bases below
+        response.reader, response.file = self.reader, self.file
+        self.reader = self.file = None
+        return response
+
+
+class _Connection(_DeadlineMixin, HTTPConnection):  # type: ignore[misc]  # response_class: a method
+    """Plain HTTP with a deadline."""
+
+
+class _TLSConnection(_DeadlineMixin, HTTPSConnection):  # type: ignore[misc]  # likewise
+    """HTTPS with a deadline."""
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _TLSPool(HTTPSConnectionPool):
+    ConnectionCls = _TLSConnection
+
+
+_POOLS = {"http": _Pool, "https": _TLSPool}
+
+
+class _Adapter(HTTPAdapter):
+    """The adapter of one origin, whose pool is looked up once instead of for each request."""
+
+    def __init__(self, *, pool_size: int, origin: str) -> None:
+        self._pool: Any = None
+        self._origin_chars = len(origin)
+        super().__init__(pool_maxsize=pool_size)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        if not proxy.lower().startswith("socks"):
+            manager.pool_classes_by_scheme = _POOLS
+        return manager
+
+    def get_connection_with_tls_context(
+        self, request: Any, verify: Any, proxies: Any = None, cert: Any = None
+    ) -> Any:
+        if self._pool is None:
+            pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
+            super().cert_verify(pool, request.url, verify, cert)  # type: ignore[no-untyped-call]  # theirs
+            self._pool = pool
+        return self._pool
+
+    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
+        """Settled when the pool was made."""
+
+    def request_url(self, request: Any, proxies: Any) -> str:
+        if proxies:
+            return super().request_url(request, proxies)
+        return str(request.url)[self._origin_chars :]
+
+    def build_response(self, req: Any, resp: Any) -> requests.Response:
+        # Without the original's cookie jar and guess at a charset.
+        response = requests.Response()
+        response.status_code = resp.status
+        response.headers = resp.headers
+        response.raw = resp
+        response.reason = resp.reason
+        response.url = req.url
+        response.request = req
+        response.connection = self
+        return response
+
+
+class _NoCookies(http.cookiejar.DefaultCookiePolicy):
+    """Takes no cookie: calls with different keys share connections and must not share state."""
+
+    def set_ok(self, cookie: Any, request: Any) -> bool:
+        return False
+
+
+class _Session(requests.Session):
+    """A session that sees no redirect: even unfollowed, requests would read its whole body."""
+
+    def get_redirect_target(self, resp: Any) -> None:
+        return None
+
+
+def new_session(origin: str, pool_size: int) -> requests.Session:
+    """A session for one origin, such as ``https://api.openai.com``.
+
+    :param pool_size: most idle connections kept.
+    """
+    session = _Session()
+    session.trust_env = False
+    session.cookies.set_policy(_NoCookies())
+    adapter = _Adapter(pool_size=pool_size, origin=origin)
+    session.mount("http://", adapter)
+    session.mount("https://", adapter)
+    return session

@@ -1,0 +1,213 @@
+"""CPU of the blocking client against plain requests and the openai SDK, interleaved in one run.
+
+    python bench/remote.py [--rounds 15] [--check]
+
+Every contender talks to `fake_server.py` in another process; what is measured is this process's
+CPU time. A round runs each contender once, in turn, so that the machine's drift meets all alike;
+the table gives medians over rounds, and ratios taken round by round. `--check` ends with exit
+status 1 when a ratio misses its target.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import openai
+import requests
+
+from LLM import LLM, LLMConfig
+
+MESSAGES = [
+    {"role": "system", "content": "You are helpful."},
+    {"role": "user", "content": "Hello!"},
+]
+CALLS = 200
+N_CHUNKS = 1000
+KEY = "sk-bench"
+
+
+@contextmanager
+def fake_server() -> Any:
+    """The fake server in a process of its own. Yields its address."""
+    script = Path(__file__).with_name("fake_server.py")
+    with subprocess.Popen(
+        [sys.executable, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        try:
+            yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+        finally:
+            process.stdin.close()
+            process.wait(timeout=10)
+
+
+class Contenders:
+    """Each way to make the same call; `path` selects the server's answer."""
+
+    def __init__(self, base: str, path: str = "") -> None:
+        self.url = f"{base}{path}/v1/chat/completions"
+        self.session = requests.Session()
+        self.llm = LLM(LLMConfig(base_url=base + path, api_key=KEY))
+        self.sdk = openai.OpenAI(base_url=f"{base}{path}/v1", api_key=KEY)
+        self.headers = {"Authorization": f"Bearer {KEY}"}
+
+    def close(self) -> None:
+        self.session.close()
+        self.llm.close()
+        self.sdk.close()
+
+    def requests_call(self) -> None:
+        body = {"model": "gpt-4", "messages": MESSAGES, "temperature": 0.7}
+        answer = self.session.post(self.url, json=body, headers=self.headers, timeout=30).json()
+        assert answer["choices"][0]["message"]["content"]
+
+    def llm_call(self) -> None:
+        assert self.llm.chat_completion(MESSAGES).choices[0].message.content
+
+    def openai_call(self) -> None:
+        answer = self.sdk.chat.completions.create(
+            model="gpt-4",
+            messages=MESSAGES,
+            temperature=0.7,  # type: ignore[arg-type]
+        )
+        assert answer.choices[0].message.content
+
+    def requests_stream(self) -> int:
+        body = {"model": "gpt-4", "messages": MESSAGES, "temperature": 0.7, "stream": True}
+        n = 0
+        with self.session.post(
+            self.url, json=body, headers=self.headers, timeout=30, stream=True
+        ) as answer:
+            for line in answer.iter_lines():
+                if line.startswith(b"data: ") and line != b"data: [DONE]":
+                    n += len(json.loads(line[6:])["choices"])
+        return n
+
+    def llm_stream(self) -> int:
+        with self.llm.chat_completion(MESSAGES, stream=True) as stream:
+            return sum(len(chunk.choices) for chunk in stream)
+
+    def openai_stream(self) -> int:
+        with self.sdk.chat.completions.create(
+            model="gpt-4",
+            messages=MESSAGES,
+            temperature=0.7,
+            stream=True,  # type: ignore[arg-type]
+        ) as stream:
+            return sum(len(chunk.choices) for chunk in stream)
+
+
+def cpu_us(work: Callable[[], Any], times: int) -> float:
+    """CPU of this process in microseconds for one of `times` runs of `work`."""
+    gc.collect()
+    start = time.process_time()
+    for _ in range(times):
+        work()
+    return (time.process_time() - start) / times * 1e6
+
+
+def interleaved(
+    contenders: dict[str, Callable[[], Any]], rounds: int, times: int, per: int
+) -> dict[str, list[float]]:
+    """CPU of each contender in each round, divided by `per`."""
+    for work in contenders.values():
+        work()
+    taken: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(rounds):
+        for name, work in contenders.items():
+            taken[name].append(cpu_us(work, times) / per)
+    return taken
+
+
+def report(title: str, taken: dict[str, list[float]], targets: dict[str, float]) -> bool:
+    """Print a table; targets are the LLM's largest ratio to each peer."""
+    print(f"\n{title}")
+    for name, values in taken.items():
+        low, mid, high = min(values), statistics.median(values), max(values)
+        print(f"  {name:<28}{mid:10.2f} µs   ({low:.2f} to {high:.2f})")
+    good = True
+    for peer, target in targets.items():
+        ratios = [a / b for a, b in zip(taken["LLM"], taken[peer], strict=True)]
+        ratio = statistics.median(ratios)
+        good &= ratio <= target
+        verdict = "met" if ratio <= target else "MISSED"
+        print(f"  LLM / {peer:<22}{ratio:10.3f}      target {target:.2f}  {verdict}")
+    return good
+
+
+def delays_ms(contenders: Contenders) -> list[float]:
+    """How long after it was sent each chunk of a slow stream reached the caller."""
+    with contenders.llm.chat_completion(MESSAGES, stream=True) as stream:
+        return [(time.monotonic() - float(text)) * 1e3 for text in stream.iter_text()]
+
+
+def report_delays(base: str, rounds: int) -> bool:
+    """A close-delimited stream must reach the caller no later than a chunked one."""
+    chunked, closing = Contenders(base, "/slow"), Contenders(base, "/slowclose")
+    delays: dict[str, list[float]] = {"chunked": [], "close-delimited": []}
+    for _ in range(rounds):
+        delays["chunked"] += delays_ms(chunked)
+        delays["close-delimited"] += delays_ms(closing)
+    chunked.close()
+    closing.close()
+    print("\nDelay of a streamed chunk, sent every 5 ms")
+    for name, values in delays.items():
+        spread = f"(median; 90 % within {statistics.quantiles(values, n=10)[-1]:.3f} ms)"
+        print(f"  {name:<28}{statistics.median(values):10.3f} ms   {spread}")
+    # 0.1 ms is what one wake-up of this process varies by.
+    good = statistics.median(delays["close-delimited"]) <= (
+        statistics.median(delays["chunked"]) + 0.1
+    )
+    print(f"  close-delimited no later than chunked{'':14}{'met' if good else 'MISSED'}")
+    return good
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--check", action="store_true")
+    args = parser.parse_args()
+    libraries = ("requests", "urllib3", "pydantic", "openai")
+    print(
+        f"Python {platform.python_version()}, " + ", ".join(f"{n} {version(n)}" for n in libraries)
+    )
+    with fake_server() as base:
+        peers = Contenders(base)
+        calls = interleaved(
+            {"requests": peers.requests_call, "LLM": peers.llm_call, "openai": peers.openai_call},
+            args.rounds,
+            CALLS,
+            1,
+        )
+        good = report("One blocking call, CPU", calls, {"requests": 0.60, "openai": 0.30})
+        streams = interleaved(
+            {
+                "requests": peers.requests_stream,
+                "LLM": peers.llm_stream,
+                "openai": peers.openai_stream,
+            },
+            args.rounds,
+            3,
+            N_CHUNKS + 2,
+        )
+        good &= report("One streamed chunk, CPU", streams, {"requests": 1.0, "openai": 0.08})
+        peers.close()
+        good &= report_delays(base, args.rounds)
+    return 0 if good or not args.check else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
