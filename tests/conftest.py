@@ -1,0 +1,85 @@
+"""What all tests stand on: loopback only, no settings of the machine, one local server."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+_FOREIGN_SETTINGS = (
+    "ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY",
+    "LOCAL_LLM_KIT_API_KEY", "OPENAI_API_KEY", "OPENAI_BASE_URL",
+)  # fmt: skip
+
+
+class NetworkBlockedError(RuntimeError):
+    """A test reached for the network. No client takes it for a failed connection."""
+
+
+def _require_loopback(host: Any) -> None:
+    name = host.decode() if isinstance(host, bytes) else str(host or "localhost")
+    # RFC 6761: names under .invalid never resolve, so they stand for an unknown host.
+    if name.endswith(".invalid"):
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+    if name == "localhost" or name.endswith(".localhost"):
+        return
+    try:
+        address = ipaddress.ip_address(name.partition("%")[0])
+    except ValueError:
+        address = None
+    if address is None or not (address.is_loopback or address.is_unspecified):
+        raise NetworkBlockedError(f"tests may reach loopback only, not {name!r}")
+
+
+_connect, _connect_ex, _getaddrinfo = (
+    socket.socket.connect,
+    socket.socket.connect_ex,
+    socket.getaddrinfo,
+)
+
+
+def _check_address(sock: socket.socket, address: Any) -> None:
+    if sock.family in (socket.AF_INET, socket.AF_INET6):
+        _require_loopback(address[0])
+
+
+def _guarded_connect(sock: socket.socket, address: Any) -> None:
+    _check_address(sock, address)
+    _connect(sock, address)
+
+
+def _guarded_connect_ex(sock: socket.socket, address: Any) -> int:
+    _check_address(sock, address)
+    return _connect_ex(sock, address)
+
+
+def _guarded_getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> Any:
+    _require_loopback(host)
+    return _getaddrinfo(host, *args, **kwargs)
+
+
+def pytest_configure() -> None:
+    for name, guarded in (("connect", _guarded_connect), ("connect_ex", _guarded_connect_ex)):
+        setattr(socket.socket, name, guarded)
+    socket.getaddrinfo = _guarded_getaddrinfo
+    for name in _FOREIGN_SETTINGS:
+        os.environ.pop(name, None)
+        os.environ.pop(name.lower(), None)
+    os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+
+
+@pytest.fixture(scope="session")
+def local_server_url() -> Iterator[str]:
+    """Address of `local-llm-kit serve --model tiny` on a free port, one for the whole run."""
+    from local_server import LocalServer
+
+    with LocalServer("tiny", "127.0.0.1", 0) as server:
+        yield server.url
