@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import platform
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
@@ -337,7 +337,7 @@ def _retry_policy(config: LLMConfig) -> RetryPolicy:
 def _headers(config: LLMConfig) -> dict[str, str]:
     headers = {
         "Accept": "application/json",
-        "User-Agent": f"llm-kit/{__version__} Python/{platform.python_version()}",
+        "User-Agent": f"llm-kit/{__version__} Python/{sys.version_info[0]}.{sys.version_info[1]}",
         **config.headers,
     }
     if config.api_key is not None:

@@ -89,7 +89,11 @@ class LLMConfig(BaseModel):
     """
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", hide_input_in_errors=True, protected_namespaces=()
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        defer_build=True,
+        protected_namespaces=(),
     )
 
     base_url: str = DEFAULT_BASE_URL
