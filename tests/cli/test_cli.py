@@ -1,0 +1,137 @@
+"""The command line in process: options, exit codes, and errors without tracebacks."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from LLM import LLMConfigError, __version__
+from local_llm_kit import __main__, server
+from local_llm_kit.cli import cli
+
+DEFAULTS = {
+    "model": "tiny",
+    "host": "127.0.0.1",
+    "port": 8000,
+    "api_key": None,
+    "aliases": (),
+    "strict_model": False,
+    "context_length": None,
+    "n_slots": 8,
+    "threads": None,
+    "max_queue": 256,
+}
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """The settings of each call of `serve`, which returns at once."""
+    calls: list[dict[str, Any]] = []
+    monkeypatch.setattr(server, "serve", lambda **settings: calls.append(settings))
+    return calls
+
+
+def run(*arguments: str, **environ: str) -> Result:
+    return CliRunner().invoke(cli, arguments, env=environ)
+
+
+def test_serve_without_options_takes_the_defaults(served: list[dict[str, Any]]) -> None:
+    assert run("serve").exit_code == 0
+    assert served == [DEFAULTS]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "changed"),
+    [
+        (["--model", "m.gguf"], {"model": "m.gguf"}),
+        (["--host", "::1"], {"host": "::1"}),
+        (["--port", "0"], {"port": 0}),
+        (["--api-key", "secret"], {"api_key": "secret"}),
+        (["--alias", "a", "--alias", "b"], {"aliases": ("a", "b")}),
+        (["--strict-model"], {"strict_model": True}),
+        (["--context-length", "512"], {"context_length": 512}),
+        (["--slots", "2"], {"n_slots": 2}),
+        (["--threads", "1"], {"threads": 1}),
+        (["--max-queue", "0"], {"max_queue": 0}),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_serve_passes_each_option_on(
+    served: list[dict[str, Any]], arguments: list[str], changed: dict[str, Any]
+) -> None:
+    assert run("serve", *arguments).exit_code == 0
+    assert served == [DEFAULTS | changed]
+
+
+def test_the_key_may_come_from_the_environment(served: list[dict[str, Any]]) -> None:
+    assert run("serve", LOCAL_LLM_KIT_API_KEY="secret").exit_code == 0
+    assert served[0]["api_key"] == "secret"
+
+
+def test_the_option_wins_over_the_environment(served: list[dict[str, Any]]) -> None:
+    run("serve", "--api-key", "option", LOCAL_LLM_KIT_API_KEY="environment")
+    assert served[0]["api_key"] == "option"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--port", "65536"],
+        ["--port", "http"],
+        ["--slots", "0"],
+        ["--slots", "257"],
+        ["--threads", "0"],
+        ["--context-length", "0"],
+        ["--max-queue", "-1"],
+        ["--api-key", ""],
+        ["--no-such-option"],
+    ],
+    ids=" ".join,
+)
+def test_a_wrong_option_ends_with_2_and_is_named(
+    served: list[dict[str, Any]], arguments: list[str]
+) -> None:
+    result = run("serve", *arguments)
+    assert result.exit_code == 2
+    assert arguments[0] in result.stderr
+    assert served == []
+
+
+def test_an_error_of_ours_is_one_line_and_ends_with_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**settings: Any) -> None:
+        raise LLMConfigError("port 8000 is in use")
+
+    monkeypatch.setattr(server, "serve", refuse)
+    result = run("serve")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == "error: port 8000 is in use\n"
+
+
+def test_ctrl_c_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(**settings: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(server, "serve", interrupt)
+    assert run("serve").exit_code == 130
+
+
+def test_version_is_the_distributions() -> None:
+    assert run("--version").output == f"local-llm-kit, version {__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [[], ["serve"]], ids=["all", "serve"])
+def test_help_shows_examples(arguments: list[str]) -> None:
+    result = run(*arguments, "--help")
+    assert result.exit_code == 0
+    assert "Examples:\n  local-llm-kit serve\n" in result.output
+
+
+def test_without_click_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "click", None)
+    monkeypatch.delitem(sys.modules, "local_llm_kit.cli")
+    with pytest.raises(SystemExit, match=r"pip install 'llm-kit\[llama,server\]'") as exit_info:
+        __main__.main([])
+    assert str(exit_info.value).startswith("error: ")

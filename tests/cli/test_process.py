@@ -1,0 +1,82 @@
+"""The command line as a process of its own: it serves, and ends when told to."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from LLM import LLM, LLMConfig
+
+COMMAND = [sys.executable, "-m", "local_llm_kit", "serve", "--port"]
+
+
+class Served:
+    """A started `serve` process that listens at `url`."""
+
+    def __init__(self, *options: str) -> None:
+        self.process = subprocess.Popen(
+            [*COMMAND, "0", *options], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            if found := re.search(r"http://[\d.]+:\d+", line):
+                self.url = found.group()
+                return
+        pytest.fail("the server ended without telling its address")
+
+    def exit_code(self) -> int:
+        self.process.communicate(timeout=30)
+        return self.process.returncode
+
+
+@pytest.fixture
+def served() -> Iterator[Served]:
+    server = Served("--exit-on-eof", "--alias", "gpt-4")
+    yield server
+    server.process.kill()
+    server.process.communicate()
+
+
+def test_a_started_server_answers(served: Served) -> None:
+    with LLM(LLMConfig(base_url=served.url)) as llm:
+        assert llm.chat_completion([{"role": "user", "content": "Hello!"}]).text
+
+
+def test_ctrl_c_ends_it_with_130(served: Served) -> None:
+    served.process.send_signal(signal.SIGINT)
+    assert served.exit_code() == 130
+
+
+def test_sigterm_ends_it_by_that_signal_or_well(served: Served) -> None:
+    served.process.terminate()
+    assert served.exit_code() in (0, -signal.SIGTERM)
+
+
+def test_closing_standard_input_ends_it(served: Served) -> None:
+    assert served.process.stdin is not None
+    served.process.stdin.close()
+    served.process.stdin = None
+    assert served.exit_code() in (0, -signal.SIGTERM)
+
+
+def test_a_port_in_use_is_one_line_and_ends_with_1() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        port = holder.getsockname()[1]
+        run = subprocess.run([*COMMAND, str(port)], capture_output=True, text=True, timeout=60)
+    assert run.returncode == 1
+    assert re.fullmatch(rf"error: .*{port}.*\n", run.stderr)
+
+
+def test_a_model_that_is_not_there_ends_with_1() -> None:
+    command = [*COMMAND, "0", "--model", "no-such.gguf"]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert run.returncode == 1
+    assert run.stderr.startswith("error: ")
+    assert "no-such.gguf" in run.stderr
+    assert "Traceback" not in run.stderr

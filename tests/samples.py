@@ -1,0 +1,40 @@
+"""Python blocks of Markdown pages, so that tests can run what users copy."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+_BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+_DEFAULT_URL = "http://127.0.0.1:8000"
+
+
+class Sample(NamedTuple):
+    """One block: the heading it stands under, the line it starts on, and its code."""
+
+    path: Path
+    heading: str
+    line: int
+    code: str
+
+    def __str__(self) -> str:
+        return f"{self.heading} (line {self.line})"
+
+    def run(self, namespace: dict[str, object], url: str) -> None:
+        """Run the block in `namespace`, its server's default address replaced by `url`."""
+        # Empty lines in front make a traceback name the line of the page.
+        code = "\n" * self.line + self.code.replace(_DEFAULT_URL, url)
+        exec(compile(code, str(self.path), "exec"), namespace)
+
+
+def python_samples(path: Path) -> list[Sample]:
+    """Every ```python block of the page, in order."""
+    text = path.read_text("utf-8")
+    samples = []
+    for block in _BLOCK.finditer(text):
+        prose = _BLOCK.sub("", text[: block.start()])
+        heading = _HEADING.findall(prose)[-1]
+        samples.append(Sample(path, heading, text.count("\n", 0, block.start()) + 1, block[1]))
+    return samples
