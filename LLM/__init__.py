@@ -6,51 +6,96 @@
 
     with LLM(LLMConfig(base_url="http://127.0.0.1:8000")) as llm:
         print(llm.chat_completion([Message(role="user", content="Hello!")]).text)
+
+A name's module is loaded when the name is first used, so that the packages above pay for what they
+take: the error tree costs a millisecond, the client with requests and pydantic a hundred.
 """
 
 from __future__ import annotations
 
+import importlib
+import typing
+
 from LLM._version import __version__
-from LLM.cache import DiskCache, MemoryCache, ResponseCache
-from LLM.client import LLM
-from LLM.config import LLMConfig
-from LLM.exceptions import (
-    InvalidRequestError,
-    LLMAPIError,
-    LLMAuthError,
-    LLMConfigError,
-    LLMConnectionError,
-    LLMContentFilterError,
-    LLMContextLengthError,
-    LLMError,
-    LLMRateLimitError,
-    LLMResponseError,
-    LLMServerError,
-    LLMTimeoutError,
-    ModelNotFoundError,
-    TokenLimitError,
-    UsageLimitError,
-)
-from LLM.rate_limit import RateLimiter
-from LLM.retry import RetryPolicy, RetryStrategy
-from LLM.secrets import Secret
-from LLM.streaming import ChatStream, CompletionStream, Stream
-from LLM.types import (
-    ChatCompletionChunk,
-    ChatCompletionResponse,
-    Choice,
-    CompletionChoice,
-    CompletionChunk,
-    CompletionResponse,
-    FunctionCall,
-    Message,
-    Model,
-    ModelsResponse,
-    ResponseMessage,
-    ToolCall,
-    Usage,
-)
-from LLM.usage import UsageTotals, UsageTracker
+
+if typing.TYPE_CHECKING:
+    from LLM.cache import DiskCache, MemoryCache, ResponseCache
+    from LLM.client import LLM
+    from LLM.config import LLMConfig
+    from LLM.exceptions import (
+        InvalidRequestError,
+        LLMAPIError,
+        LLMAuthError,
+        LLMConfigError,
+        LLMConnectionError,
+        LLMContentFilterError,
+        LLMContextLengthError,
+        LLMError,
+        LLMRateLimitError,
+        LLMResponseError,
+        LLMServerError,
+        LLMTimeoutError,
+        ModelNotFoundError,
+        TokenLimitError,
+        UsageLimitError,
+    )
+    from LLM.rate_limit import RateLimiter
+    from LLM.retry import RetryPolicy, RetryStrategy
+    from LLM.secrets import Secret
+    from LLM.streaming import ChatStream, CompletionStream, Stream
+    from LLM.types import (
+        ChatCompletionChunk,
+        ChatCompletionResponse,
+        Choice,
+        CompletionChoice,
+        CompletionChunk,
+        CompletionResponse,
+        FunctionCall,
+        Message,
+        Model,
+        ModelsResponse,
+        ResponseMessage,
+        ToolCall,
+        Usage,
+    )
+    from LLM.usage import UsageTotals, UsageTracker
+
+# Which module each public name lives in.
+_HOMES = {
+    "cache": "DiskCache MemoryCache ResponseCache",
+    "client": "LLM",
+    "config": "LLMConfig",
+    "exceptions": (
+        "InvalidRequestError LLMAPIError LLMAuthError LLMConfigError LLMConnectionError "
+        "LLMContentFilterError LLMContextLengthError LLMError LLMRateLimitError "
+        "LLMResponseError LLMServerError LLMTimeoutError ModelNotFoundError TokenLimitError "
+        "UsageLimitError"
+    ),
+    "rate_limit": "RateLimiter",
+    "retry": "RetryPolicy RetryStrategy",
+    "secrets": "Secret",
+    "streaming": "ChatStream CompletionStream Stream",
+    "types": (
+        "ChatCompletionChunk ChatCompletionResponse Choice CompletionChoice CompletionChunk "
+        "CompletionResponse FunctionCall Message Model ModelsResponse ResponseMessage "
+        "ToolCall Usage"
+    ),
+    "usage": "UsageTotals UsageTracker",
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> typing.Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
 
 __all__ = [
     "LLM",
