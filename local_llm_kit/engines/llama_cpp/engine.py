@@ -17,7 +17,7 @@ from local_llm_kit.engines.protocol import EngineStats, GenerationRequest, Model
 DEFAULT_WINDOW = 8192
 #: Cache that slots may take together without being asked for, in bytes.
 DEFAULT_CACHE_BYTES = 1 << 30
-MAX_SLOTS = 64
+MAX_SLOTS = 256  # llama.cpp's limit of sequences
 #: Below this many weights the threads' meeting costs more than they save.
 _ONE_THREAD_PARAMS = 50_000_000
 _BATCH_ROWS = 512
@@ -29,7 +29,7 @@ class LlamaCppOptions:
 
     :param context_length: window of a request in tokens, prompt and output together; None takes
         the model's own, at most 8,192.
-    :param n_slots: sequences that run at once, 1 to 64.
+    :param n_slots: sequences that run at once, 1 to 256.
     :param max_queue: requests that may wait beyond those, at least 0.
     :param n_threads: None takes one for small models, else one a core.
     :param n_gpu_layers: layers held on a GPU; None leaves it to llama.cpp.
@@ -135,8 +135,10 @@ class LlamaCppEngine:
     def _default_threads(self) -> int:
         if self._model.n_params < _ONE_THREAD_PARAMS:
             return 1
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (
-            os.cpu_count() or 1
+        return (
+            len(os.sched_getaffinity(0))
+            if hasattr(os, "sched_getaffinity")
+            else (os.cpu_count() or 1)
         )
 
     def _describe(self, path: str, name: str, window: int) -> ModelInfo:

@@ -142,12 +142,14 @@ class Scheduler:
     # -- the engine's thread ------------------------------------------------------------------
 
     def _run(self) -> None:
-        error = LLMServerError("the engine was closed", status_code=503, code="engine_closed")
+        error: LLMError = LLMServerError(
+            "the engine was closed", status_code=503, code="engine_closed"
+        )
         try:
             while self._receive():
                 try:
                     self._step()
-                except Exception as err:
+                except Exception as err:  # noqa: BLE001  # callers must not hang, whatever it is
                     _log.exception("a decoding step failed")
                     self._fail_all(_as_llm_error(err))
                 self._deliver()
@@ -410,7 +412,7 @@ class Scheduler:
         for sink, events in outbox.items():
             try:
                 sink(events)
-            except Exception:
+            except Exception:  # noqa: BLE001  # the other callers go on
                 _log.exception("a sink failed; its requests are cancelled")
                 self._abandon(sink)
 
@@ -428,5 +430,3 @@ def _as_llm_error(err: BaseException) -> LLMError:
     )
     error.__cause__ = err
     return error
-
-

@@ -95,9 +95,7 @@ class Sequence:
             if rest or self._scores:
                 events.append(self.delta(rest))
         events.append(
-            Finished(
-                self.request.tag, reason, self.n_prompt, self.n_generated, self.n_cached or 0
-            )
+            Finished(self.request.tag, reason, self.n_prompt, self.n_generated, self.n_cached or 0)
         )
         return events
 

@@ -47,7 +47,7 @@ class Placement(NamedTuple):
 
 
 def common_prefix(first: list[int], second: list[int], limit: int) -> int:
-    """Length of the common prefix, at most `limit`; slices compare in C, halving finds the place."""
+    """Length of the common prefix, at most `limit`: slices compare in C, halving finds the end."""
     limit = min(limit, len(first), len(second))
     if first[:limit] == second[:limit]:
         return limit

@@ -1,0 +1,155 @@
+"""A model ready to answer: an engine, its chat template, and the defaults of its calls.
+
+What the client in process and the server share. A call becomes a `Job`: the answer that will grow
+and the requests whose events it is fed. How one waits for the events is their own affair.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from LLM.exceptions import LLMContextLengthError, LLMError
+from local_llm_kit.answers import Answer, ChatAnswer, CompletionAnswer
+from local_llm_kit.arguments import ChatArguments, CompletionArguments, Defaults
+from local_llm_kit.engines.protocol import (
+    Engine,
+    GenerationRequest,
+    Handle,
+    ModelInfo,
+    SamplingParams,
+    Sink,
+)
+from local_llm_kit.templates import CHATML, ChatTemplate
+
+_SEEDS = 1 << 64
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A call that is ready to run.
+
+    :param answer: takes the events.
+    :param requests: one for each choice, tagged with it.
+    """
+
+    answer: Answer
+    requests: list[GenerationRequest]
+
+
+class LocalModel:
+    """An engine with what chat and text completions need around it.
+
+    :param engine: owned; closed with this.
+    :param defaults: used for arguments that a call leaves out.
+    """
+
+    def __init__(self, engine: Engine, defaults: Defaults | None = None) -> None:
+        self.engine = engine
+        self.defaults = defaults or Defaults()
+        info = engine.info
+        self._template = ChatTemplate(
+            info.chat_template or CHATML, bos_token=info.bos_token, eos_token=info.eos_token
+        )
+
+    @property
+    def info(self) -> ModelInfo:
+        """Facts about the model."""
+        return self.engine.info
+
+    def chat(self, arguments: ChatArguments) -> Job:
+        """Prepare a chat completion.
+
+        :raises InvalidRequestError: the template refuses the messages.
+        :raises LLMContextLengthError: the prompt does not fit the window.
+        """
+        prompt = self._tokens(self._template.render(arguments.messages, arguments.tools), chat=True)
+        answer = ChatAnswer(
+            self.info.name,
+            arguments.n,
+            parse_tools=bool(arguments.tools),
+            scores=arguments.sampling.n_logprobs is not None,
+            stream=arguments.stream,
+            include_usage=arguments.include_usage,
+        )
+        return Job(answer, _requests(answer, [prompt], arguments))
+
+    def completion(self, arguments: CompletionArguments) -> Job:
+        """Prepare a text completion.
+
+        :raises LLMContextLengthError: a prompt does not fit the window.
+        """
+        prompts = [
+            self._tokens(prompt, chat=False) if isinstance(prompt, str) else prompt
+            for prompt in arguments.prompts
+        ]
+        echoes = [
+            prompt if isinstance(prompt, str) else self.engine.detokenize(prompt)
+            for prompt in (arguments.prompts if arguments.echo else ())
+        ]
+        answer = CompletionAnswer(
+            self.info.name,
+            arguments.n,
+            len(prompts),
+            echoes=echoes,
+            scores=arguments.sampling.n_logprobs is not None,
+            stream=arguments.stream,
+            include_usage=arguments.include_usage,
+        )
+        return Job(answer, _requests(answer, prompts, arguments))
+
+    def submit(self, job: Job, sink: Sink) -> list[Handle]:
+        """Start a job; all of its requests or none.
+
+        :raises LLMError: the engine does not take them.
+        """
+        handles: list[Handle] = []
+        try:
+            for request in job.requests:  # one by one: those taken are cancelled if one is not
+                handles.append(self.engine.submit(request, sink))  # noqa: PERF401
+        except LLMError:
+            for handle in handles:
+                handle.cancel()
+            raise
+        return handles
+
+    def _tokens(self, text: str, *, chat: bool) -> list[int]:
+        """Tokens of a prompt; a text that cannot fit is refused before C walks over it."""
+        info = self.info
+        n_bytes = len(text.encode())
+        at_least = -(-n_bytes // info.longest_token_bytes)
+        if at_least > info.context_length:
+            raise LLMContextLengthError(
+                f"the prompt has at least {at_least} tokens ({n_bytes:,} bytes), but the window of "
+                f"{info.name!r} is {info.context_length}; shorten the prompt",
+                status_code=400,
+                code="context_length_exceeded",
+            )
+        # A template that spells the BOS token itself must not get a second one.
+        spelled = chat and bool(info.bos_token) and text.startswith(info.bos_token)
+        return self.engine.tokenize(text, add_special=not spelled, parse_special=chat)
+
+    def close(self) -> None:
+        """End what runs and give the memory back; repeatable."""
+        self.engine.close()
+
+
+def _requests(
+    answer: Answer, prompts: list[list[int]], arguments: ChatArguments | CompletionArguments
+) -> list[GenerationRequest]:
+    return [
+        GenerationRequest(
+            prompt=prompts[choice.prompt],
+            max_tokens=arguments.max_tokens,
+            sampling=_seeded(arguments.sampling, choice.index),
+            stop=arguments.stop,
+            tag=choice,
+        )
+        for choice in answer.choices
+    ]
+
+
+def _seeded(sampling: SamplingParams, index: int) -> SamplingParams:
+    """Each choice has its own seed, so that several of one call differ and all repeat."""
+    if sampling.seed is None or index == 0:
+        return sampling
+    return replace(sampling, seed=(sampling.seed + index) % _SEEDS)

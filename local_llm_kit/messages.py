@@ -1,0 +1,165 @@
+"""Messages and tools in the form that chat templates take: plain dicts, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic_core import from_json
+
+from LLM.exceptions import InvalidRequestError
+
+MAX_MESSAGES = 4096
+MAX_TOOLS = 128
+MAX_NAME_CHARS = 128
+_ROLES = frozenset(("system", "developer", "user", "assistant", "tool"))
+_FIELDS = ("role", "content", "name", "tool_calls", "tool_call_id")
+#: Fields of an answer that come back with the next turn; they say nothing to the model.
+_IGNORED = frozenset(("refusal", "annotations", "audio", "parsed", "function_call"))
+
+
+def _wrong(param: str, message: str) -> InvalidRequestError:
+    body = {"message": message, "type": "invalid_request_error", "param": param, "code": None}
+    return InvalidRequestError(message, status_code=400, body=body)
+
+
+def normalise_messages(messages: Any) -> list[dict[str, Any]]:
+    """Messages as a template takes them.
+
+    :param messages: dicts, or objects with `role` and `content`; content is a text, a list of
+        text parts, or None.
+    :raises InvalidRequestError: names the message and the field.
+    """
+    if not isinstance(messages, Sequence) or isinstance(messages, (str, bytes)):
+        raise _wrong("messages", "messages must be a list of messages")
+    if not 0 < len(messages) <= MAX_MESSAGES:
+        raise _wrong("messages", f"there are {len(messages)} messages; give 1 to {MAX_MESSAGES:,}")
+    return [_message(f"messages[{i}]", message) for i, message in enumerate(messages)]
+
+
+def _message(where: str, message: Any) -> dict[str, Any]:
+    if isinstance(message, Mapping):
+        fields = {str(name): value for name, value in message.items() if value is not None}
+    elif hasattr(message, "role") and hasattr(message, "content"):
+        found = {name: getattr(message, name, None) for name in _FIELDS}
+        fields = {name: value for name, value in found.items() if value is not None}
+    else:
+        raise _wrong(where, f"{where} must be an object with role and content")
+    if fields.get("function_call"):
+        raise _wrong(where, f"{where}.function_call is not supported; use tool_calls")
+    unknown = sorted(fields.keys() - set(_FIELDS) - _IGNORED)
+    if unknown:
+        raise _wrong(where, f"{where} has the unknown field {unknown[0][:80]!r}")
+    role = fields.get("role")
+    if not isinstance(role, str) or role not in _ROLES:
+        shown = repr(role[:40]) if isinstance(role, str) else "missing or no text"
+        raise _wrong(f"{where}.role", f"the role of {where} is {shown}; roles: {sorted(_ROLES)}")
+    # Templates know no developer: what it says stands where the system's words stand.
+    out: dict[str, Any] = {"role": "system" if role == "developer" else role}
+    calls = fields.get("tool_calls")
+    if calls:
+        if role != "assistant":
+            raise _wrong(f"{where}.tool_calls", f"{where} has tool_calls but is no assistant's")
+        out["tool_calls"] = _tool_calls(f"{where}.tool_calls", calls)
+    out["content"] = _content(f"{where}.content", fields.get("content"), optional=bool(calls))
+    for name in ("name", "tool_call_id"):
+        if name in fields:
+            out[name] = _short_text(f"{where}.{name}", fields[name])
+    return out
+
+
+def _content(where: str, content: Any, *, optional: bool) -> str:
+    if content is None and optional:
+        return ""
+    if isinstance(content, str):
+        return _text(where, content)
+    if not isinstance(content, Sequence) or isinstance(content, bytes) or not content:
+        raise _wrong(where, f"{where} must be a text or a list of text parts")
+    if len(content) > MAX_MESSAGES:
+        raise _wrong(where, f"{where} has {len(content)} parts; give at most {MAX_MESSAGES:,}")
+    texts = []
+    for i, part in enumerate(content):
+        kind = part.get("type") if isinstance(part, Mapping) else None
+        if kind != "text":
+            shown = repr(kind[:40]) if isinstance(kind, str) else "of no known type"
+            raise _wrong(f"{where}[{i}]", f"{where}[{i}] is {shown}; the model reads text parts")
+        texts.append(_text(f"{where}[{i}].text", part.get("text")))
+    return "".join(texts)
+
+
+def _text(where: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise _wrong(where, f"{where} must be a text")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise _wrong(where, f"{where} holds half of a surrogate pair, which is not text") from None
+    return value
+
+
+def _short_text(where: str, value: Any) -> str:
+    text = _text(where, value)
+    if not 0 < len(text) <= MAX_NAME_CHARS:
+        raise _wrong(where, f"{where} must have 1 to {MAX_NAME_CHARS} characters")
+    return text
+
+
+def _tool_calls(where: str, calls: Any) -> list[dict[str, Any]]:
+    if not isinstance(calls, Sequence) or isinstance(calls, (str, bytes)) or len(calls) > MAX_TOOLS:
+        raise _wrong(where, f"{where} must be a list of at most {MAX_TOOLS} calls")
+    return [_tool_call(f"{where}[{i}]", call) for i, call in enumerate(calls)]
+
+
+def _tool_call(where: str, call: Any) -> dict[str, Any]:
+    if hasattr(call, "model_dump"):
+        call = call.model_dump()
+    function = call.get("function") if isinstance(call, Mapping) else None
+    if not isinstance(function, Mapping):
+        raise _wrong(where, f"{where} must be an object with a function")
+    name = _short_text(f"{where}.function.name", function.get("name"))
+    arguments = _text(f"{where}.function.arguments", function.get("arguments", ""))
+    # The API carries JSON text, templates write an object: the text of an object would be quoted.
+    try:
+        parsed = from_json(arguments or "{}")
+    except ValueError:
+        parsed = arguments
+    out: dict[str, Any] = {
+        "type": "function",
+        "function": {"name": name, "arguments": parsed if isinstance(parsed, dict) else arguments},
+    }
+    if call.get("id"):
+        out["id"] = _short_text(f"{where}.id", call["id"])
+    return out
+
+
+def normalise_tools(tools: Any) -> list[dict[str, Any]] | None:
+    """Tools in OpenAI's nested form; the flat form of its Responses API is taken too.
+
+    :raises InvalidRequestError: names the tool and the field.
+    """
+    if tools is None:
+        return None
+    if not isinstance(tools, Sequence) or isinstance(tools, (str, bytes)):
+        raise _wrong("tools", "tools must be a list of tools")
+    if len(tools) > MAX_TOOLS:
+        raise _wrong("tools", f"there are {len(tools)} tools; give at most {MAX_TOOLS}")
+    return [_tool(f"tools[{i}]", tool) for i, tool in enumerate(tools)] or None
+
+
+def _tool(where: str, tool: Any) -> dict[str, Any]:
+    if not isinstance(tool, Mapping) or tool.get("type", "function") != "function":
+        raise _wrong(where, f"{where} must be an object of type 'function'")
+    function = tool.get("function", tool)
+    if not isinstance(function, Mapping):
+        raise _wrong(f"{where}.function", f"{where}.function must be an object")
+    name = _short_text(f"{where}.function.name", function.get("name"))
+    description = _text(f"{where}.function.description", function.get("description") or "")
+    parameters = function.get("parameters") or {}
+    if not isinstance(parameters, Mapping):
+        raise _wrong(f"{where}.function.parameters", f"the parameters of {where} must be a schema")
+    # Templates walk over the properties of every tool, also of one that takes nothing.
+    parameters = {"type": "object", "properties": {}, **parameters}
+    return {
+        "type": "function",
+        "function": {"name": name, "description": description, "parameters": parameters},
+    }
