@@ -31,6 +31,7 @@ _PIP_ARGUMENTS: dict[Profile, tuple[str, ...]] = {
 _ENOUGH: dict[Profile, tuple[Profile, ...]] = {"demo": ("demo", "test"), "test": ("test",)}
 _INPUTS = ("pyproject.toml", "requirements.txt", "setup.cfg", "setup.py", "LLM/_version.py")
 
+_STAMP = "llm-kit.stamp"
 _COMPILERS = ("c++", "g++", "clang++")
 
 
@@ -56,15 +57,16 @@ def prepare(profile: Profile) -> Path:
     """
     venv = location()
     python = venv / "bin" / "python"
-    fingerprint = _fingerprint(venv)
-    if python.exists() and _is_current(venv, profile, fingerprint):
+    if python.exists() and _is_current(venv, profile):
         return python
     if not _runs(python, "-m", "pip", "--version"):
         _make_venv(venv)
     _require_compiler(python)
+    stamp = venv / _STAMP
+    stamp.unlink(missing_ok=True)  # an interrupted installation leaves nothing to rely on
     pip = [str(python), "-m", "pip", "install", "--disable-pip-version-check"]
     _run("installing", [*pip, *_PIP_ARGUMENTS[profile]])
-    _stamp(venv, profile).write_text(fingerprint)
+    stamp.write_text(_stamp_of(venv, profile))
     return python
 
 
@@ -75,20 +77,16 @@ def enter(python: Path, script: str, arguments: Sequence[str]) -> None:
         os.execv(python, [str(python), script, *arguments])
 
 
-def _stamp(venv: Path, profile: Profile) -> Path:
-    return venv / f"llm-kit-{profile}.stamp"
+def _is_current(venv: Path, profile: Profile) -> bool:
+    stamp = venv / _STAMP
+    enough = [_stamp_of(venv, candidate) for candidate in _ENOUGH[profile]]
+    return stamp.exists() and stamp.read_text() in enough
 
 
-def _is_current(venv: Path, profile: Profile, fingerprint: str) -> bool:
-    stamps = [_stamp(venv, candidate) for candidate in _ENOUGH[profile]]
-    return any(stamp.exists() and stamp.read_text() == fingerprint for stamp in stamps)
-
-
-def _fingerprint(venv: Path) -> str:
-    """Hash of all that decides what an installation into `venv` gives."""
-    # The configuration file of a venv names its Python; the root is where -e points to.
-    parts = [str(ROOT).encode()]
-    parts += [path.read_bytes() for path in (venv / "pyvenv.cfg",) if path.exists()]
+def _stamp_of(venv: Path, profile: Profile) -> str:
+    """What the stamp holds once `profile` is installed: a hash of everything that decides it."""
+    # The venv's own file names its Python; the root is where -e points to.
+    parts = [profile.encode(), str(ROOT).encode(), (venv / "pyvenv.cfg").read_bytes()]
     parts += [(ROOT / name).read_bytes() for name in _INPUTS]
     digests = [hashlib.sha256(part).hexdigest() for part in parts]
     return hashlib.sha256("\n".join(digests).encode()).hexdigest()
@@ -99,7 +97,7 @@ def _runs(python: Path, *arguments: str) -> bool:
     try:
         command = [str(python), *arguments]
         return subprocess.run(command, capture_output=True, check=False).returncode == 0
-    except FileNotFoundError:
+    except OSError:  # not there, or a link to a Python that is gone
         return False
 
 
@@ -122,21 +120,25 @@ def _require_compiler(python: Path) -> None:
         for line in (ROOT / "requirements.txt").read_text().splitlines()
         if line.startswith("llama-cpp-python==")
     )
-    if _runs(python, "-c", "import llama_cpp"):
-        return
-    cached = [str(python), "-m", "pip", "cache", "list", "llama_cpp_python", "--format=abspath"]
-    listing = subprocess.run(cached, capture_output=True, text=True, check=False).stdout
-    if pinned.replace("-", "_").replace("==", "-") in listing:
-        return
-    if _runs(
-        python, "-m", "pip", "install", "--dry-run", "--no-deps", "--only-binary=:all:", pinned
-    ):
+    if _has_wheel(python, pinned):
         return
     raise SetupError(
         f"{pinned} has to be compiled and no C++ compiler was found (tried:"
         f" {', '.join(_COMPILERS)}); on Debian or Ubuntu run: apt-get install g++ cmake,"
         " on Fedora: dnf install gcc-c++ cmake, on macOS: xcode-select --install"
     )
+
+
+def _has_wheel(python: Path, pinned: str) -> bool:
+    """Whether `pinned` is installed, or pip has it compiled: in its cache or from elsewhere."""
+    if _runs(python, "-c", "import llama_cpp"):
+        return True
+    cached = [str(python), "-m", "pip", "cache", "list", "llama_cpp_python", "--format=abspath"]
+    listing = subprocess.run(cached, capture_output=True, text=True, check=False).stdout
+    if pinned.replace("-", "_").replace("==", "-") in listing:
+        return True
+    lookup = ("install", "--dry-run", "--no-deps", "--only-binary=:all:", pinned)
+    return _runs(python, "-m", "pip", *lookup)
 
 
 def _run(what: str, command: Sequence[str]) -> None:
