@@ -19,7 +19,6 @@ from local_llm_kit.engines.protocol import (
     SamplingParams,
     Sink,
 )
-from local_llm_kit.templates import CHATML, ChatTemplate
 
 _SEEDS = 1 << 64
 
@@ -44,6 +43,9 @@ class LocalModel:
     """
 
     def __init__(self, engine: Engine, defaults: Defaults | None = None) -> None:
+        # Here and not above: jinja2 comes with the extra `llama`, and the package imports without it.
+        from local_llm_kit.templates import CHATML, ChatTemplate
+
         self.engine = engine
         self.defaults = defaults or Defaults()
         info = engine.info

@@ -21,7 +21,7 @@ MAY_LOAD = {
 
 #: What must stay unloaded until a model or a server is asked for.
 HEAVY = {
-    "aiohttp", "anthropic", "click", "httpx", "httpx2", "llama_cpp", "numpy", "openai",
+    "aiohttp", "anthropic", "click", "httpx", "httpx2", "jinja2", "llama_cpp", "numpy", "openai",
     "starlette", "torch", "transformers", "uvicorn", "uvloop",
 }  # fmt: skip
 
@@ -48,8 +48,14 @@ def third_party(names: set[str]) -> set[str]:
     return names - helpers - sys.stdlib_module_names
 
 
-def test_importing_llm_loads_only_its_requirements() -> None:
-    assert third_party(loaded_by("import LLM")) - MAY_LOAD == set()
+@pytest.mark.parametrize("statement", ["import LLM", "from LLM import *"])
+def test_importing_llm_loads_only_its_requirements(statement: str) -> None:
+    assert third_party(loaded_by(statement)) - MAY_LOAD == set()
+
+
+def test_importing_the_local_client_takes_no_more_than_a_bare_install_has() -> None:
+    names = third_party(loaded_by("from local_llm_kit import *"))
+    assert names - MAY_LOAD == {"local_llm_kit"}
 
 
 @pytest.mark.parametrize("module", ["LLM", "local_llm_kit", "local_llm_kit.__main__"])
