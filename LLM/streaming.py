@@ -99,6 +99,8 @@ class Stream(Generic[ChunkT, ResponseT]):
         close, self._close = getattr(self, "_close", None), None
         if close:
             self._chunks = iter(())
+            # What was left early is no answer to hand over.
+            self._finish = None
             close()
 
     @property

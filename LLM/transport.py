@@ -259,7 +259,8 @@ def _read_start(raw: Any) -> bytes:
     pieces = []
     left = MAX_ERROR_BYTES
     try:
-        while left > 0 and (piece := raw.read(min(left, READ_BYTES), decode_content=True)):
+        # read1 hands over what has arrived, so a body that is cut later still gives its reason.
+        while left > 0 and (piece := raw.read1(min(left, READ_BYTES), decode_content=True)):
             pieces.append(piece)
             left -= len(piece)
         complete = left > 0

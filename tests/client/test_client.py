@@ -1,0 +1,422 @@
+"""`LLM` as its users call it. The `responses` library answers, which shows that it can."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import responses
+from pydantic import BaseModel
+
+from LLM import (
+    LLM,
+    InvalidRequestError,
+    LLMConfig,
+    LLMConfigError,
+    LLMError,
+    LLMRateLimitError,
+    LLMResponseError,
+    LLMServerError,
+    MemoryCache,
+    Message,
+    RateLimiter,
+    UsageLimitError,
+)
+
+BASE = "http://api.test"
+CHAT = f"{BASE}/v1/chat/completions"
+HELLO = [{"role": "user", "content": "Hello!"}]
+
+
+def answer(content: str | None = "Hi!", **more: Any) -> dict[str, Any]:
+    message = {"role": "assistant", "content": content, **more.pop("message", {})}
+    return {
+        "id": "chatcmpl-1",
+        "model": "gpt-4-0613",
+        "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12},
+        **more,
+    }
+
+
+def events(*contents: str) -> str:
+    deltas = [{"choices": [{"delta": {"content": content}}]} for content in contents]
+    last = {"choices": [{"delta": {}, "finish_reason": "stop"}]}
+    usage = {"choices": [], "usage": answer()["usage"]}
+    lines = [json.dumps(event) for event in (*deltas, last, usage)]
+    return "".join(f"data: {line}\n\n" for line in [*lines, "[DONE]"])
+
+
+@pytest.fixture
+def api() -> Iterator[responses.RequestsMock]:
+    with responses.RequestsMock() as mock:
+        yield mock
+
+
+@pytest.fixture(autouse=True)
+def sleeps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+    return slept
+
+
+@pytest.fixture
+def make() -> Iterator[Callable[..., LLM]]:
+    made: list[LLM] = []
+
+    def build(settings: dict[str, Any] | None = None, **parts: Any) -> LLM:
+        made.append(LLM(LLMConfig(base_url=BASE, **(settings or {})), **parts))
+        return made[-1]
+
+    yield build
+    for llm in made:
+        llm.close()
+
+
+def sent(api: responses.RequestsMock, number: int = -1) -> dict[str, Any]:
+    return json.loads(api.calls[number].request.body)
+
+
+def test_only_what_is_set_is_sent(api: Any, make: Any) -> None:
+    api.post(CHAT, json=answer())
+    make({"temperature": None}).chat_completion(HELLO, stop=None)
+    assert sent(api) == {"model": "gpt-4", "messages": HELLO}
+
+
+def test_zero_is_something_that_is_set(api: Any, make: Any) -> None:
+    api.post(CHAT, json=answer())
+    make().chat_completion(HELLO, temperature=0.0, max_tokens=0)
+    assert (sent(api)["temperature"], sent(api)["max_tokens"]) == (0.0, 0)
+
+
+def test_any_further_keyword_is_sent_as_it_is(api: Any, make: Any) -> None:
+    api.post(CHAT, json=answer())
+    tools = [{"type": "function", "function": {"name": "f", "parameters": {"default": None}}}]
+    further = {"tools": tools, "tool_choice": "auto", "seed": 1, "n": 2, "odd": {"x": [None]}}
+    make({"max_tokens": 5}).chat_completion(HELLO, model="other", **further)
+    assert sent(api) == {
+        "model": "other", "messages": HELLO, "temperature": 0.7, "max_tokens": 5, **further,
+    }  # fmt: skip
+
+
+def test_the_newer_name_of_max_tokens_replaces_the_older(api: Any, make: Any) -> None:
+    api.post(CHAT, json=answer())
+    make({"max_tokens": 5}).chat_completion(HELLO, max_completion_tokens=9)
+    assert "max_tokens" not in sent(api)
+
+
+class Turn:
+    """A message of another library: an object with `role` and `content`."""
+
+    def __init__(self, role: str, content: str) -> None:
+        self.role, self.content = role, content
+
+
+def test_messages_come_in_many_forms(api: Any, make: Any) -> None:
+    api.post(CHAT, json=answer())
+    llm = make()
+    reply = llm.chat_completion(HELLO).choices[0].message
+    forms = [Message(role="system", content="s"), Turn("user", "u"), HELLO[0], reply]
+    llm.chat_completion(tuple(forms))
+    assert sent(api)["messages"] == [
+        {"role": "system", "content": "s"}, {"role": "user", "content": "u"}, HELLO[0],
+        {"role": "assistant", "content": "Hi!"},
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda llm: llm.chat_completion([]), "messages is empty"),
+        (lambda llm: llm.chat_completion("Hello!"), "messages is a str"),
+        (lambda llm: llm.chat_completion(HELLO[0]), "messages is a dict"),
+        (lambda llm: llm.chat_completion([3]), r"messages\[0\] is a int"),
+        (lambda llm: llm.chat_completion([{"content": "x"}]), r"messages\[0\] has no 'role'"),
+        (lambda llm: llm.chat_completion(HELLO, temperature=3), "temperature is 3"),
+        (lambda llm: llm.chat_completion(HELLO, temperature=float("nan")), "temperature is nan"),
+        (lambda llm: llm.chat_completion(HELLO, max_tokens=-1), "max_tokens is -1"),
+        (lambda llm: llm.chat_completion(HELLO, timeout=0), "timeout is 0"),
+        (lambda llm: llm.chat_completion(HELLO, timeout="1"), "timeout is '1'"),
+        (lambda llm: llm.chat_completion(HELLO, top_p=float("inf")), "top_p is inf"),
+        (lambda llm: llm.chat_completion(HELLO, user=object()), "cannot be written as JSON"),
+        (lambda llm: llm.chat_completion([{"role": "user", "content": "\ud800"}]), "surrogate"),
+        (lambda llm: llm.completion(""[:0] or []), "an empty list"),
+        (lambda llm: llm.completion(None), "prompt is NoneType"),
+    ],
+)
+def test_a_wrong_argument_is_named_before_anything_is_sent(
+    make: Any, call: Callable[[LLM], Any], message: str
+) -> None:
+    llm = make()
+    with pytest.raises(InvalidRequestError, match=message):
+        call(llm)
+    assert llm.get_request_count() == 0
+
+
+def test_the_last_response_is_kept(api: Any, make: Any) -> None:
+    api.post(CHAT, json=answer())
+    api.post(f"{BASE}/v1/completions", json={"choices": [{"text": "upon a time"}]})
+    llm = make()
+    assert llm.get_last_response() is None
+    chat = llm.chat_completion(HELLO)
+    assert llm.get_last_response() is chat
+    text = llm.completion("Once")
+    assert llm.get_last_response() is text
+
+
+def test_a_finished_stream_is_the_last_response(api: Any, make: Any) -> None:
+    api.post(CHAT, body=events("Hel", "lo"), content_type="text/event-stream")
+    llm = make()
+    assert list(llm.stream_text("Hi")) == ["Hel", "lo"]
+    assert llm.get_last_response().text == "Hello"
+    assert sent(api)["messages"] == [{"role": "user", "content": "Hi"}]
+
+
+def test_streams_ask_for_usage_unless_told_not_to(api: Any, make: Any) -> None:
+    api.post(CHAT, body=events("a"), content_type="text/event-stream")
+    make().chat_completion(HELLO, stream=True).close()
+    assert sent(api)["stream_options"] == {"include_usage": True}
+    make({"stream_usage": False}).chat_completion(HELLO, stream=True).close()
+    assert "stream_options" not in sent(api)
+
+
+def test_each_call_counts_once_whatever_becomes_of_it(api: Any, make: Any) -> None:
+    api.post(CHAT, status=503)
+    api.post(CHAT, json=answer())
+    api.get(f"{BASE}/v1/models", status=404)
+    llm = make()
+    llm.chat_completion(HELLO)
+    with pytest.raises(InvalidRequestError):
+        llm.list_models()
+    assert llm.get_request_count() == 2
+
+
+def test_reset_session_clears_the_response_and_the_count(api: Any, make: Any) -> None:
+    api.post(CHAT, json=answer())
+    llm = make()
+    llm.chat_completion(HELLO)
+    llm.reset_session()
+    assert (llm.get_last_response(), llm.get_request_count()) == (None, 0)
+    llm.chat_completion(HELLO)
+    assert llm.get_request_count() == 1
+    assert llm.usage.total.calls == 2, "what was spent stays spent"
+
+
+def test_a_closed_client_says_so(make: Any) -> None:
+    llm = make()
+    llm.close()
+    llm.close()
+    with pytest.raises(LLMConfigError, match="closed"):
+        llm.chat_completion(HELLO)
+
+
+def test_the_context_manager_closes(make: Any) -> None:
+    with make() as llm:
+        assert isinstance(llm, LLM)
+    with pytest.raises(LLMConfigError, match="closed"):
+        llm.list_models()
+
+
+def test_retries_wait_as_the_reference_says(api: Any, make: Any, sleeps: list[float]) -> None:
+    api.post(CHAT, status=500)
+    with pytest.raises(LLMServerError):
+        make({"max_retries": 5, "retry_delay": 2.0}).chat_completion(HELLO)
+    assert sleeps == [2.0, 4.0, 8.0, 16.0, 32.0]
+    assert len(api.calls) == 6
+
+
+class Never:
+    """A strategy that gives up at once."""
+
+    def delay(self, error: LLMError, attempt: int) -> float | None:
+        return None
+
+
+def test_a_strategy_of_ones_own_decides(api: Any, make: Any) -> None:
+    api.post(CHAT, status=500)
+    with pytest.raises(LLMServerError):
+        make(retry_policy=Never()).chat_completion(HELLO)
+    assert len(api.calls) == 1
+
+
+def test_a_spent_quota_is_not_retried(api: Any, make: Any) -> None:
+    api.post(CHAT, status=429, json={"error": {"message": "pay", "code": "insufficient_quota"}})
+    with pytest.raises(LLMRateLimitError, match="pay") as caught:
+        make().chat_completion(HELLO)
+    assert caught.value.quota_exhausted
+    assert len(api.calls) == 1
+
+
+def test_the_rate_limit_of_the_config_is_kept(api: Any, make: Any, sleeps: list[float]) -> None:
+    api.post(CHAT, json=answer())
+    llm = make({"requests_per_minute": 2})
+    for _ in range(3):
+        llm.chat_completion(HELLO)
+    assert sleeps == [pytest.approx(30.0, abs=1.0)]
+
+
+def test_a_rate_limiter_can_be_shared(api: Any, make: Any, sleeps: list[float]) -> None:
+    api.post(CHAT, json=answer())
+    limiter = RateLimiter(requests_per_minute=1)
+    make(rate_limiter=limiter).chat_completion(HELLO)
+    make(rate_limiter=limiter).chat_completion(HELLO)
+    assert len(sleeps) == 1
+
+
+def test_the_same_call_is_answered_from_the_cache(api: Any, make: Any) -> None:
+    api.post(CHAT, json=answer())
+    llm = make(cache=MemoryCache())
+    first = llm.chat_completion(HELLO)
+    assert llm.chat_completion(HELLO) == first
+    assert (len(api.calls), llm.get_request_count(), llm.usage.total.calls) == (1, 1, 1)
+    llm.chat_completion(HELLO, seed=2)
+    assert len(api.calls) == 2
+
+
+def test_a_cached_answer_never_crosses_keys(api: Any, make: Any) -> None:
+    api.post(CHAT, json=answer())
+    cache = MemoryCache()
+    make({"api_key": "key-one"}, cache=cache).chat_completion(HELLO)
+    make({"api_key": "key-two"}, cache=cache).chat_completion(HELLO)
+    assert len(api.calls) == 2
+
+
+def test_errors_are_not_cached(api: Any, make: Any) -> None:
+    api.post(CHAT, status=400)
+    llm = make(cache=MemoryCache())
+    for _ in range(2):
+        with pytest.raises(InvalidRequestError):
+            llm.chat_completion(HELLO)
+    assert len(api.calls) == 2
+
+
+class Broken:
+    """A cache whose disk is full."""
+
+    def get(self, key: str) -> bytes | None:
+        return None
+
+    def put(self, key: str, body: bytes) -> None:
+        raise OSError("no space left")
+
+
+def test_an_answer_survives_a_cache_that_fails(
+    api: Any, make: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    api.post(CHAT, json=answer())
+    assert make(cache=Broken()).chat_completion(HELLO).text == "Hi!"
+    assert "no space left" in caplog.text
+
+
+def test_usage_is_counted_by_model(api: Any, make: Any) -> None:
+    api.post(CHAT, json=answer())
+    llm = make()
+    llm.chat_completion(HELLO)
+    llm.chat_completion(HELLO, model="other")
+    assert llm.usage.total.total_tokens == 24
+    assert llm.usage.by_model["other"].prompt_tokens == 9
+
+
+def test_usage_of_a_stream_is_counted(api: Any, make: Any) -> None:
+    api.post(CHAT, body=events("a", "b"), content_type="text/event-stream")
+    llm = make()
+    with llm.chat_completion(HELLO, stream=True) as stream:
+        list(stream)
+    assert llm.usage.total.total_tokens == 12
+    assert llm.usage.total.estimated_calls == 0
+
+
+def test_untold_usage_is_estimated_and_marked(api: Any, make: Any) -> None:
+    api.post(CHAT, json=answer("x" * 400, usage=None))
+    llm = make()
+    llm.chat_completion(HELLO)
+    assert llm.usage.total.completion_tokens == 100
+    assert llm.usage.total.estimated_calls == 1
+
+
+def test_a_call_that_fails_gives_its_reservation_back(api: Any, make: Any) -> None:
+    api.post(CHAT, status=400)
+    api.post(CHAT, json=answer())
+    llm = make({"max_total_tokens": 200})
+    with pytest.raises(InvalidRequestError):
+        llm.chat_completion(HELLO, max_tokens=150)
+    llm.chat_completion(HELLO, max_tokens=150)
+
+
+def test_the_token_limit_stops_the_call_before_it_is_sent(api: Any, make: Any) -> None:
+    api.post(CHAT, json=answer())
+    llm = make({"max_total_tokens": 60})
+    llm.chat_completion(HELLO)
+    with pytest.raises(UsageLimitError, match="max_total_tokens is 60"):
+        llm.chat_completion(HELLO, max_tokens=50)
+    assert len(api.calls) == 1
+
+
+class City(BaseModel):
+    name: str
+    people: int
+
+
+def test_a_pydantic_class_gives_its_object(api: Any, make: Any) -> None:
+    api.post(CHAT, json=answer('{"name": "Rome", "people": 3}'))
+    response = make().chat_completion(HELLO, response_format=City)
+    assert response.parsed == City(name="Rome", people=3)
+    assert response.choices[0].message.parsed == response.parsed
+    assert sent(api)["response_format"]["json_schema"]["name"] == "City"
+    assert "parsed" not in response.model_dump_json()
+
+
+def test_a_pydantic_class_works_with_streams(api: Any, make: Any) -> None:
+    api.post(CHAT, body=events('{"name": "Rome",', ' "people": 3}'))
+    stream = make().chat_completion(HELLO, response_format=City, stream=True)
+    assert stream.response.parsed == City(name="Rome", people=3)
+
+
+def test_an_answer_that_does_not_fit_keeps_its_text(api: Any, make: Any) -> None:
+    api.post(CHAT, json=answer("no idea"))
+    llm = make()
+    with pytest.raises(LLMResponseError, match="does not fit City") as caught:
+        llm.chat_completion(HELLO, response_format=City)
+    assert caught.value.body == "no idea"
+    assert llm.get_last_response().text == "no idea"
+
+
+def test_a_dict_as_response_format_is_sent_as_it_is(api: Any, make: Any) -> None:
+    api.post(CHAT, json=answer("{}"))
+    make().chat_completion(HELLO, response_format={"type": "json_object"})
+    assert sent(api)["response_format"] == {"type": "json_object"}
+
+
+def test_events_are_logged_without_text_or_key(
+    api: Any, make: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    api.post(CHAT, json=answer("the answer"))
+    api.post(CHAT, status=401, json={"error": {"message": "Incorrect API key: sk-secret-1"}})
+    with caplog.at_level(logging.DEBUG, logger="LLM"):
+        llm = make({"api_key": "sk-secret-1"})
+        llm.chat_completion(HELLO)
+        with pytest.raises(LLMError):
+            llm.chat_completion(HELLO)
+        llm.reset_session()
+        llm.close()
+    text = caplog.text
+    for event in ("initialized", "chat completion: model gpt-4, 1 messages, temperature 0.7",
+                  "response chatcmpl-1", "tokens: 9 prompt", "call failed", "session reset",
+                  "session closed"):  # fmt: skip
+        assert event in text
+    assert [word for word in ("sk-secret-1", "Hello!", "the answer") if word in text] == []
+    assert {record.levelname for record in caplog.records} >= {"INFO", "ERROR"}
+
+
+def test_further_headers_are_sent_with_every_call(api: Any, make: Any) -> None:
+    api.get(f"{BASE}/v1/models", json={"data": [{"id": "gpt-4"}]})
+    llm = make({"headers": {"X-Title": "mine"}, "api_key": "sk-1234"})
+    assert [model.id for model in llm.list_models().data] == ["gpt-4"]
+    headers = api.calls[0].request.headers
+    assert headers["X-Title"].get_secret_value() == "mine"
+    assert headers["Authorization"].get_secret_value() == "Bearer sk-1234"
+    assert "sk-1234" not in repr(headers)
