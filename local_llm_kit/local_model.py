@@ -43,7 +43,7 @@ class LocalModel:
     """
 
     def __init__(self, engine: Engine, defaults: Defaults | None = None) -> None:
-        # Here and not above: jinja2 comes with the extra `llama`, and the package imports without it.
+        # Not at the top: the package imports without the extra `llama`, which brings jinja2.
         from local_llm_kit.templates import CHATML, ChatTemplate
 
         self.engine = engine
