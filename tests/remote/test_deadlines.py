@@ -1,0 +1,146 @@
+"""Servers that answer too slowly, bit by bit, or never: each call ends at its deadline."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from LLM import LLMAuthError, LLMTimeoutError
+from tests.remote import wire
+from tests.remote.conftest import CALLS, MESSAGES, TIMEOUT_S
+from tests.remote.scripted_server import drip, flood, hang, wait
+
+SCRIPTS = {
+    "never-answers": [hang],
+    "drips-status-line": [drip(b"HTTP/1.1 200 " + b"O" * 400)],
+    "drips-headers": [b"HTTP/1.1 200 OK\r\n", drip([b"X-A: b\r\n"] * 90, 0.1)],
+    "drips-one-header": [b"HTTP/1.1 200 OK\r\nX-A: ", drip(b"b" * 400)],
+    "endless-continue": [flood(b"HTTP/1.1 100 Continue\r\n\r\n")],
+    "drips-continue": [drip([b"HTTP/1.1 100 Continue\r\n\r\n"] * 400)],
+    "stops-after-headers": [wire.answer(b"", content_length="100"), hang],
+    "stops-in-body": [wire.answer(b'{"id":', content_length="100"), hang],
+    "drips-body": [wire.answer(b"", content_length="400"), drip(b" " * 400)],
+    "drips-body-until-close": [wire.UNTIL_CLOSE, drip(b" " * 400)],
+    "drips-chunks": [wire.CHUNKED, drip([b"1\r\n \r\n"] * 400)],
+    "drips-chunk-size": [wire.CHUNKED, drip(b"0" * 14 + b"1;" + b"x" * 400)],
+    "drips-trailers": [
+        wire.CHUNKED + b"0\r\n",
+        drip([b"X-Trailer: value\r\n"] * 400),
+    ],
+}
+
+
+@pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
+def test_slow_answer_ends_at_the_deadline(call, serve, client, script):
+    server = serve(script)
+    llm = client(server, timeout=TIMEOUT_S, max_retries=3)
+    start = time.monotonic()
+    with pytest.raises(LLMTimeoutError, match=r"within 0\.3 s"):
+        call.run(llm)
+    assert TIMEOUT_S * 0.9 < time.monotonic() - start < TIMEOUT_S + 1.0
+    assert len(server.requests) == 1, "a call that may have been billed was repeated"
+
+
+def test_refusal_whose_body_drips_is_raised_at_the_deadline(call, serve, client):
+    server = serve([wire.answer(b"", 401, content_length="400"), drip(b" " * 400)])
+    start = time.monotonic()
+    with pytest.raises(LLMAuthError):
+        call.run(client(server, timeout=TIMEOUT_S))
+    assert time.monotonic() - start < TIMEOUT_S + 1.0
+
+
+def test_timeout_is_retried_when_asked(call, serve, client):
+    server = serve([hang], call.good)
+    assert call.run(client(server, timeout=TIMEOUT_S, max_retries=1, retry_timeouts=True))
+    assert len(set(server.bodies)) == 1
+
+
+@pytest.mark.parametrize(
+    ("script", "deadline"),
+    [
+        pytest.param([hang], "first_byte", id="first-byte"),
+        pytest.param([wire.answer(b"{", content_length="99"), hang], "total", id="total"),
+    ],
+)
+def test_timeout_names_its_deadline(serve, client, script, deadline):
+    with pytest.raises(LLMTimeoutError) as caught:
+        client(serve(script), timeout=TIMEOUT_S).chat_completion(MESSAGES)
+    assert caught.value.deadline == deadline
+
+
+STREAM_DRIPS = {
+    "never-an-event": [hang],
+    "bytes": [drip(wire.event(wire.chunk("x" * 400)))],
+    "comments": [drip([b": still here\n\n"] * 400)],
+    "empty-lines": [drip([b"\n"] * 400)],
+    "ids-and-retries": [drip([b"id: 1\nretry: 5\n\n"] * 400)],
+    "event-names": [drip([b"event: ping\n\n"] * 400)],
+}
+
+
+@pytest.mark.parametrize("head", [wire.UNTIL_CLOSE, wire.CHUNKED], ids=["until-close", "chunked"])
+@pytest.mark.parametrize("after", [b"", wire.event(wire.chunk("Hel"))], ids=["first", "later"])
+@pytest.mark.parametrize("steps", STREAM_DRIPS.values(), ids=STREAM_DRIPS)
+def test_stream_without_a_new_event_ends_at_the_gap(serve, client, head, after, steps):
+    if head is wire.CHUNKED and after:
+        after = b"%x\r\n%b\r\n" % (len(after), after)
+    if head is wire.CHUNKED and steps is not STREAM_DRIPS["never-an-event"]:
+        steps = [drip([b"1\r\n:\r\n"] * 400)]
+    stream = client(serve([head + after, *steps]), timeout=TIMEOUT_S).chat_completion(
+        MESSAGES, stream=True
+    )
+    start = time.monotonic()
+    with pytest.raises(LLMTimeoutError) as caught:
+        list(stream)
+    assert caught.value.deadline == "between_chunks"
+    assert time.monotonic() - start < TIMEOUT_S + 1.0
+    assert stream.text == ("Hel" if after else "")
+
+
+def test_stream_longer_than_its_timeout_is_not_cut(serve, client):
+    words = [wire.event(wire.chunk(str(n))) for n in range(10)]
+    steps = [step for word in words for step in (word, wait(0.1))]
+    server = serve([wire.UNTIL_CLOSE, *steps, wire.event(wire.chunk(finish="stop")) + wire.DONE])
+    start = time.monotonic()
+    stream = client(server, timeout=0.5).chat_completion(MESSAGES, stream=True)
+    assert stream.response.text == "0123456789"
+    assert time.monotonic() - start > 0.9
+
+
+def test_slow_reader_is_not_taken_for_a_slow_server(serve, client):
+    events = wire.cut(wire.CHAT_EVENTS, 200)
+    server = serve([wire.UNTIL_CLOSE, *[s for e in events for s in (e, wait(0.05))]])
+    stream = client(server, timeout=TIMEOUT_S).chat_completion(MESSAGES, stream=True)
+    pause = server._stopping.wait
+    for n, _ in enumerate(stream):
+        if n < 2:
+            pause(TIMEOUT_S + 0.1)
+    assert stream.response.text == "Hello!"
+
+
+@pytest.mark.parametrize("kind", ["chat-stream", "completion-stream"])
+@pytest.mark.parametrize("rest", [hang, drip(b": x\n" * 400)], ids=["silent", "comments"])
+def test_server_that_stays_open_after_done_holds_nobody(serve, client, kind, rest):
+    call = CALLS[kind]
+    body = wire.CHAT_EVENTS if kind == "chat-stream" else wire.COMPLETION_EVENTS
+    start = time.monotonic()
+    assert call.run(client(serve([wire.UNTIL_CLOSE + body, rest]))).text == "Hello!"
+    assert time.monotonic() - start < 1.0
+
+
+def test_server_that_never_reads_meets_the_deadline(serve, client):
+    server = serve(b"", on_connect=[wait(5.0)])
+    llm = client(server, timeout=TIMEOUT_S)
+    start = time.monotonic()
+    with pytest.raises(LLMTimeoutError):
+        llm.chat_completion([{"role": "user", "content": "x" * 20_000_000}])
+    assert time.monotonic() - start < TIMEOUT_S + 1.0
+
+
+def test_timeout_of_a_call_replaces_the_configured_one(call, serve, client):
+    llm = client(serve([hang]), timeout=60.0)
+    start = time.monotonic()
+    with pytest.raises(LLMTimeoutError):
+        llm.chat_completion(MESSAGES, timeout=0.2, stream=call.streamed)
+    assert time.monotonic() - start < 1.2
