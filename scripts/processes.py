@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -33,7 +34,7 @@ class CommandError(Exception):
 
 
 def stop(process: subprocess.Popen[str], first: signal.Signals = signal.SIGTERM) -> None:
-    """End `process` and its group: by `first`, and by SIGKILL after `GRACE_S` or an interrupt.
+    """End `process` and its group: by `first`, and what is left after `GRACE_S` by SIGKILL.
 
     :param process: started with ``start_new_session=True``.
     """
@@ -43,8 +44,11 @@ def stop(process: subprocess.Popen[str], first: signal.Signals = signal.SIGTERM)
         os.killpg(process.pid, first)
         process.wait(GRACE_S)
     except (subprocess.TimeoutExpired, KeyboardInterrupt):
+        pass  # a second Ctrl-C asks for haste
+    # Its children may outlive it by a moment, or ignore what it obeyed.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    process.wait()
 
 
 def follow(what: str, command: Sequence[str], cwd: Path) -> None:
