@@ -13,13 +13,16 @@ import processes
 import psutil
 import pytest
 
-#: Starts a child of its own, writes both numbers, and ignores the gentle signals when told to.
+#: Starts a child and writes both numbers; "stubborn" ignores the gentle signals, and so does its
+#: child, "stubborn child" only the latter.
 FAMILY = """
 import os, signal, subprocess, sys, time
-if "stubborn" in sys.argv:
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
+mood = sys.argv[1:]
+if mood:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # which the child inherits
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+if mood == ["stubborn child"]:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 print(os.getpid(), child.pid, flush=True)
 time.sleep(600)
 """
@@ -55,6 +58,13 @@ def test_stop_kills_what_ignores_it(monkeypatch: pytest.MonkeyPatch) -> None:
     process, family = start("stubborn")
     processes.stop(process)
     assert process.returncode == -signal.SIGKILL
+    assert gone(family)
+
+
+def test_stop_kills_the_child_that_outlives_its_parent() -> None:
+    process, family = start("stubborn child")
+    processes.stop(process)
+    assert process.returncode == -signal.SIGTERM
     assert gone(family)
 
 
