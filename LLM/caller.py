@@ -85,7 +85,7 @@ class Caller:
         body = encode_body(fields)
         source = self._source(fields["model"])
         key = self._cache_key(path, body)
-        if self._cache is not None and (stored := self._cache.get(key)) is not None:
+        if (stored := self._stored(key)) is not None:
             logger.debug("answered from the cache")
             return decode_answer(shape, stored, 200, source)
         reserved = _expected_tokens(body, fields)
@@ -206,6 +206,15 @@ class Caller:
         if self._cache is None:
             return ""
         return request_key(self._transport.url(path).encode(), (self._secret or "").encode(), body)
+
+    def _stored(self, key: str) -> bytes | None:
+        if self._cache is None:
+            return None
+        try:
+            return self._cache.get(key)
+        except Exception as err:  # noqa: BLE001  # any cache may be plugged in; the call can be made
+            logger.error("the cache did not give its answer: %s", err)
+            return None
 
     def _store(self, key: str, body: bytes) -> None:
         if self._cache is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import ipaddress
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -29,7 +30,6 @@ _DRAIN_S = 0.1
 _DRAIN_READS = 4
 
 _CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
-_LOOPBACK = ("localhost", "127.", "::1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Transport:
         self._max_connections = max_connections
         # The environment is searched for proxies here, once. A program on this machine is never
         # reached through a proxy, as Go's standard library has it.
-        local = (parts.hostname or "").startswith(_LOOPBACK)
+        local = _is_loopback(parts.hostname or "")
         self._proxies = {} if local else dict(get_environ_proxies(api_root))
         self._session: requests.Session | None = new_session(self._origin, max_connections)
 
@@ -275,6 +275,13 @@ def _abandon(raw: Any) -> None:
     """Close a response's connection and give its place in the pool back."""
     raw.close()
     raw.release_conn()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def _ca_bundle(verify: bool | str) -> bool | str:

@@ -295,10 +295,10 @@ def test_errors_are_not_cached(api: Any, make: Any) -> None:
 
 
 class Broken:
-    """A cache whose disk is full."""
+    """A cache whose disk is gone."""
 
     def get(self, key: str) -> bytes | None:
-        return None
+        raise OSError("input/output error")
 
     def put(self, key: str, body: bytes) -> None:
         raise OSError("no space left")
@@ -309,6 +309,7 @@ def test_an_answer_survives_a_cache_that_fails(
 ) -> None:
     api.post(CHAT, json=answer())
     assert make(cache=Broken()).chat_completion(HELLO).text == "Hi!"
+    assert "input/output error" in caplog.text
     assert "no space left" in caplog.text
 
 
