@@ -6,7 +6,7 @@ import os
 import weakref
 from collections.abc import Iterator, Mapping
 from queue import SimpleQueue
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from LLM.assembly import ChatAssembler
 from LLM.exceptions import LLMServerError, ModelNotFoundError
@@ -23,8 +23,10 @@ from local_llm_kit.answers import JSONObject
 from local_llm_kit.arguments import Defaults, parse_chat, parse_completion
 from local_llm_kit.engines.protocol import Event, Handle, ModelInfo
 from local_llm_kit.loading import LoadOptions, load_model
-from local_llm_kit.local_model import Job, LocalModel
 from local_llm_kit.types import CompletionResponse
+
+if TYPE_CHECKING:
+    from local_llm_kit.local_model import Job, LocalModel
 
 
 class LLMClient:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from LLM.exceptions import LLMConfigError
 from local_llm_kit import gguf, settings
 from local_llm_kit.arguments import Defaults
-from local_llm_kit.local_model import LocalModel
 from local_llm_kit.model_files import find_model
+
+if TYPE_CHECKING:
+    from local_llm_kit.local_model import LocalModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +46,16 @@ def load_model(model: str, options: LoadOptions, defaults: Defaults | None = Non
     window = settings.context_length(options.context_length)
     found = find_model(model, options.model_path, settings.default_model_path())
     gguf.check(found.path)
-    # The one place that knows the engines; each imports its library itself.
-    from local_llm_kit.engines.llama_cpp import LlamaCppEngine, LlamaCppOptions
+    # Here and not above: a client can be imported, and say what is missing, without the extra.
+    try:
+        from local_llm_kit.engines.llama_cpp import LlamaCppEngine, LlamaCppOptions
+        from local_llm_kit.local_model import LocalModel
+    except ImportError as err:
+        raise LLMConfigError(
+            f"the llama.cpp back end needs the package {err.name!r}, which cannot be imported; "
+            "install it: pip install 'llm-kit[llama]'",
+            code="missing_package",
+        ) from err
 
     engine = LlamaCppEngine(
         str(found.path),

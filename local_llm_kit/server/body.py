@@ -1,0 +1,76 @@
+"""Request bodies: read with a cap and a deadline, and only as JSON."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from pydantic_core import from_json
+from starlette.requests import ClientDisconnect, Request
+
+from LLM.exceptions import InvalidRequestError, LLMAPIError
+
+MAX_BODY_BYTES = 8 << 20
+BODY_TIMEOUT_S = 30.0
+
+
+def _wrong(status: int, message: str, code: str) -> InvalidRequestError:
+    return InvalidRequestError(message, status_code=status, code=code)
+
+
+async def read_body(request: Request) -> bytes:
+    """The body of a JSON request.
+
+    :raises InvalidRequestError: no JSON by its headers, or too large: known before it is read.
+    :raises LLMAPIError: it did not arrive in time.
+    """
+    _check_headers(request)
+    pieces: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            async for piece in request.stream():
+                size += len(piece)
+                if size > MAX_BODY_BYTES:
+                    raise _too_large()
+                pieces.append(piece)
+    except TimeoutError:
+        raise LLMAPIError(
+            f"the body did not arrive within {BODY_TIMEOUT_S:g} seconds",
+            status_code=408,
+            code="request_timeout",
+        ) from None
+    except ClientDisconnect:
+        raise LLMAPIError("the client is gone", status_code=400, code="disconnected") from None
+    return b"".join(pieces)
+
+
+def _too_large() -> InvalidRequestError:
+    return _wrong(413, f"the body is larger than {MAX_BODY_BYTES:,} bytes", "body_too_large")
+
+
+def _check_headers(request: Request) -> None:
+    kind, _, parameters = request.headers.get("content-type", "").partition(";")
+    charset = parameters.replace(" ", "").replace('"', "").lower()
+    if kind.strip().lower() != "application/json" or charset not in ("", "charset=utf-8"):
+        # A page of another site can send plain text unasked, but not this.
+        raise _wrong(415, "the Content-Type must be application/json", "unsupported_media_type")
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise _wrong(415, "compressed bodies are not read", "unsupported_media_type")
+    length = request.headers.get("content-length", "0")
+    if length.isdigit() and (len(length) > 18 or int(length) > MAX_BODY_BYTES):
+        raise _too_large()
+
+
+def parse_body(body: bytes) -> dict[str, Any]:
+    """The JSON object in a body.
+
+    :raises InvalidRequestError: not JSON, nested too deeply, a number too large, no object.
+    """
+    try:
+        data: Any = from_json(body, allow_inf_nan=False)
+    except ValueError as err:
+        raise _wrong(400, f"the body is not valid JSON: {err}", "invalid_json") from None
+    if not isinstance(data, dict):
+        raise _wrong(400, "the body must be a JSON object", "invalid_json")
+    return data

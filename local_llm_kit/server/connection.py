@@ -1,0 +1,92 @@
+"""uvicorn's connection, with limits on what a client may keep open.
+
+uvicorn waits without end for a client's headers and for a client that does not read its answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from pydantic_core import to_json
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from local_llm_kit.server.errors import error_body
+
+HEADER_TIMEOUT_S = 15.0
+WRITE_TIMEOUT_S = 30.0
+MAX_HEADER_BYTES = 64 << 10
+
+
+class Connection(HttpToolsProtocol):
+    """One client's connection."""
+
+    _header_timer: asyncio.TimerHandle | None = None
+    _write_timer: asyncio.TimerHandle | None = None
+    _n_header_bytes = 0
+
+    def connection_made(self, transport: Any) -> None:
+        """Expect a request within the time for headers."""
+        super().connection_made(transport)
+        self._expect_headers()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop all clocks."""
+        self._stop_header_timer()
+        self._stop_write_timer()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Read on, while the headers are not too long."""
+        if self._header_timer is not None:
+            self._n_header_bytes += len(data)
+        super().data_received(data)
+        if self._header_timer is not None and self._n_header_bytes > MAX_HEADER_BYTES:
+            self.send_400_response(f"the headers are longer than {MAX_HEADER_BYTES:,} bytes")
+
+    def on_message_begin(self) -> None:
+        """Start the clock of a request's headers."""
+        self._expect_headers()
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Stop it."""
+        self._stop_header_timer()
+        super().on_headers_complete()
+
+    def pause_writing(self) -> None:
+        """The client reads more slowly than we write: give it some time."""
+        super().pause_writing()
+        self._stop_write_timer()
+        self._write_timer = self.loop.call_later(WRITE_TIMEOUT_S, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """It has read on."""
+        self._stop_write_timer()
+        super().resume_writing()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse bytes that are no request, in the shape of all our errors."""
+        body = to_json(error_body(msg, "invalid_request_error", None, "bad_request"))
+        head = (
+            "HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n"
+            f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        )
+        self._stop_header_timer()
+        self.transport.write(head.encode("ascii") + body)
+        self.transport.close()
+
+    def _expect_headers(self) -> None:
+        if self._header_timer is None:
+            self._n_header_bytes = 0
+            self._header_timer = self.loop.call_later(HEADER_TIMEOUT_S, self.transport.abort)
+
+    def _stop_header_timer(self) -> None:
+        if self._header_timer is not None:
+            self._header_timer.cancel()
+            self._header_timer = None
+
+    def _stop_write_timer(self) -> None:
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+            self._write_timer = None

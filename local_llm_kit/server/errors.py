@@ -1,0 +1,71 @@
+"""Errors as answers: every one in OpenAI's shape, whatever went wrong."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic_core import to_json
+from starlette.responses import Response
+
+from LLM.exceptions import (
+    InvalidRequestError,
+    LLMAuthError,
+    LLMContextLengthError,
+    LLMError,
+    LLMRateLimitError,
+    ModelNotFoundError,
+)
+
+#: Class, status, type and code, the most exact class first.
+_KINDS: tuple[tuple[type[LLMError], int, str, str | None], ...] = (
+    (LLMAuthError, 401, "authentication_error", "invalid_api_key"),
+    (LLMRateLimitError, 429, "rate_limit_error", "rate_limit_exceeded"),
+    (LLMContextLengthError, 400, "invalid_request_error", "context_length_exceeded"),
+    (ModelNotFoundError, 404, "invalid_request_error", "model_not_found"),
+    (InvalidRequestError, 400, "invalid_request_error", None),
+    (LLMError, 500, "server_error", None),
+)
+
+
+def refusal(
+    status: int,
+    message: str,
+    code: str | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """An answer that says no, for what is no concern of the model."""
+    kind = "server_error" if status >= 500 else "invalid_request_error"
+    if status in (401, 403):
+        kind = "authentication_error"
+    body = error_body(message, kind, None, code)
+    return Response(to_json(body), status, dict(headers or {}), "application/json")
+
+
+def error_body(message: str, kind: str, param: str | None, code: str | None) -> dict[str, Any]:
+    """The error object of OpenAI's API."""
+    return {"error": {"message": message, "type": kind, "param": param, "code": code}}
+
+
+def describe(error: LLMError) -> tuple[int, dict[str, Any]]:
+    """Status and body for an error of ours."""
+    status, kind, code = next(
+        (status, kind, code) for cls, status, kind, code in _KINDS if isinstance(error, cls)
+    )
+    body = error.body if isinstance(error.body, dict) else {}
+    param = body.get("param")
+    return error.status_code or status, error_body(
+        error.message, kind, param if isinstance(param, str) else None, error.code or code
+    )
+
+
+def error_response(error: LLMError) -> Response:
+    """The answer for an error of ours; says when to come back where that is known."""
+    status, body = describe(error)
+    headers = {}
+    if error.retry_after is not None:
+        headers["retry-after"] = str(math.ceil(error.retry_after))
+    elif status == 503:
+        headers["retry-after"] = "1"
+    return Response(to_json(body), status, headers, "application/json")
