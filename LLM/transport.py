@@ -22,6 +22,8 @@ from LLM.transport_session import READ_BYTES, DeadlineReader, new_session
 
 #: Largest answer that is read, in decoded bytes.
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
+#: Most decoded bytes that a stream may bring: some 900,000 chunks, beyond any model's output.
+MAX_STREAM_BYTES = 256 * 1024 * 1024
 #: Largest error body that is read; the rest is left unread.
 MAX_ERROR_BYTES = 1024 * 1024
 
@@ -185,10 +187,18 @@ class StreamedAnswer:
         """The body's bytes, as the socket gives them.
 
         :raises LLMTimeoutError: the gap between two events passed.
-        :raises LLMResponseError: the body is cut short or broken.
+        :raises LLMResponseError: the body is cut short, broken, or larger than 256 MiB.
         """
+        left = MAX_STREAM_BYTES
         try:
-            yield from self._unwrap_chunks() if self._is_plain_chunked() else self._read_plain()
+            for piece in self._unwrap_chunks() if self._is_plain_chunked() else self._read_plain():
+                left -= len(piece)
+                if left < 0:
+                    raise LLMResponseError(
+                        f"the stream of {self._origin} passed {MAX_STREAM_BYTES:,} bytes without "
+                        "an end and was closed"
+                    )
+                yield piece
             return
         except WIRE_ERRORS as err:
             failure = translated(err, self._origin, self._gap_s, "between_chunks")

@@ -75,10 +75,17 @@ class _DeadlineMixin:
         return http.client.HTTPResponse(_ReadSide(self.file), **kwargs)  # type: ignore[arg-type]  # a stand-in
 
     def getresponse(self) -> Any:
-        response = super().getresponse()  # type: ignore[misc]  # HTTPConnection's, by the bases below
-        response.reader, response.file = self.reader, self.file
-        self.reader = self.file = None
-        return response
+        try:
+            response = super().getresponse()  # type: ignore[misc]  # HTTPConnection's, by the bases below
+            response.reader, response.file = self.reader, self.file
+            return response
+        except BaseException:
+            # urllib3 refuses some headers after it has the response, which then nobody closes.
+            if self.file is not None:
+                self.file.close()
+            raise
+        finally:
+            self.reader = self.file = None
 
 
 class _Connection(_DeadlineMixin, HTTPConnection):  # type: ignore[misc]  # response_class: a method
