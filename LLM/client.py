@@ -19,6 +19,7 @@ from LLM.retry import RetryPolicy, RetryStrategy
 from LLM.secrets import Secret
 from LLM.streaming import ChatStream, CompletionStream
 from LLM.structured import is_model_class, parse_choices, response_format_of
+from LLM.tools import nested_tools
 from LLM.transport import Transport
 from LLM.types import (
     ChatCompletionChunk,
@@ -140,7 +141,8 @@ class LLM:
             against it, and its object is in `.parsed`.
         :param timeout: seconds, in place of the config's for this call.
         :param kwargs: any further field of the API (`tools`, `tool_choice`, `n`, `seed`, `stop`,
-            `logprobs`, …), sent as it is; None is not sent. `model` overrides the config's.
+            `logprobs`, …), sent as it is; None is not sent. `model` overrides the config's, and
+            `tools` may be flat, ``{"name": …, "parameters": …}``, as well as nested.
         :return: the answer, or the stream.
         :raises InvalidRequestError: an argument cannot work, or the server says so (400, 404, …).
         :raises LLMAuthError: the key is refused.
@@ -158,6 +160,7 @@ class LLM:
             "messages": message_list(messages),
             **self._sampling(temperature, max_tokens, kwargs),
             "response_format": response_format,
+            "tools": nested_tools(kwargs.pop("tools", None)),
             **kwargs,
         }
         logger.info(

@@ -242,6 +242,9 @@ class StreamedAnswer:
     def _read_plain(self) -> Iterator[bytes]:
         while data := self._raw.read1(READ_BYTES, decode_content=True):
             yield data
+            # One read of the socket can decode to a thousand pieces; the deadline holds for them.
+            if self._reader is not None and time.monotonic() > self._reader.deadline:
+                raise TimeoutError("deadline passed")
         if self._raw.length_remaining:
             raise http.client.IncompleteRead(b"", self._raw.length_remaining)
 

@@ -103,6 +103,27 @@ def test_any_further_keyword_is_sent_as_it_is(api: Any, make: Any) -> None:
     }  # fmt: skip
 
 
+FUNCTION = {"name": "f", "description": "d", "parameters": {"type": "object"}}
+NESTED = {"type": "function", "function": FUNCTION}
+
+
+@pytest.mark.parametrize(
+    ("tool", "sent_as"),
+    [
+        (NESTED, NESTED),
+        ({"function": FUNCTION}, NESTED),
+        (FUNCTION, NESTED),
+        ({"type": "function", **FUNCTION}, NESTED),
+        ({"type": "web_search"}, {"type": "web_search"}),
+    ],
+    ids=["nested", "nested-untyped", "flat", "flat-typed", "other"],
+)
+def test_tools_may_be_nested_or_flat(api: Any, make: Any, tool: Any, sent_as: Any) -> None:
+    api.post(CHAT, json=answer())
+    make().chat_completion(HELLO, tools=[tool])
+    assert sent(api)["tools"] == [sent_as]
+
+
 def test_the_newer_name_of_max_tokens_replaces_the_older(api: Any, make: Any) -> None:
     api.post(CHAT, json=answer())
     make({"max_tokens": 5}).chat_completion(HELLO, max_completion_tokens=9)
@@ -144,7 +165,10 @@ def test_messages_come_in_many_forms(api: Any, make: Any) -> None:
         (lambda llm: llm.chat_completion(HELLO, top_p=float("inf")), "top_p is inf"),
         (lambda llm: llm.chat_completion(HELLO, user=object()), "cannot be written as JSON"),
         (lambda llm: llm.chat_completion([{"role": "user", "content": "\ud800"}]), "surrogate"),
-        (lambda llm: llm.completion(""[:0] or []), "an empty list"),
+        (lambda llm: llm.chat_completion(HELLO, tools=NESTED), "tools is a dict"),
+        (lambda llm: llm.chat_completion(HELLO, tools=[{"x": 1}]), r"tools\[0\] is no tool"),
+        (lambda llm: llm.chat_completion(HELLO, tools=[print]), r"tools\[0\] is no tool"),
+        (lambda llm: llm.completion([]), "an empty list"),
         (lambda llm: llm.completion(None), "prompt is NoneType"),
     ],
 )
