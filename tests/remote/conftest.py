@@ -15,7 +15,7 @@ from tests.remote import wire
 from tests.remote.scripted_server import Script, ScriptedServer
 
 MESSAGES = [{"role": "user", "content": "Hello?"}]
-TIMEOUT_S = 0.3
+TIMEOUT_S = 0.2
 
 
 @dataclass(frozen=True)
