@@ -7,6 +7,7 @@ checked or bounded first.
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import importlib
 import logging
@@ -47,6 +48,11 @@ def library() -> Any:
         if level >= _WARN_LEVEL and text:
             _log.debug("%s", text.decode("utf-8", "replace").rstrip())
 
+    # The package leaves two files open for good, which Python complains about at its exit.
+    for name in ("outnull_file", "errnull_file"):
+        file = getattr(importlib.import_module("llama_cpp._utils"), name, None)
+        if file is not None:
+            atexit.register(file.close)
     llama.kept_log_callback = llama.llama_log_callback(forward)  # C holds no reference
     llama.llama_log_set(llama.kept_log_callback, None)
     return llama
@@ -114,7 +120,14 @@ class Model:
         return int(2 * _KV_BYTES * lib.llama_model_n_layer(self.pointer) * heads * width)
 
     def special_text(self, name: str) -> str:
-        """Text of the token `name` (``bos``, ``eos``, ``eot``); empty when there is none."""
+        """Text of the token ``bos`` or ``eos``; empty when the model's file names none.
+
+        llama.cpp itself falls back to token 11 of a byte-level vocabulary, an apostrophe.
+        """
+        key = f"tokenizer.ggml.{name}_token_id".encode()
+        buffer = ctypes.create_string_buffer(16)
+        if self._lib.llama_model_meta_val_str(self.pointer, key, buffer, len(buffer)) < 0:
+            return ""
         token = getattr(self._lib, f"llama_vocab_{name}")(self.vocab)
         if token < 0:
             return ""

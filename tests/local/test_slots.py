@@ -1,0 +1,46 @@
+"""Where a prompt goes in the cache."""
+
+from __future__ import annotations
+
+from local_llm_kit.engines.llama_cpp.slots import Slot, common_prefix, place
+
+
+def slot(number: int, tokens: list[int], *, busy: bool = False, used: int = 0) -> Slot:
+    return Slot(number, tokens, len(tokens), busy, used)
+
+
+def test_common_prefix_finds_the_first_difference() -> None:
+    for n in range(20):
+        other = [*range(n), 99, *range(n + 1, 20)]
+        assert common_prefix(list(range(20)), other, 20) == n
+
+
+def test_a_conversation_that_goes_on_keeps_its_slot() -> None:
+    slots = [slot(0, [1, 2, 3]), slot(1, [])]
+    found = place(slots, [1, 2, 3, 4, 5])
+    assert found is not None
+    assert (found.slot.id, found.source, found.n_shared) == (0, slots[0], 3)
+
+
+def test_a_branch_leaves_the_longer_text_alone() -> None:
+    slots = [slot(0, [1, 2, 3, 4, 5, 6]), slot(1, [9])]
+    found = place(slots, [1, 2, 3, 7])
+    assert found is not None
+    assert (found.slot.id, found.source, found.n_shared) == (1, slots[0], 3)
+
+
+def test_a_busy_slot_can_be_shared_from() -> None:
+    slots = [slot(0, [1, 2, 3, 4], busy=True), slot(1, [])]
+    found = place(slots, [1, 2, 3, 4])
+    assert found is not None
+    assert (found.slot.id, found.n_shared) == (1, 3)
+
+
+def test_the_least_recently_used_slot_gives_way() -> None:
+    found = place([slot(0, [1], used=5), slot(1, [2], used=3)], [7, 8])
+    assert found is not None
+    assert (found.slot.id, found.source, found.n_shared) == (1, None, 0)
+
+
+def test_nothing_is_free_when_all_are_busy() -> None:
+    assert place([slot(0, [], busy=True)], [1]) is None

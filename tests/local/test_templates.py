@@ -1,0 +1,101 @@
+"""Chat templates: what they render, and what they cannot do."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from LLM import InvalidRequestError
+from local_llm_kit.templates import CHATML, ChatTemplate
+
+MESSAGES = [{"role": "user", "content": "Hello"}]
+
+
+def render(source: str, messages: list[dict[str, Any]] | None = None) -> str:
+    return ChatTemplate(source, eos_token="</s>").render(messages or MESSAGES, None)
+
+
+def test_the_fallback_writes_chatml() -> None:
+    assert render(CHATML) == "<|im_start|>user\nHello<|im_end|>\n<|im_start|>assistant\n"
+
+
+def test_blocks_leave_no_blank_lines() -> None:
+    assert (
+        render("{% for m in messages %}\n  {% if true %}\nx\n  {% endif %}\n{% endfor %}") == "x\n"
+    )
+
+
+def test_what_real_templates_use_is_there() -> None:
+    source = (
+        "{%- set ns = namespace(n=0) -%}{%- for m in messages -%}{%- set ns.n = ns.n + 1 -%}"
+        "{%- if loop.first %}{{ m['content'] | trim | upper }}{% endif -%}{%- endfor -%}"
+        "{{ ns.n }}{{ {'a': 'é<'} | tojson }}{{ eos_token }}{{ messages[::-1] | length }}"
+        "{{ strftime_now('%Y') | length }}{% generation %}{% break_ %}{% endgeneration %}"
+    ).replace("{% break_ %}", "")
+    assert render(source) == 'HELLO1{"a": "é<"}</s>14'
+
+
+def test_tojson_is_not_escaped_for_html() -> None:
+    assert render("{{ messages[0] | tojson }}") == '{"role": "user", "content": "Hello"}'
+
+
+def test_a_template_can_refuse_messages() -> None:
+    with pytest.raises(InvalidRequestError, match="refuses these messages: roles must alternate"):
+        render("{{ raise_exception('roles must alternate') }}")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ ''.__class__.__mro__[1].__subclasses__() }}",
+        "{{ raise_exception.__globals__ }}{{ x.__init__.__globals__ }}",
+        "{{ (lipsum | attr('__globals__'))['os'].popen('id').read() }}",
+        "{{ namespace.__init__.__globals__ }}",
+        "{{ messages.append(1) }}",
+        "{% include '/etc/passwd' %}",
+    ],
+)
+def test_a_template_does_not_get_at_python(source: str) -> None:
+    with pytest.raises(InvalidRequestError):
+        render(source)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{% for i in range(99999) %}{% for j in range(99999) %}a{% endfor %}{% endfor %}",
+        "{{ 'a' * 4000000000 }}",
+        "{{ [1] * 999999999 }}",
+        "{% set n = namespace(x='aaaaa') %}{% for i in range(60) %}{% set n.x = n.x ~ n.x %}{% endfor %}",
+        "{% set n = namespace(x='aaaaa') %}{% for i in range(60) %}{% set n.x = n.x + n.x %}{% endfor %}",
+        "{% set n = namespace(x='a') %}{% for i in range(60) %}"
+        "{% set n.x = n.x.replace('a', 'aaaaaaaaaa') %}{% endfor %}",
+        "{% set n = namespace(x=[1]) %}{% for i in range(60) %}{% set n.x = [n.x, n.x] %}{% endfor %}"
+        "{{ n.x }}",
+        "{{ '{:999999999}'.format('a') }}",
+        "{{ 'a'.ljust(999999999) }}",
+        "{{ '%999999999s' % 'a' }}",
+        "{{ range(99999) | join('a' * 100000) }}",
+        "{{ 9 ** 9 ** 9 ** 9 }}",
+        "{% macro f(n) %}{{ f(n + 1) }}{% endmacro %}{{ f(0) }}",
+        "{{ " + "(" * 3000 + "1" + ")" * 3000 + " }}",
+    ],
+    ids=lambda source: source[:40],
+)
+def test_a_template_cannot_exhaust_the_machine(source: str) -> None:
+    begin = time.process_time()
+    with pytest.raises(InvalidRequestError, match="chat template"):
+        render(source)
+    assert time.process_time() - begin < 10
+
+
+def test_a_conversation_of_a_thousand_turns_is_rendered() -> None:
+    assert len(render(CHATML, MESSAGES * 1000)) > 30_000
+
+
+@pytest.mark.parametrize("source", ["{% if %}", "{{ a.b.c }}", "{{ 'a' | nothing }}"])
+def test_a_broken_template_is_a_typed_error(source: str) -> None:
+    with pytest.raises(InvalidRequestError, match="cannot be used"):
+        render(source)
