@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from LLM._version import __version__
-from LLM.exceptions import LLMError
+from LLM.exceptions import LLMConfigError, LLMError
 
 #: Seconds that a server has to finish its streams once its standard input is closed.
 _STOP_GRACE_S = 10.0
@@ -129,8 +129,15 @@ def serve(exit_on_eof: bool, **settings: Any) -> None:
         raise click.BadParameter("the key is empty", param_hint="'--api-key'")
     if exit_on_eof:
         threading.Thread(target=_stop_at_eof, args=(sys.stdin.fileno(),), daemon=True).start()
-    from local_llm_kit import server
-
+    try:
+        from local_llm_kit import server
+    except ModuleNotFoundError as err:
+        if err.name is None or err.name.partition(".")[0] in ("LLM", "local_llm_kit"):
+            raise
+        raise LLMConfigError(
+            f"serving needs the package {err.name!r}, which is not installed;"
+            " run: pip install 'llm-kit[llama,server]'"
+        ) from err
     server.serve(**settings)
 
 

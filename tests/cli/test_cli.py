@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+import local_llm_kit
 from LLM import LLMConfigError, __version__
 from local_llm_kit import __main__, server
 from local_llm_kit.cli import cli
@@ -110,7 +111,7 @@ def test_an_error_of_ours_is_one_line_and_ends_with_1(monkeypatch: pytest.Monkey
     assert result.stderr == "error: port 8000 is in use\n"
 
 
-def test_ctrl_c_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_while_loading_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(**settings: Any) -> None:
         raise KeyboardInterrupt
 
@@ -126,7 +127,7 @@ def test_version_is_the_distributions() -> None:
 def test_help_shows_examples(arguments: list[str]) -> None:
     result = run(*arguments, "--help")
     assert result.exit_code == 0
-    assert "Examples:\n  local-llm-kit serve\n" in result.output
+    assert "Examples:\n    local-llm-kit serve\n" in result.output
 
 
 def test_without_click_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,3 +136,14 @@ def test_without_click_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(SystemExit, match=r"pip install 'llm-kit\[llama,server\]'") as exit_info:
         __main__.main([])
     assert str(exit_info.value).startswith("error: ")
+
+
+def test_without_the_servers_libraries_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    for name in ("local_llm_kit.server", "local_llm_kit.server.run"):
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delattr(local_llm_kit, "server")
+    result = run("serve")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: serving needs the package 'uvicorn'")
+    assert result.stderr.endswith("pip install 'llm-kit[llama,server]'\n")
