@@ -20,7 +20,7 @@ class Sample(NamedTuple):
     code: str
 
     def __str__(self) -> str:
-        return f"{self.heading} (line {self.line})"
+        return f"{self.path.name}:{self.line} {self.heading}"
 
     def run(self, namespace: dict[str, object], url: str) -> None:
         """Run the block in `namespace`, its server's default address replaced by `url`."""

@@ -1,0 +1,37 @@
+"""What users copy works: the Python blocks of README and docs run against the local server."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.samples import Sample, python_samples
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.fixture(autouse=True)
+def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files that a sample writes go to a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "sample", [sample for page in PAGES for sample in python_samples(page)], ids=str
+)
+def test_sample_runs_and_prints(
+    sample: Sample, local_server_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sample.run({}, local_server_url)
+    printed = capsys.readouterr().out
+    assert printed.strip()
+    assert "failed" not in printed
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_to_files(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text("utf-8"))
+    assert [link for link in links if not (page.parent / link).exists()] == []
