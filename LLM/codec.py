@@ -204,7 +204,8 @@ def lenient_json(body: bytes) -> Any:
     :return: None when it is not JSON, is nested over 200 deep, or holds a number of over 4,300
         digits.
     """
-    text = body.decode("utf-8", "replace")
+    # RFC 8259, section 8.1: a byte order mark may be ignored.
+    text = body.decode("utf-8", "replace").removeprefix("\ufeff")
     if "\\u" in text:
         text = _ESCAPE.sub(lambda m: "\\ufffd" if m.group(1) else m.group(0), text)
     try:
@@ -229,6 +230,7 @@ class ChunkDecoder(Generic[ModelT]):
         self._status = status
         self._source = source
         self._sse = SSEDecoder()
+        # Whether a choice has begun.
         self._any = False
         # Straight to the compiled validator: model_validate_json costs 0.3 µs more a chunk.
         model.model_rebuild()
@@ -249,14 +251,17 @@ class ChunkDecoder(Generic[ModelT]):
         :raises LLMResponseError: the stream was cut short, or was none.
         """
         yield from self._decode(self._sse.close())
-        if not self.done and not is_complete():
-            raise self._cut_short() if self._any else self._not_a_stream()
+        if not self.done:
+            self._check_stray()
+            if not is_complete():
+                raise self._cut_short() if self._any else self._not_a_stream()
 
     def _decode(self, events: list[Event]) -> Iterator[ModelT]:
         validate = self._validate
         for name, data in events:
-            if data == DONE:
+            if data == DONE or data.strip() == DONE:
                 self.done = True
+                self._check_stray()
                 if not self._any:
                     raise self._not_a_stream()
                 return
@@ -270,32 +275,47 @@ class ChunkDecoder(Generic[ModelT]):
                     chunk = None
             if chunk is None:
                 chunk = self._unusual(name, data)
-            self._any = True
+            if not self._any:
+                # Chunks that hold usage alone answer nothing.
+                self._any = bool(getattr(chunk, "choices", True))
             yield chunk
 
     def _unusual(self, name: bytes, data: bytes) -> ModelT:
         """A chunk of a named event, or one that only its encoding spoils."""
         if name == b"error":
-            payload = lenient_json(data)
-            if not isinstance(payload, dict):
-                payload = {"message": data[:2000].decode("utf-8", "replace")}
-            _raise_error_inside({"object": "error", **payload}, self._status, self._source)
+            self._raise_named(data)
         return _decode_unusual(self._model, data, self._status, self._source)
 
+    def _raise_named(self, data: bytes) -> None:
+        """Raise the error in `data`, of which a name has said that it is one."""
+        payload = lenient_json(data)
+        if not isinstance(payload, dict):
+            payload = {"message": data[:2000].decode("utf-8", "replace")}
+        _raise_error_inside({"object": "error", **payload}, self._status, self._source)
+
+    def _check_stray(self) -> None:
+        """Raise an error that stands outside any event.
+
+        llama.cpp writes ``error: {...}`` into a running stream, proxies a bare JSON document.
+        """
+        stray = self._sse.stray
+        if not stray:
+            return
+        _raise_error_inside(lenient_json(stray), self._status, self._source)
+        for line in stray.split(b"\n"):
+            if line.startswith(b"error:"):
+                self._raise_named(line[6:].strip())
+            elif line.startswith((b"{", b"[")):
+                _raise_error_inside(lenient_json(line), self._status, self._source)
+
     def _not_a_stream(self) -> LLMAPIError:
-        """The whole answer held no event: say what it was."""
+        """The whole answer held no choice: say what it was."""
         stray = self._sse.stray
         if not stray:
             return self._source.error(
                 f"answered {self._status} with an empty stream", status_code=self._status
             )
-        payload = lenient_json(stray)
-        try:
-            _raise_error_inside(payload, self._status, self._source)
-        except LLMAPIError as err:
-            err.__traceback__ = None
-            return err
-        kind = "one JSON document" if isinstance(payload, dict) else "text"
+        kind = "one JSON document" if isinstance(lenient_json(stray), dict) else "text"
         found = excerpt(stray[:2000].decode("utf-8", "replace"))
         return self._source.error(
             f"answered a streamed call with {kind}, not an event stream: {found}; "

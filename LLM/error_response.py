@@ -144,6 +144,8 @@ def error_in_success(
     :param payload: the decoded JSON.
     :return: None when `payload` holds no error.
     """
+    if isinstance(payload, list) and payload:
+        payload = payload[0]
     if not isinstance(payload, dict):
         return None
     if not payload.get("error") and payload.get("object") != "error":

@@ -9,9 +9,9 @@ Source: https://platform.openai.com/docs/api-reference (chat, completions, model
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 
 class OpenAIModel(BaseModel):
@@ -85,12 +85,20 @@ class CompletionTokensDetails(OpenAIModel):
     rejected_prediction_tokens: int | None = None
 
 
-class Usage(OpenAIModel):
-    """Token counts of one call, as the server counted them."""
+def _count(value: Any) -> Any:
+    # An answer is not lost over a count of null, and none below zero lifts a limit.
+    return 0 if value is None or (isinstance(value, (int, float)) and value < 0) else value
 
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    total_tokens: int = 0
+
+_Count = Annotated[int, BeforeValidator(_count)]
+
+
+class Usage(OpenAIModel):
+    """Token counts of one call, as the server counted them; null and what is below 0 are 0."""
+
+    prompt_tokens: _Count = 0
+    completion_tokens: _Count = 0
+    total_tokens: _Count = 0
     prompt_tokens_details: PromptTokensDetails | None = None
     completion_tokens_details: CompletionTokensDetails | None = None
 

@@ -9,7 +9,7 @@ import zlib
 
 import pytest
 
-from LLM import LLMResponseError
+from LLM import LLMResponseError, LLMTimeoutError
 from tests.remote import wire
 from tests.remote.conftest import CALLS
 from tests.remote.scripted_server import close, flood
@@ -156,18 +156,21 @@ def test_chunked_wins_over_a_length(call, serve, client):
     assert call.run(client(server))
 
 
-def test_endless_trailers_end(call, serve, client):
-    head = wire.head("Transfer-Encoding: chunked")
+def _endless_trailers(call):
     body, _ = _parts(call.good)
-    script = [head + wire.chunked([body])[:-2], flood(b"X-Trailer: " + b"x" * 5000 + b"\r\n")]
-    llm = client(serve(script), timeout=0.5)
-    try:
-        assert call.streamed
-        assert call.run(llm)
-    except (LLMResponseError, AssertionError):
-        assert not call.streamed
-    except Exception as err:
-        assert type(err).__name__ == "LLMTimeoutError"
+    head = wire.head("Transfer-Encoding: chunked")
+    return [head + wire.chunked([body])[:-2], flood(b"X-Trailer: " + b"x" * 5000 + b"\r\n")]
+
+
+@pytest.mark.parametrize("kind", PLAIN)
+def test_answer_with_endless_trailers_ends(kind, serve, failure):
+    error = failure(CALLS[kind], serve(_endless_trailers(CALLS[kind])), timeout=0.3)
+    assert isinstance(error, (LLMResponseError, LLMTimeoutError))
+
+
+@pytest.mark.parametrize("kind", ["chat-stream", "completion-stream"])
+def test_endless_trailers_after_done_hold_nobody(kind, serve, client):
+    assert CALLS[kind].run(client(serve(_endless_trailers(CALLS[kind])))).text == "Hello!"
 
 
 ENCODINGS = {
