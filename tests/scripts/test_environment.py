@@ -1,6 +1,6 @@
 """The environment of the scripts: which it is, when it installs, what it says when it cannot.
 
-pip never runs here: a shell script stands in for the environment's Python and notes its calls.
+pip never runs here: the environment's Python only notes its calls.
 """
 
 from __future__ import annotations
@@ -11,38 +11,7 @@ from pathlib import Path
 import environment
 import pytest
 
-
-class FakeVenv:
-    """A virtual environment whose Python notes each call and fails when told to."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        (folder / "bin").mkdir(parents=True)
-        (folder / "pyvenv.cfg").write_text("version = 3.11.0\n")
-        self._calls = folder / "calls"
-        self.fail_on("no-such-call")
-
-    def fail_on(self, *words: str) -> None:
-        """From now on let the calls fail that hold one of `words`."""
-        python = self.folder / "bin" / "python"
-        pattern = "|".join(f'*"{word}"*' for word in words)
-        python.write_text(
-            f'#!/bin/sh\necho "$@" >> "{self._calls}"\n'
-            f'case "$*" in {pattern}) echo "told to fail" >&2; exit 1;; esac\n'
-        )
-        python.chmod(0o755)
-
-    def installations(self) -> list[str]:
-        """The pip calls that install, since the last time this was asked."""
-        calls = self._calls.read_text().splitlines() if self._calls.exists() else []
-        self._calls.unlink(missing_ok=True)
-        return [call for call in calls if "pip install" in call and "--dry-run" not in call]
-
-
-@pytest.fixture
-def venv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeVenv:
-    monkeypatch.setenv("VENV", str(tmp_path / "venv"))
-    return FakeVenv(tmp_path / "venv")
+from tests.scripts.conftest import FakeVenv
 
 
 @pytest.fixture
