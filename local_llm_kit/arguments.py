@@ -306,7 +306,7 @@ def _chosen_tools(
     elif choice == "required" or isinstance(choice, dict):
         raise invalid(
             "tool_choice",
-            "forcing a tool is not supported yet; use 'auto' or 'none'",
+            "tool_choice cannot force a tool yet; use 'auto' or 'none'",
             "unsupported_parameter",
         )
     else:

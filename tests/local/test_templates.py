@@ -17,6 +17,13 @@ def render(source: str, messages: list[dict[str, Any]] | None = None) -> str:
     return ChatTemplate(source, eos_token="</s>").render(messages or MESSAGES, None)
 
 
+def doubling(start: str, step: str) -> str:
+    return (
+        f"{{% set n = namespace(x={start}) %}}{{% for i in range(60) %}}"
+        f"{{% set n.x = {step} %}}{{% endfor %}}{{{{ n.x }}}}"
+    )
+
+
 def test_the_fallback_writes_chatml() -> None:
     assert render(CHATML) == "<|im_start|>user\nHello<|im_end|>\n<|im_start|>assistant\n"
 
@@ -68,12 +75,11 @@ def test_a_template_does_not_get_at_python(source: str) -> None:
         "{% for i in range(99999) %}{% for j in range(99999) %}a{% endfor %}{% endfor %}",
         "{{ 'a' * 4000000000 }}",
         "{{ [1] * 999999999 }}",
-        "{% set n = namespace(x='aaaaa') %}{% for i in range(60) %}{% set n.x = n.x ~ n.x %}{% endfor %}",
-        "{% set n = namespace(x='aaaaa') %}{% for i in range(60) %}{% set n.x = n.x + n.x %}{% endfor %}",
-        "{% set n = namespace(x='a') %}{% for i in range(60) %}"
-        "{% set n.x = n.x.replace('a', 'aaaaaaaaaa') %}{% endfor %}",
-        "{% set n = namespace(x=[1]) %}{% for i in range(60) %}{% set n.x = [n.x, n.x] %}{% endfor %}"
-        "{{ n.x }}",
+        doubling("'aaaaa'", "n.x ~ n.x"),
+        doubling("'aaaaa'", "n.x + n.x"),
+        doubling("'a'", "n.x.replace('a', 'aaaaaaaaaa')"),
+        doubling("'a'", "n.x | replace('a', 'aaaaaaaaaa')"),
+        doubling("[1]", "[n.x, n.x]"),
         "{{ '{:999999999}'.format('a') }}",
         "{{ 'a'.ljust(999999999) }}",
         "{{ '%999999999s' % 'a' }}",

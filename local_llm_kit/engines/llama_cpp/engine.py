@@ -7,7 +7,12 @@ import threading
 from collections.abc import Sequence as SequenceOf
 from dataclasses import dataclass
 
-from LLM.exceptions import InvalidRequestError, LLMConfigError, LLMContextLengthError
+from LLM.exceptions import (
+    InvalidRequestError,
+    LLMConfigError,
+    LLMContextLengthError,
+    LLMServerError,
+)
 from local_llm_kit.engines.llama_cpp.binding import Context, Model, library
 from local_llm_kit.engines.llama_cpp.scheduler import Scheduler
 from local_llm_kit.engines.llama_cpp.sequence import Sequence
@@ -61,6 +66,35 @@ class LlamaCppOptions:
                 )
 
 
+class _Gate:
+    """Lets callers use C objects until they are freed, and frees them when nobody is inside."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._n_inside = 0
+        self._closed = False
+
+    def __enter__(self) -> None:
+        with self._changed:
+            if self._closed:
+                raise LLMServerError("the engine is closed", status_code=503, code="engine_closed")
+            self._n_inside += 1
+
+    def __exit__(self, *exc_info: object) -> None:
+        with self._changed:
+            self._n_inside -= 1
+            self._changed.notify_all()
+
+    def close(self) -> bool:
+        """Let nobody in and wait until all are out; False when it was closed already."""
+        with self._changed:
+            if self._closed:
+                return False
+            self._closed = True
+            self._changed.wait_for(lambda: self._n_inside == 0)
+            return True
+
+
 class _Handle:
     """A submitted request."""
 
@@ -86,8 +120,7 @@ class LlamaCppEngine:
     def __init__(self, path: str, name: str, options: LlamaCppOptions | None = None) -> None:
         options = options or LlamaCppOptions()
         library()
-        self._lock = threading.Lock()
-        self._closed = False
+        self._gate = _Gate()
         self._model = Model(path, options.n_gpu_layers)
         try:
             window = self._window(options)
@@ -171,7 +204,8 @@ class LlamaCppEngine:
         self, text: str, *, add_special: bool = False, parse_special: bool = False
     ) -> list[int]:
         """Token ids of `text`."""
-        return self._model.tokenize(text, add_special=add_special, parse_special=parse_special)
+        with self._gate:
+            return self._model.tokenize(text, add_special=add_special, parse_special=parse_special)
 
     def detokenize(self, tokens: SequenceOf[int]) -> str:
         """Text of `tokens`; special tokens have none."""
@@ -216,10 +250,8 @@ class LlamaCppEngine:
 
     def close(self) -> None:
         """End what runs, stop the thread, give the memory back; repeatable."""
-        with self._lock:
-            if self._closed:
-                return
-            self._closed = True
+        if not self._gate.close():
+            return
         self._scheduler.close()
         self._context.free()
         self._model.free()

@@ -1,0 +1,77 @@
+"""What the tests of the local engine share: a sink that waits, engines and servers that end."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from queue import SimpleQueue
+from typing import Any
+
+from local_llm_kit.engines.llama_cpp import LlamaCppEngine, LlamaCppOptions
+from local_llm_kit.engines.protocol import Delta, Event, Failed, Finished, GenerationRequest
+from local_llm_kit.loading import LoadOptions
+from local_llm_kit.model_files import BUNDLED
+from local_llm_kit.server import LocalServer, ServerOptions
+
+TINY = BUNDLED["tiny"]
+
+
+class Collector:
+    """A sink that waits for the end of a request."""
+
+    def __init__(self) -> None:
+        self.batches: SimpleQueue[list[Event]] = SimpleQueue()
+        self.events: list[Event] = []
+
+    def __call__(self, events: list[Event]) -> None:
+        self.batches.put(events)
+
+    def wait(self, n_ends: int = 1, timeout: float = 30) -> Collector:
+        while sum(isinstance(event, (Finished, Failed)) for event in self.events) < n_ends:
+            self.events.extend(self.batches.get(timeout=timeout))
+        return self
+
+    @property
+    def text(self) -> str:
+        return "".join(event.text for event in self.events if isinstance(event, Delta))
+
+    @property
+    def end(self) -> Any:
+        return self.events[-1]
+
+
+def generate(engine: LlamaCppEngine, prompt: str, **fields: Any) -> Collector:
+    """Submit a prompt with special tokens read as such; does not wait."""
+    collector = Collector()
+    tokens = engine.tokenize(prompt, parse_special=True)
+    engine.submit(GenerationRequest(tokens, **fields), collector)
+    return collector
+
+
+def chat_prompt(text: str) -> str:
+    return f"<|im_start|>user\n{text}<|im_end|>\n<|im_start|>assistant\n"
+
+
+@contextmanager
+def running_engine(**options: Any) -> Iterator[LlamaCppEngine]:
+    engine = LlamaCppEngine(str(TINY), "tiny", LlamaCppOptions(**options))
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+@contextmanager
+def running_server(load: LoadOptions | None = None, **options: Any) -> Iterator[LocalServer]:
+    """A real uvicorn in a thread, on a free port."""
+    server = LocalServer("tiny", ServerOptions(port=0, **options), load)
+    ready = threading.Event()
+    thread = threading.Thread(target=server.run, args=(lambda _: ready.set(),))
+    thread.start()
+    assert ready.wait(30)
+    try:
+        yield server
+    finally:
+        server.stop()
+        thread.join(30)

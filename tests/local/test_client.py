@@ -1,0 +1,199 @@
+"""`LLMClient`: seed 004's client, in process."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from typing import Any
+
+import pytest
+
+from LLM import ChatCompletionResponse, LLMContextLengthError, LLMServerError
+from local_llm_kit import (
+    CompletionResponse,
+    InvalidRequestError,
+    LLMClient,
+    ModelNotFoundError,
+    TokenLimitError,
+)
+
+HELLO = [{"role": "user", "content": "Hello!"}]
+WEATHER = [{"role": "user", "content": "What is the weather in Paris?"}]
+TOOLS = [
+    {
+        "type": "function",
+        "function": {
+            "name": "get_weather",
+            "description": "Tells the weather of a city.",
+            "parameters": {"type": "object", "properties": {"city": {"type": "string"}}},
+        },
+    }
+]
+
+
+def test_a_chat_is_answered_in_openais_shape(client: LLMClient) -> None:
+    answer = client.chat.completions.create(messages=HELLO, temperature=0)
+    assert isinstance(answer, CompletionResponse)
+    assert isinstance(answer, ChatCompletionResponse)
+    assert answer.id is not None
+    assert answer.id.startswith("chatcmpl-")
+    assert (answer.object, answer.model) == ("chat.completion", "tiny")
+    assert answer.choices[0].finish_reason == "stop"
+    assert answer.usage is not None
+    assert answer.usage.total_tokens == answer.usage.prompt_tokens + answer.usage.completion_tokens
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"messages": HELLO, "seed": 4},
+        {"messages": HELLO, "seed": 4, "n": 3, "max_tokens": 12},
+        {"messages": HELLO, "temperature": 0, "stop": [" help", "zzz"]},
+        {"messages": HELLO, "temperature": 0, "logprobs": True, "top_logprobs": 3},
+        {"messages": WEATHER, "temperature": 0, "tools": TOOLS},
+        {"messages": WEATHER, "temperature": 0, "tools": TOOLS, "max_tokens": 4},
+    ],
+    ids=["seed", "n", "stop", "logprobs", "tools", "cut"],
+)
+def test_stream_and_whole_answer_agree(client: LLMClient, arguments: dict[str, Any]) -> None:
+    whole = client.chat.completions.create(**arguments)
+    streamed = client.chat.completions.create(**arguments, stream=True).response
+    assert comparable(streamed) == comparable(whole)
+
+
+def comparable(answer: CompletionResponse) -> dict[str, Any]:
+    """An answer without what differs by nature: ids, time, and what the cache held."""
+    data = answer.model_dump()
+    for choice in data["choices"]:
+        for call in choice["message"]["tool_calls"] or ():
+            assert call.pop("id").startswith("call_")
+    usage = {name: data["usage"][name] for name in ("prompt_tokens", "completion_tokens")}
+    return {"choices": data["choices"], "usage": usage, "model": data["model"]}
+
+
+def test_a_tool_call_is_parsed_out_of_the_text(client: LLMClient) -> None:
+    answer = client.chat.completions.create(messages=WEATHER, tools=TOOLS, temperature=0)
+    choice = answer.choices[0]
+    assert choice.finish_reason == "tool_calls"
+    assert choice.message.tool_calls is not None
+    assert choice.message.tool_calls[0].function.name == "get_weather"
+    assert choice.message.content is None
+
+
+def test_a_stream_is_left_early_and_frees_its_slot(client: LLMClient) -> None:
+    with client.chat.completions.create(messages=HELLO, stream=True, temperature=0) as stream:
+        first = next(stream)
+    assert first.choices[0].delta.role == "assistant"
+    assert list(stream) == []
+    client.chat.completions.create(messages=HELLO, max_tokens=1)
+    assert client._model.engine.stats.n_running == 0
+
+
+def test_a_stream_that_is_dropped_is_cancelled(client: LLMClient) -> None:
+    stream = client.chat.completions.create(messages=HELLO, stream=True)
+    next(stream)
+    del stream
+    gc.collect()
+    client.chat.completions.create(messages=HELLO, max_tokens=1)
+    assert client._model.engine.stats.n_running == 0
+
+
+def test_usage_comes_last_when_it_is_asked_for(client: LLMClient) -> None:
+    options = {"include_usage": True}
+    chunks = list(
+        client.chat.completions.create(messages=HELLO, stream=True, stream_options=options)
+    )
+    assert [chunk.usage is None for chunk in chunks] == [True] * (len(chunks) - 1) + [False]
+    assert chunks[-1].choices == []
+    assert [c.choices[0].finish_reason for c in chunks[:-1]].count(None) == len(chunks) - 2
+
+
+def test_the_second_turn_finds_the_first_in_the_cache(client: LLMClient) -> None:
+    system = {"role": "system", "content": "You are a helpful assistant with a long memory."}
+    messages = [system, {"role": "user", "content": "My name is Zoe."}]
+    first = client.chat.completions.create(messages=messages, temperature=0)
+    messages += [{"role": "assistant", "content": first.text}, HELLO[0]]
+    usage = client.chat.completions.create(messages=messages, temperature=0, max_tokens=1).usage
+    assert usage is not None
+    assert usage.prompt_tokens_details is not None
+    assert first.usage is not None
+    assert (usage.prompt_tokens_details.cached_tokens or 0) >= first.usage.prompt_tokens
+
+
+def test_a_text_is_gone_on_with(client: LLMClient) -> None:
+    answer = client.completions.create(prompt=["One, two,", "A, B,"], max_tokens=3, n=2, echo=True)
+    assert [choice.index for choice in answer.choices] == [0, 1, 2, 3]
+    assert [choice.text.startswith(("One, two,", "A, B,")) for choice in answer.choices] == [
+        True
+    ] * 4
+    assert answer.usage is not None
+    assert answer.usage.completion_tokens <= 12
+
+
+def test_a_text_completion_streams_what_it_says_whole(client: LLMClient) -> None:
+    arguments: dict[str, Any] = {"prompt": "The capital", "seed": 1, "logprobs": 2, "max_tokens": 9}
+    whole = client.completions.create(**arguments)
+    with client.completions.create(**arguments, stream=True) as stream:
+        text = "".join(stream.iter_text())
+    assert text == whole.text
+    assert stream.response.choices == whole.choices
+
+
+def test_token_ids_are_a_prompt(client: LLMClient) -> None:
+    tokens = client.tokenize("The capital of")
+    by_text = client.completions.create(prompt="The capital of", temperature=0)
+    assert client.completions.create(prompt=tokens, temperature=0).text == by_text.text
+
+
+def test_echo_without_new_tokens_gives_the_prompt(client: LLMClient) -> None:
+    answer = client.completions.create(prompt="Hi there", max_tokens=0, echo=True)
+    assert (answer.text, answer.choices[0].finish_reason) == ("Hi there", "length")
+
+
+def test_the_prompt_is_counted_by_the_models_own_tokenizer(client: LLMClient) -> None:
+    answer = client.completions.create(prompt="The capital of France", max_tokens=1)
+    assert answer.usage is not None
+    assert client.count_tokens("The capital of France") == answer.usage.prompt_tokens
+
+
+@pytest.mark.parametrize("n_words", [1500, 50_000])
+def test_a_prompt_that_is_too_long_tells_prompt_and_window(client: LLMClient, n_words: int) -> None:
+    with pytest.raises(TokenLimitError, match=r"\d+ tokens.* window of 'tiny' is 2048") as caught:
+        client.chat.completions.create(messages=[{"role": "user", "content": "xy " * n_words}])
+    assert type(caught.value) is LLMContextLengthError
+    assert caught.value.code == "context_length_exceeded"
+
+
+def test_another_models_name_is_not_found(client: LLMClient) -> None:
+    assert client.chat.completions.create(messages=HELLO, model="tiny", max_tokens=1).choices
+    with pytest.raises(ModelNotFoundError, match="has the model 'tiny', not 'gpt-4'"):
+        client.chat.completions.create(messages=HELLO, model="gpt-4")
+
+
+def test_defaults_are_held_to_the_same_bounds() -> None:
+    with pytest.raises(InvalidRequestError, match="temperature is 3"):
+        LLMClient("tiny", temperature=3)
+
+
+def test_the_model_lists_itself(client: LLMClient) -> None:
+    assert [model.id for model in client.models.list().data] == ["tiny"]
+
+
+def test_a_closed_client_says_so_and_closes_again() -> None:
+    with LLMClient("tiny", context_length=256, n_slots=1) as client:
+        assert repr(client) == "LLMClient('tiny', context_length=256)"
+    client.close()
+    assert repr(client) == "LLMClient('tiny', context_length=256, closed)"
+    with pytest.raises(LLMServerError, match="closed"):
+        client.chat.completions.create(messages=HELLO)
+
+
+def test_a_dropped_client_gives_its_engine_back() -> None:
+    client = LLMClient("tiny", context_length=256, n_slots=1)
+    engine = weakref.ref(client._model.engine)
+    thread = client._model.engine._scheduler._thread  # type: ignore[attr-defined]
+    del client
+    gc.collect()
+    thread.join(10)
+    gc.collect()
+    assert engine() is None

@@ -1,0 +1,70 @@
+"""The check of a GGUF file before C code reads it."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import pytest
+
+from LLM import InvalidRequestError
+from local_llm_kit import LLMClient, gguf
+from tests.local.support import TINY
+
+DATA = TINY.read_bytes()
+
+
+def written(folder: Path, data: bytes) -> Path:
+    path = folder / "model.gguf"
+    path.write_bytes(data)
+    return path
+
+
+def with_number(data: bytes, place: int, form: str, value: int) -> bytes:
+    return data[:place] + struct.pack(form, value) + data[place + struct.calcsize(form) :]
+
+
+def after(text: bytes) -> int:
+    return DATA.index(text) + len(text)
+
+
+def test_the_bundled_model_passes() -> None:
+    header = gguf.check(TINY)
+    assert header.architecture == "llama"
+    assert header.tensors["token_embd.weight"].dims[1] == header.lengths["tokenizer.ggml.tokens"]
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "cannot be read"),
+        (b"PK\x03\x04" + DATA[4:], "does not begin with 'GGUF'"),
+        (with_number(DATA, 4, "<I", 1), "version is 1"),
+        (with_number(DATA, 8, "<Q", 1 << 60), "tensors"),
+        (with_number(DATA, 16, "<Q", 1 << 60), "keys"),
+        (with_number(DATA, 24, "<Q", 1 << 62), "a key is said to have"),
+        (DATA[: len(DATA) // 2], "beyond the end"),
+        (DATA[:1000], "is said to have"),
+        (with_number(DATA, after(b"llama.block_count") + 4, "<I", 77), "77 blocks"),
+        (with_number(DATA, after(b"llama.attention.head_count_kv") + 4, "<I", 3), "share 3"),
+        (with_number(DATA, after(b"token_embd.weight") + 12, "<Q", 1 << 61), "token_embd"),
+        (with_number(DATA, after(b"tokenizer.ggml.eos_token_id") + 4, "<I", 1 << 31), "eos"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_header_that_lies_is_refused(tmp_path: Path, data: bytes, reason: str) -> None:
+    with pytest.raises(InvalidRequestError, match="not a model that can be loaded") as caught:
+        gguf.check(written(tmp_path, data))
+    assert reason in str(caught.value)
+
+
+def test_every_truncation_of_the_header_is_refused(tmp_path: Path) -> None:
+    end = after(b"output_norm.weight")
+    for size in range(0, end, 997):
+        with pytest.raises(InvalidRequestError):
+            gguf.check(written(tmp_path, DATA[:size]))
+
+
+def test_a_client_refuses_a_damaged_file(tmp_path: Path) -> None:
+    with pytest.raises(InvalidRequestError, match="download or convert it again"):
+        LLMClient(str(written(tmp_path, DATA[:5000])))
