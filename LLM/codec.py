@@ -259,13 +259,10 @@ class ChunkDecoder(Generic[ModelT]):
     def _decode(self, events: list[Event]) -> Iterator[ModelT]:
         validate = self._validate
         for name, data in events:
-            if data == DONE or data.strip() == DONE:
-                self.done = True
-                self._check_stray()
-                if not self._any:
-                    raise self._not_a_stream()
-                return
             chunk: ModelT | None = None
+            if data == DONE:
+                self._end()
+                return
             if not name:
                 try:
                     chunk = validate(data)
@@ -274,11 +271,21 @@ class ChunkDecoder(Generic[ModelT]):
                 except ValidationError:
                     chunk = None
             if chunk is None:
+                if data.strip() == DONE:
+                    self._end()
+                    return
                 chunk = self._unusual(name, data)
             if not self._any:
                 # Chunks that hold usage alone answer nothing.
                 self._any = bool(getattr(chunk, "choices", True))
             yield chunk
+
+    def _end(self) -> None:
+        """``[DONE]`` has arrived: was it the end of an answer?"""
+        self.done = True
+        self._check_stray()
+        if not self._any:
+            raise self._not_a_stream()
 
     def _unusual(self, name: bytes, data: bytes) -> ModelT:
         """A chunk of a named event, or one that only its encoding spoils."""
