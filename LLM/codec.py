@@ -281,7 +281,7 @@ class ChunkDecoder(Generic[ModelT]):
             yield chunk
 
     def _end(self) -> None:
-        """``[DONE]`` has arrived: was it the end of an answer?"""
+        """Take the end of the stream, which must have been an answer."""
         self.done = True
         self._check_stray()
         if not self._any:
