@@ -1,0 +1,208 @@
+"""What a hostile client or a web page may try: each ends as a refusal in OpenAI's shape."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from local_llm_kit.server import LocalServer, body, connection
+from local_llm_kit.server.guard import host_name
+from tests.local.http import ask, connect, read, request, send
+from tests.local.support import running_server
+
+HELLO = [{"role": "user", "content": "Hello!"}]
+CHAT = "/v1/chat/completions"
+KEY = "sk-local-test"
+
+
+@pytest.fixture(scope="module")
+def locked() -> Iterator[LocalServer]:
+    with running_server(api_key=KEY) as server:
+        yield server
+
+
+@pytest.mark.parametrize(
+    ("path", "options", "status"),
+    [
+        ("/v1/nothing", {}, 404),
+        ("/", {}, 404),
+        ("/v1/models/", {}, 404),
+        ("/v1/chat/completions/", {"body": {}}, 404),
+        ("/v1/models/../../etc/passwd", {}, 404),
+        ("/v1/models/%2e%2e%2f", {}, 404),
+        (CHAT, {}, 405),
+        ("/v1/models", {"method": "DELETE"}, 405),
+        ("/v1/models", {"method": "OPTIONS"}, 405),
+        (CHAT, {"body": {}, "headers": {"Content-Type": "text/plain"}}, 415),
+        (CHAT, {"body": {}, "headers": {"Content-Type": "application/json; charset=utf-16"}}, 415),
+        (CHAT, {"body": {}, "headers": {"Content-Encoding": "gzip"}}, 415),
+        (CHAT, {"body": {}, "headers": {"Content-Length": "99999999999"}}, 413),
+        (CHAT, {"body": b""}, 400),
+        (CHAT, {"body": b"{"}, 400),
+        (CHAT, {"body": b"[" * 100_000}, 400),
+        (CHAT, {"body": b'{"seed":' + b"9" * 10_000 + b"}"}, 400),
+        (CHAT, {"body": b'{"temperature": NaN}'}, 400),
+        (CHAT, {"body": b'{"messages": [{"role": "user", "content": "\\ud800"}]}'}, 400),
+        (CHAT, {"body": b"\xff\xfe{}"}, 400),
+        (CHAT, {"body": []}, 400),
+        (CHAT, {"body": {}}, 400),
+        ("/v1/completions", {"body": {"prompt": [1 << 40]}}, 400),
+        ("/v1/completions", {"body": {"prompt": [[99999]]}}, 400),
+        ("/v1/completions", {"body": {"prompt": ""}}, 400),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_a_bad_request_is_refused_in_openais_shape(
+    server: LocalServer, path: str, options: dict[str, Any], status: int
+) -> None:
+    answer = ask(server.url, path, **options)
+    assert answer.status == status
+    assert answer.error["type"] == "invalid_request_error"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"\x16\x03\x01\x02\x00\x01\x00", b"NONSENSE\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n"],
+    ids=["tls", "words", "version"],
+)
+def test_bytes_that_are_no_request_are_refused_in_the_same_shape(
+    server: LocalServer, data: bytes
+) -> None:
+    answer = send(server.url, data)
+    assert (answer.status, answer.error["code"]) == (400, "bad_request")
+
+
+def test_a_body_is_capped_while_it_is_read(
+    server: LocalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(body, "MAX_BODY_BYTES", 1000)
+    chunk = b"400\r\n" + b" " * 0x400 + b"\r\n"
+    headers = {"Transfer-Encoding": "chunked", "Content-Length": None}
+    head = request(server.url, CHAT, b"", headers=headers)
+    answer = send(server.url, head + chunk)
+    assert (answer.status, answer.error["code"]) == (413, "body_too_large")
+
+
+def test_a_body_that_never_comes_ends_at_the_deadline(
+    server: LocalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(body, "BODY_TIMEOUT_S", 0.1)
+    answer = send(server.url, request(server.url, CHAT, b"", headers={"Content-Length": "10"}))
+    assert (answer.status, answer.error["code"]) == (408, "request_timeout")
+
+
+def test_headers_that_never_end_are_dropped(
+    server: LocalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "HEADER_TIMEOUT_S", 0.1)
+    with connect(server.url) as sock:
+        sock.sendall(b"GET /v1/models HTTP/1.1\r\nHost: x\r\nX-Drip: ")
+        try:
+            assert sock.recv(100) == b""
+        except ConnectionResetError:
+            pass
+
+
+def test_headers_without_bound_are_refused(server: LocalServer) -> None:
+    with connect(server.url) as sock, pytest.raises((BrokenPipeError, ConnectionResetError)):
+        sock.sendall(b"GET / HTTP/1.1\r\n")
+        while True:
+            sock.sendall(b"X-A: " + b"a" * 60_000 + b"\r\n")
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.com", "evil.com:8000", "127.0.0.1.evil.com", "user@127.0.0.1", "localhost/x", ""]
+)
+def test_another_hosts_name_is_refused(server: LocalServer, host: str) -> None:
+    answer = ask(server.url, "/v1/models", headers={"Host": host})
+    assert answer.status == 403
+    assert answer.error["code"] == "host_not_allowed"
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST:1", "127.0.0.1", "[::1]:8000", "127.1.2.3"]
+)
+def test_loopbacks_names_pass(server: LocalServer, host: str) -> None:
+    assert ask(server.url, "/v1/models", headers={"Host": host}).status == 200
+
+
+@pytest.mark.parametrize("origin", ["https://evil.com", "null", "http://localhost.evil.com"])
+def test_a_page_of_another_site_is_refused(server: LocalServer, origin: str) -> None:
+    answer = ask(server.url, "/v1/models", headers={"Origin": origin})
+    assert (answer.status, answer.error["code"]) == (403, "origin_refused")
+
+
+def test_no_answer_lets_another_origin_read_it(server: LocalServer) -> None:
+    answer = ask(server.url, "/v1/models", headers={"Origin": "http://localhost:3000"})
+    assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        "",
+        "Bearer",
+        "Bearer ",
+        f"Basic {KEY}",
+        f"Bearer {KEY}x",
+        f"Bearer {KEY[:-1]}",
+        "Bearer ÿ",
+    ],
+)
+@pytest.mark.parametrize("path", ["/v1/models", "/v1/nothing", "//health", "/health/../v1/models"])
+def test_nothing_is_answered_without_the_key(
+    locked: LocalServer, value: str | None, path: str
+) -> None:
+    answer = ask(locked.url, path, headers={"Authorization": value})
+    assert (answer.status, answer.error["code"]) == (401, "invalid_api_key")
+    assert KEY not in answer.body.decode()
+
+
+def test_the_key_opens_and_health_needs_none(locked: LocalServer) -> None:
+    headers = {"Authorization": f"Bearer {KEY}"}
+    assert ask(locked.url, "/v1/models", headers=headers).status == 200
+    assert ask(locked.url, "/health").status == 200
+
+
+def test_two_authorisations_or_two_hosts_are_refused(locked: LocalServer) -> None:
+    good = request(locked.url, "/v1/models", headers={"Authorization": f"Bearer {KEY}"})
+    twice = good.replace(b"\r\n\r\n", b"\r\nAuthorization: Bearer x\r\n\r\n")
+    assert send(locked.url, twice).status == 401
+    assert send(locked.url, good.replace(b"\r\n\r\n", b"\r\nHost: evil.com\r\n\r\n")).status == 400
+
+
+def test_large_prompts_are_refused_without_stopping_the_server(server: LocalServer) -> None:
+    text = "a" * 4_000_000
+    answer = ask(server.url, CHAT, {"messages": [{"role": "user", "content": text}]})
+    assert (answer.status, answer.error["code"]) == (400, "context_length_exceeded")
+    assert ask(server.url, "/health").status == 200
+
+
+def test_a_fault_of_ours_is_a_500_without_its_details(
+    server: LocalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server.model, "chat", lambda arguments: {}["secret"])
+    answer = ask(server.url, CHAT, {"messages": HELLO})
+    assert (answer.status, answer.error["type"]) == (500, "server_error")
+    assert "secret" not in answer.body.decode()
+
+
+@pytest.mark.parametrize(
+    ("authority", "name"),
+    [
+        ("a.b:80", "a.b"), ("[::1]:80", "::1"), ("A.", "a"), ("a:b", None), ("a@b", None),
+        ("a/b", None), ("", None), ("[::1", None), ("a:0", None),
+    ],
+)  # fmt: skip
+def test_host_names_are_read_in_one_way(authority: str, name: str | None) -> None:
+    assert host_name(authority) == name
+
+
+def test_the_shape_of_errors_is_json(server: LocalServer) -> None:
+    answer = ask(server.url, "/v1/nothing")
+    assert answer.headers["content-type"] == "application/json"
+    assert json.loads(answer.body)["error"]["param"] is None
