@@ -239,7 +239,7 @@ def _estimated(body: bytes, text: str) -> _Estimate:
 def _expected_tokens(body: bytes, fields: dict[str, Any]) -> int:
     """What a call will use at the least, as far as can be told: prompt, and output if bounded."""
     wanted = fields.get("max_tokens") or fields.get("max_completion_tokens") or 0
-    return estimate_tokens(len(body)) + (wanted if isinstance(wanted, int) else 0)
+    return estimate_tokens(len(body)) + (max(wanted, 0) if isinstance(wanted, int) else 0)
 
 
 def _chunks(

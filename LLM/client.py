@@ -79,7 +79,7 @@ class LLM:
             self.usage,
             rate_limiter=rate_limiter,
             cache=cache,
-            secret=_plain(config.api_key),
+            secret=config.api_key,
         )
         self._last_response: LastResponse = None
         logger.info("initialized for %s, model %s", config.api_root, config.model)
@@ -323,8 +323,10 @@ class LLM:
     def _timeout_s(self, timeout: Any) -> float:
         if timeout is None:
             return self.config.timeout
-        if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not timeout > 0:
-            raise InvalidRequestError(f"timeout is {timeout!r}; give seconds above 0")
+        is_number = isinstance(timeout, (int, float)) and not isinstance(timeout, bool)
+        # The system's clocks overflow on inf and 1e300; the config has the same bound.
+        if not is_number or not 0 < timeout <= 86_400:
+            raise InvalidRequestError(f"timeout is {timeout!r}; give seconds above 0, up to a day")
         return float(timeout)
 
 
@@ -346,7 +348,3 @@ def _headers(config: LLMConfig) -> dict[str, str]:
     if config.api_key is not None:
         headers["Authorization"] = Secret("Bearer " + config.api_key)
     return headers
-
-
-def _plain(key: str | None) -> str | None:
-    return key.get_secret_value() if isinstance(key, Secret) else key

@@ -118,7 +118,7 @@ def _check_finite(value: Any, place: str) -> None:
     if isinstance(value, Mapping):
         for name, item in value.items():
             _check_finite(item, f"{place}.{name}".lstrip("."))
-    elif isinstance(value, (list, tuple)):
+    elif isinstance(value, (list, tuple, set, frozenset)):
         for position, item in enumerate(value):
             _check_finite(item, f"{place}[{position}]")
 

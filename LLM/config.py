@@ -33,6 +33,9 @@ def _checked_key(value: Any) -> Any:
     """A key that can stand in an HTTP header. The value never appears in a message."""
     if hasattr(value, "get_secret_value"):
         value = value.get_secret_value()
+    if isinstance(value, (bytes, bytearray)):
+        # pydantic would decode it, line breaks and all.
+        raise ValueError("must be text, not bytes; decode() it")
     if value is None or not isinstance(value, str):
         return value
     if not value:

@@ -114,16 +114,19 @@ class ScriptedServer:
 
     :param scripts: what to do with requests.
     :param on_connect: steps taken when a connection is accepted, before anything is read.
+    :param record: keep the requests; without, only their number is kept.
     """
 
     scripts: tuple[Script, ...]
     on_connect: Script = ()
+    record: bool = True
     requests: list[Request] = field(default_factory=list)
     connections: int = 0
 
     def __post_init__(self) -> None:
         self._stopping = threading.Event()
         self._lock = threading.Lock()
+        self._count = 0
         self._open: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
@@ -215,6 +218,8 @@ class ScriptedServer:
                     headers[name.strip().lower()] = value.strip()
                 body = file.read(int(headers.get("content-length", 0)))
                 with self._lock:
-                    request = Request(method, path, headers, body, len(self.requests), connection)
-                    self.requests.append(request)
+                    request = Request(method, path, headers, body, self._count, connection)
+                    self._count += 1
+                    if self.record:
+                        self.requests.append(request)
                 yield request
