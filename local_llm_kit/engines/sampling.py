@@ -23,6 +23,7 @@ Row = npt.NDArray[np.float32]
 
 #: First guess of how unlikely a nucleus token can be, against the likeliest one.
 _NUCLEUS_GUESS = 1e-3
+_BLOCK = 256
 
 
 class TokenCounts:
@@ -127,34 +128,46 @@ class Sampler:
     def _draw(self, weights: Row) -> int:
         """Place of a random weight after top-p and min-p; the largest weight is 1."""
         params = self._params
+        if params.top_p == 1 and params.min_p == 0:
+            return _weighted_place(weights, self._random())
         total = float(weights.sum())
-        if params.top_p < 1 or params.min_p > 0:
-            target = params.top_p * total
-            if target <= 1:  # the likeliest token alone is the nucleus
-                return int(weights.argmax())
-            places = _nucleus_candidates(weights, target, total)
-            candidates = weights[places]
-            order = np.argsort(-candidates, kind="stable")
-            ordered = candidates[order]
-            sums = np.cumsum(ordered, dtype=np.float64)
-            n_kept = min(
-                int(np.searchsorted(sums, target)) + 1,
-                int(np.searchsorted(-ordered, -params.min_p, side="right")),
-                len(sums),
-            )
-            drawn = int(np.searchsorted(sums[:n_kept], self._random() * sums[n_kept - 1], "right"))
-            return int(places[order[min(drawn, n_kept - 1)]])
-        sums = np.cumsum(weights, dtype=np.float64)
-        drawn = int(np.searchsorted(sums, self._random() * sums[-1], "right"))
-        return min(drawn, len(sums) - 1)
+        target = params.top_p * total
+        if target <= 1:  # the likeliest token alone is the nucleus
+            return int(weights.argmax())
+        places = _nucleus_candidates(weights, target, total)
+        candidates = weights[places]
+        order = candidates.argsort()[::-1]
+        ordered = candidates[order]
+        sums = ordered.cumsum(dtype=np.float64)
+        n_kept = min(int(sums.searchsorted(target)) + 1, len(sums))
+        if params.min_p > 0:
+            n_kept = min(n_kept, int(np.count_nonzero(ordered >= params.min_p)))
+        drawn = int(sums[:n_kept].searchsorted(self._random() * sums[n_kept - 1], "right"))
+        return int(places[order[min(drawn, n_kept - 1)]])
 
 
 def _nucleus_candidates(weights: Row, target: float, total: float) -> npt.NDArray[np.int64]:
     """Places of all weights that can be in the nucleus, in order of place."""
-    places = np.flatnonzero(weights > _NUCLEUS_GUESS)
+    places = (weights > _NUCLEUS_GUESS).nonzero()[0]
     if float(weights[places].sum()) < target:
-        places = np.flatnonzero(weights >= max(total - target, 0.0) / len(weights))
+        places = (weights >= max(total - target, 0.0) / len(weights)).nonzero()[0]
     return places
+
+
+def _weighted_place(weights: Row, share: float) -> int:
+    """The place at which the running sum of `weights` passes this share of it.
+
+    Sums of blocks are found first: a running sum over 150,000 weights takes milliseconds.
+    """
+    n_whole = len(weights) // _BLOCK * _BLOCK
+    blocks = weights[:n_whole].reshape(-1, _BLOCK).sum(axis=1, dtype=np.float64)
+    sums = np.append(blocks, weights[n_whole:].sum(dtype=np.float64)).cumsum()
+    wanted = share * sums[-1]
+    block = min(int(sums.searchsorted(wanted, "right")), len(sums) - 1)
+    inside = weights[block * _BLOCK : (block + 1) * _BLOCK].cumsum(dtype=np.float64)
+    before = sums[block - 1] if block else 0.0
+    drawn = int(inside.searchsorted(wanted - before, "right"))
+    return min(block * _BLOCK + drawn, len(weights) - 1)
 
 
 def top_ids(row: Row, k: int) -> npt.NDArray[np.int64]:
@@ -172,7 +185,7 @@ def log_probabilities(row: Row, token: int, n: int) -> tuple[float, list[tuple[i
     :param row: (n_vocab,) float32 logits as the model gave them.
     """
     peak = float(row.max())
-    log_total = peak + math.log(float(np.exp(row - peak, dtype=np.float64).sum()))
+    log_total = peak + math.log(float(np.exp(row - peak).sum(dtype=np.float64)))
     top: list[tuple[int, float]] = []
     if n:
         ids: npt.NDArray[Any] = top_ids(row, n)
