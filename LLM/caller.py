@@ -14,6 +14,7 @@ from LLM.error_response import api_error
 from LLM.exceptions import LLMConfigError, LLMError
 from LLM.rate_limit import RateLimiter
 from LLM.retry import RetryStrategy
+from LLM.secrets import scrub_text
 from LLM.transport import Answer, StreamedAnswer, Transport
 from LLM.types import ChatCompletionResponse, CompletionResponse, OpenAIModel, Usage
 from LLM.usage import UsageTracker, estimate_tokens
@@ -73,10 +74,11 @@ class Caller:
 
     def get(self, path: str, shape: type[ShapeT], timeout_s: float) -> ShapeT:
         """Read something that costs no tokens."""
+        source = self._source(None)
         answer = self._tries(
-            lambda: self._transport.call("GET", path, None, timeout_s=timeout_s), None, 0
+            lambda: self._transport.call("GET", path, None, timeout_s=timeout_s), source, 0
         )
-        return decode_answer(shape, answer.body, answer.status, self._source(None))
+        return decode_answer(shape, answer.body, answer.status, source)
 
     def post(
         self, path: str, fields: dict[str, Any], shape: type[AnswerT], timeout_s: float
@@ -93,7 +95,7 @@ class Caller:
         try:
             answer = self._tries(
                 lambda: self._transport.call("POST", path, body, timeout_s=timeout_s),
-                source.model,
+                source,
                 reserved,
             )
             response = decode_answer(shape, answer.body, answer.status, source)
@@ -101,7 +103,7 @@ class Caller:
             self._usage.release(reserved)
             raise
         self._settle(reserved, source, response.usage or _estimated(body, response.text))
-        logger.info("response %s", response.id)
+        logger.info("response %s", scrub_text(str(response.id), self._secret))
         self._store(key, answer.body)
         return response
 
@@ -125,7 +127,7 @@ class Caller:
         try:
             answer = self._tries(
                 lambda: self._transport.stream(path, body, timeout_s=timeout_s),
-                source.model,
+                source,
                 reserved,
             )
         except BaseException:
@@ -137,14 +139,15 @@ class Caller:
             answer.close()
             self._settle(reserved, source, state.usage or _estimated(body, state.text))
 
-        return _chunks(answer, ChunkDecoder(shape, answer.status, source), state), close
+        decoder = ChunkDecoder(shape, answer.status, source)
+        return _chunks(answer, decoder, state, source), close
 
     def reset_count(self) -> None:
         """Count requests from zero."""
         with self._lock:
             self.request_count = 0
 
-    def _tries(self, send: Callable[[], SentT], model: str | None, n_tokens: int) -> SentT:
+    def _tries(self, send: Callable[[], SentT], source: Source, n_tokens: int) -> SentT:
         """Send until an answer says yes or the policy gives up."""
         if self._transport.closed:
             raise LLMConfigError("this LLM is closed; make a new one")
@@ -158,10 +161,10 @@ class Caller:
                 answer = send()
                 if 200 <= answer.status < 300:
                     return answer
-                failure: LLMError = self._refusal(answer, model)
+                failure: LLMError = self._refusal(answer, source)
             except LLMError as err:
                 failure = err
-            failure.model = model
+            source.complete(failure)
             delay_s = self._retry.delay(failure, tries)
             if delay_s is None:
                 logger.error("call failed: %s", failure)
@@ -175,14 +178,14 @@ class Caller:
             logger.debug("rate limit: waiting %.2f s", wait_s)
             time.sleep(wait_s)
 
-    def _refusal(self, answer: Answer | StreamedAnswer, model: str | None) -> LLMError:
+    def _refusal(self, answer: Answer | StreamedAnswer, source: Source) -> LLMError:
         return api_error(
             answer.status,
             answer.headers,
             answer.body if isinstance(answer, Answer) else b"",
-            provider=self._transport.host,
-            model=model,
-            secret=self._secret,
+            provider=source.provider,
+            model=source.model,
+            secret=source.secret,
             now=time.time(),
         )
 
@@ -243,6 +246,16 @@ def _expected_tokens(body: bytes, fields: dict[str, Any]) -> int:
 
 
 def _chunks(
+    answer: StreamedAnswer, decoder: ChunkDecoder[ShapeT], state: StreamState, source: Source
+) -> Iterator[ShapeT]:
+    try:
+        yield from _read_chunks(answer, decoder, state)
+    except LLMError as err:
+        source.complete(err)
+        raise
+
+
+def _read_chunks(
     answer: StreamedAnswer, decoder: ChunkDecoder[ShapeT], state: StreamState
 ) -> Iterator[ShapeT]:
     # The caller may have waited before asking for the first chunk; the server is not to blame.

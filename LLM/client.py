@@ -173,7 +173,7 @@ class LLM:
         def finish(response: ChatCompletionResponse) -> None:
             self._last_response = response
             if wanted is not None:
-                parse_choices(response.choices, wanted)
+                parse_choices(response.choices, wanted, self.config.api_key)
 
         path, timeout_s = "/chat/completions", self._timeout_s(timeout)
         if not stream:

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json, to_json
 
 from LLM.error_response import error_in_success, excerpt
-from LLM.exceptions import InvalidRequestError, LLMAPIError, LLMResponseError
+from LLM.exceptions import InvalidRequestError, LLMAPIError, LLMError, LLMResponseError
 from LLM.secrets import scrub_text
 from LLM.sse import Event, SSEDecoder
 from LLM.types import OpenAIModel
@@ -145,6 +145,20 @@ class Source:
             **facts,
         )
 
+    def complete(self, error: LLMError) -> None:
+        """Add who answered to an error from further down, and take the key out of it.
+
+        What libraries say of broken HTTP quotes the server, and a server may echo the key.
+        """
+        error.provider = error.provider or self.provider
+        error.model = error.model or self.model
+        error.message = scrub_text(error.message, self.secret)
+        error.args = (error.message,)
+
+    def excerpt(self, data: bytes) -> str:
+        """The start of what the server sent; the key goes first, lest the cut leave half of it."""
+        return excerpt(scrub_text(data[:2000].decode("utf-8", "replace"), self.secret))
+
 
 def decode_answer(model: type[ModelT], body: bytes, status: int, source: Source) -> ModelT:
     """The answer in `body` as `model`.
@@ -168,7 +182,7 @@ def _decode_unusual(model: type[ModelT], body: bytes, status: int, source: Sourc
     """Tell apart an error, text that only its encoding spoils, and what is no answer at all."""
     payload = lenient_json(body)
     if payload is None:
-        found = excerpt(body[:2000].decode("utf-8", "replace")) or "an empty body"
+        found = source.excerpt(body) or "an empty body"
         raise source.error(
             f"answered {status}, but not with JSON: {found}; check base_url", status_code=status
         )
@@ -323,7 +337,7 @@ class ChunkDecoder(Generic[ModelT]):
                 f"answered {self._status} with an empty stream", status_code=self._status
             )
         kind = "one JSON document" if isinstance(lenient_json(stray), dict) else "text"
-        found = excerpt(stray[:2000].decode("utf-8", "replace"))
+        found = self._source.excerpt(stray)
         return self._source.error(
             f"answered a streamed call with {kind}, not an event stream: {found}; "
             "call with stream=False, or check base_url",

@@ -113,7 +113,10 @@ class LLMConfig(BaseModel):
     tokens_per_minute: Annotated[float, _Number, Field(gt=0.0)] | None = None
     max_total_tokens: Annotated[int, _Number, Field(ge=0)] | None = None
     stream_usage: bool = True
-    headers: dict[str, str] = Field(default={}, repr=False)
+    headers: Annotated[
+        dict[str, str],
+        PlainSerializer(lambda headers: dict.fromkeys(headers, MASK), when_used="json"),
+    ] = Field(default={}, repr=False)
     verify: bool | str = True
     max_connections: Annotated[int, _Number, Field(ge=1)] = 32
 

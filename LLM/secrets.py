@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 MASK = "**********"
@@ -34,10 +35,15 @@ class Secret(str):
 
 
 def scrub_text(text: str, secret: str | None) -> str:
-    """:return: `text` with every occurrence of `secret` replaced by a mask."""
+    """:return: `text` with a mask for `secret`, also where JSON or `repr` has escaped it."""
     if not secret or len(secret) < _MIN_SCRUBBED_CHARS:
         return text
-    return text.replace(secret, MASK)
+    plain = "".join(secret)
+    quoted = json.dumps(plain)[1:-1]
+    escaped = plain.replace("\\", "\\\\")
+    for form in {plain, escaped, quoted, quoted.replace("/", "\\/")}:
+        text = text.replace(form, MASK)
+    return text
 
 
 def scrub(value: Any, secret: str | None) -> Any:

@@ -9,6 +9,7 @@ from typing import Any, TypeGuard
 from pydantic import BaseModel, ValidationError
 
 from LLM.exceptions import LLMContentFilterError, LLMResponseError
+from LLM.secrets import scrub, scrub_text
 from LLM.types import Choice
 
 # Providers cap the schema's name at 64 characters of this set.
@@ -63,9 +64,12 @@ def strict_schema(schema: Any) -> Any:
     return out
 
 
-def parse_choices(choices: Iterable[Choice], model: type[BaseModel]) -> None:
+def parse_choices(
+    choices: Iterable[Choice], model: type[BaseModel], secret: str | None = None
+) -> None:
     """Fill in each message's `parsed`. Refusals and tool calls have nothing to parse.
 
+    :param secret: API key to keep out of the error.
     :raises LLMResponseError: a content does not fit `model`; the message says where.
     :raises LLMContentFilterError: the provider's filter cut the content.
     """
@@ -80,13 +84,16 @@ def parse_choices(choices: Iterable[Choice], model: type[BaseModel]) -> None:
             )
         try:
             message.parsed = model.model_validate_json(message.content or "")
+            continue
         except ValidationError as err:
-            raise LLMResponseError(
-                f"the answer does not fit {model.__name__}: {_first_problem(err)}; "
-                + _advice(choice.finish_reason),
-                body=message.content,
-                code="length" if choice.finish_reason == "length" else "schema_mismatch",
-            ) from err
+            problem = _first_problem(err)
+        # Out of the handler: the validation error quotes the answer, which may echo the key.
+        raise LLMResponseError(
+            f"the answer does not fit {model.__name__}: {scrub_text(problem, secret)}; "
+            + _advice(choice.finish_reason),
+            body=scrub(message.content, secret),
+            code="length" if choice.finish_reason == "length" else "schema_mismatch",
+        )
 
 
 def _first_problem(err: ValidationError) -> str:

@@ -44,7 +44,15 @@ def translated(err: Exception, origin: str, timeout_s: float, deadline: Deadline
     chain = list(_chain(err))
     failure = _failure(chain, origin, timeout_s, deadline)
     failure.provider = origin.partition("://")[2]
-    cause = next((e for e in reversed(chain) if isinstance(e, OSError)), None)
+    # A RequestException is an OSError, too, but says nothing new and holds the request.
+    cause = next(
+        (
+            e
+            for e in reversed(chain)
+            if isinstance(e, OSError) and not isinstance(e, requests.RequestException)
+        ),
+        None,
+    )
     if cause is not None:
         # What led to it refers to the request, and so to the key in its headers.
         cause.__cause__ = cause.__context__ = cause.__traceback__ = None

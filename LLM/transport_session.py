@@ -60,6 +60,16 @@ class _ReadSide:
         return self._file
 
 
+class _Response(http.client.HTTPResponse):
+    """A response that drops the header lines that are none."""
+
+    def begin(self) -> None:
+        super().begin()
+        # urllib3 would log them with what they say, and a server may echo the key there.
+        self.msg.defects.clear()
+        self.msg.set_payload("")
+
+
 class _DeadlineMixin:
     """A connection whose responses carry their `DeadlineReader` and the buffered file over it."""
 
@@ -72,7 +82,7 @@ class _DeadlineMixin:
         timeout_s = self.timeout if isinstance(self.timeout, (int, float)) else _NO_TIMEOUT_S
         self.reader = DeadlineReader(sock, time.monotonic() + timeout_s)
         self.file = io.BufferedReader(self.reader, READ_BYTES)
-        return http.client.HTTPResponse(_ReadSide(self.file), **kwargs)  # type: ignore[arg-type]  # a stand-in
+        return _Response(_ReadSide(self.file), **kwargs)  # type: ignore[arg-type]  # a stand-in
 
     def getresponse(self) -> Any:
         try:
