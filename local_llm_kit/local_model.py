@@ -19,6 +19,8 @@ from local_llm_kit.engines.protocol import (
     SamplingParams,
     Sink,
 )
+from local_llm_kit.prompts import PromptShield
+from local_llm_kit.templates import CHATML, ChatTemplate
 
 _SEEDS = 1 << 64
 
@@ -43,15 +45,13 @@ class LocalModel:
     """
 
     def __init__(self, engine: Engine, defaults: Defaults | None = None) -> None:
-        # Not at the top: the package imports without the extra `llama`, which brings jinja2.
-        from local_llm_kit.templates import CHATML, ChatTemplate
-
         self.engine = engine
         self.defaults = defaults or Defaults()
         info = engine.info
         self._template = ChatTemplate(
             info.chat_template or CHATML, bos_token=info.bos_token, eos_token=info.eos_token
         )
+        self._shield = PromptShield(info.control_tokens)
 
     @property
     def info(self) -> ModelInfo:
@@ -64,7 +64,10 @@ class LocalModel:
         :raises InvalidRequestError: the template refuses the messages.
         :raises LLMContextLengthError: the prompt does not fit the window.
         """
-        prompt = self._tokens(self._template.render(arguments.messages, arguments.tools), chat=True)
+        text = self._template.render(
+            self._shield.mark(arguments.messages), self._shield.mark(arguments.tools)
+        )
+        prompt = self._chat_tokens(text)
         answer = ChatAnswer(
             self.info.name,
             arguments.n,
@@ -81,7 +84,7 @@ class LocalModel:
         :raises LLMContextLengthError: a prompt does not fit the window.
         """
         prompts = [
-            self._tokens(prompt, chat=False) if isinstance(prompt, str) else prompt
+            self._tokens(prompt) if isinstance(prompt, str) else prompt
             for prompt in arguments.prompts
         ]
         echoes = [
@@ -114,8 +117,25 @@ class LocalModel:
             raise
         return handles
 
-    def _tokens(self, text: str, *, chat: bool) -> list[int]:
-        """Tokens of a prompt; a text that cannot fit is refused before C walks over it."""
+    def _tokens(self, text: str) -> list[int]:
+        self._check_size(text)
+        return self.engine.tokenize(text, add_special=True)
+
+    def _chat_tokens(self, text: str) -> list[int]:
+        """Tokens of a rendered conversation, where the template's control tokens are read."""
+        self._check_size(text)
+        # A template that spells the BOS token itself must not get a second one.
+        bos = self.info.bos_token
+        spelled = bool(bos) and text.startswith(bos)
+
+        def tokenize(piece: str, is_first: bool) -> list[int]:
+            add_special = is_first and not spelled
+            return self.engine.tokenize(piece, add_special=add_special, parse_special=True)
+
+        return self._shield.tokenize(text, tokenize)
+
+    def _check_size(self, text: str) -> None:
+        """Refuse a text that cannot fit before C walks over it."""
         info = self.info
         n_bytes = len(text.encode())
         at_least = -(-n_bytes // info.longest_token_bytes)
@@ -126,9 +146,6 @@ class LocalModel:
                 status_code=400,
                 code="context_length_exceeded",
             )
-        # A template that spells the BOS token itself must not get a second one.
-        spelled = chat and bool(info.bos_token) and text.startswith(info.bos_token)
-        return self.engine.tokenize(text, add_special=not spelled, parse_special=chat)
 
     def close(self) -> None:
         """End what runs and give the memory back; repeatable."""

@@ -128,6 +128,7 @@ class ModelInfo:
     :param chat_template: Jinja source from the model's file; None when it has none.
     :param bos_token: text of the token that begins a prompt; empty when there is none.
     :param eos_token: text of the token that ends an answer.
+    :param control_tokens: texts that `tokenize` reads as control tokens with `parse_special`.
     """
 
     name: str
@@ -141,6 +142,7 @@ class ModelInfo:
     chat_template: str | None
     bos_token: str
     eos_token: str
+    control_tokens: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

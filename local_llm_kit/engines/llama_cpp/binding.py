@@ -134,6 +134,16 @@ class Model:
         text: bytes = self._lib.llama_vocab_get_text(self.vocab, token)
         return text.decode("utf-8", "replace")
 
+    def control_texts(self) -> tuple[str, ...]:
+        """Texts of the tokens that steer the model and are not meant to be said."""
+        lib, vocab = self._lib, self.vocab
+        texts = (
+            lib.llama_vocab_get_text(vocab, token)
+            for token in range(self.n_vocab)
+            if lib.llama_vocab_is_control(vocab, token)
+        )
+        return tuple(text.decode("utf-8", "replace") for text in texts if text)
+
     def tokenize(self, text: str, *, add_special: bool, parse_special: bool) -> list[int]:
         """Token ids of `text`; safe beside a running decode, the vocabulary is read only."""
         data = text.encode()

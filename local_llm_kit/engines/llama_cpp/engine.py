@@ -188,6 +188,7 @@ class LlamaCppEngine:
             chat_template=model.chat_template,
             bos_token=model.special_text("bos"),
             eos_token=model.special_text("eos"),
+            control_tokens=model.control_texts(),
         )
 
     @property
