@@ -157,7 +157,7 @@ def _echoes(key: str) -> dict[str, Any]:
         "status-line": [raw + b"\r\n\r\n", close],
         "status-word": [b"HTTP/1.1 " + raw + b"\r\n\r\n", close],
         "reason-phrase": [b"HTTP/1.1 401 " + raw + b"\r\nContent-Length: 0\r\n\r\n"],
-        "header-line": [b"HTTP/1.1 401 X\r\n" + raw + b"\r\nContent-Length: 0\r\n\r\n"],
+        "header-line": [b"HTTP/1.1 401 X\r\n" + raw + b"\r\nX-A: b\r\n\r\n", close],
         "length": [wire.head(f"Content-Length: {key}", f"Content-Length: {key}, 5"), close],
         "encoding": [wire.head(f"Content-Encoding: {key}, gzip") + b"x" * 30, close],
         "chunk-size": [wire.CHUNKED + raw + b"\r\n", close],
