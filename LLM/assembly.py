@@ -8,6 +8,7 @@ from LLM.types import (
     ChatCompletionChunk,
     ChatCompletionResponse,
     Choice,
+    ChoiceDelta,
     ChoiceLogprobs,
     ChunkChoice,
     CompletionChoice,
@@ -65,11 +66,16 @@ class _ChatParts:
             self.content.append(delta.content)
         if choice.finish_reason:
             self.finish_reason = choice.finish_reason
+        if choice.logprobs:
+            self._add_logprobs(choice.logprobs)
+        # Nearly every chunk holds text and nothing else; the rest costs as much as all before.
+        if delta.content is None or len(delta.model_fields_set) > 1:
+            self._add_more(delta)
+
+    def _add_more(self, delta: ChoiceDelta) -> None:
         if delta.tool_calls:
             for piece in delta.tool_calls:
                 self._add_tool_call(piece)
-        if choice.logprobs:
-            self._add_logprobs(choice.logprobs)
         if delta.refusal is not None:
             self.refusal = [*(self.refusal or ()), delta.refusal]
         if delta.role:
@@ -145,15 +151,14 @@ class ChatAssembler:
 
     def __init__(self) -> None:
         self.usage: Usage | None = None
-        self._first: ChatCompletionChunk | None = None
-        self._last: ChatCompletionChunk | None = None
+        self._head: ChatCompletionChunk | None = None
         self._parts: dict[int, _ChatParts] = {}
 
     def add(self, chunk: ChatCompletionChunk) -> None:
         """Take the next chunk."""
-        self._last = chunk
-        if self._first is None:
-            self._first = chunk
+        # Azure's first chunk has neither id nor model.
+        if self._head is None or not self._head.id:
+            self._head = chunk
         if chunk.usage is not None:
             self.usage = chunk.usage
         for choice in chunk.choices:
@@ -180,17 +185,17 @@ class ChatAssembler:
 
     def response(self) -> ChatCompletionResponse | None:
         """The answer as far as it has arrived; None when nothing has."""
-        first, last = self._first, self._last
-        if first is None or last is None or not self._parts:
+        head = self._head
+        if head is None or not self._parts:
             return None
         return ChatCompletionResponse(
-            id=first.id or last.id,
-            created=first.created or last.created,
-            model=first.model or last.model,
+            id=head.id,
+            created=head.created,
+            model=head.model,
             choices=[parts.choice(index) for index, parts in sorted(self._parts.items())],
             usage=self.usage,
-            system_fingerprint=first.system_fingerprint or last.system_fingerprint,
-            service_tier=first.service_tier or last.service_tier,
+            system_fingerprint=head.system_fingerprint,
+            service_tier=head.service_tier,
         )
 
 
