@@ -9,6 +9,7 @@ import pytest
 
 from LLM import InvalidRequestError, LLMContextLengthError, LLMRateLimitError, LLMServerError
 from local_llm_kit.engines.llama_cpp import LlamaCppEngine
+from local_llm_kit.engines.llama_cpp.sequence import Sequence
 from local_llm_kit.engines.protocol import (
     Delta,
     Failed,
@@ -176,6 +177,19 @@ def test_a_failure_in_a_step_ends_every_request_and_not_the_engine(
             errors = [call.wait().end.error for call in calls]
         assert all(isinstance(error, LLMServerError) for error in errors)
         assert generate(engine, HELLO, sampling=GREEDY).wait().end.reason == "stop"
+
+
+def test_a_failure_while_tokens_are_chosen_loses_no_request(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with running_engine() as engine:
+        calls = [Collector() for _ in range(3)]
+        with monkeypatch.context() as patch:
+            patch.setattr(Sequence, "accept", lambda *_: 1 / 0)
+            for call in calls:
+                engine.submit(GenerationRequest(engine.tokenize("Hi"), 5), call)
+            assert all(isinstance(call.wait().end, Failed) for call in calls)
+        assert engine.stats.n_running == engine.stats.n_waiting == 0
 
 
 def test_a_sink_that_fails_loses_only_its_own_requests(engine: LlamaCppEngine) -> None:

@@ -217,9 +217,9 @@ class LlamaCppEngine:
         """Queue a request; its events go to `sink`, on the engine's thread."""
         n_prompt, window = len(request.prompt), self._info.context_length
         if not n_prompt:
-            raise InvalidRequestError("the prompt has no tokens; give it some text")
-        self._check_tokens(request.prompt)
-        self._check_tokens([token for token, _ in request.sampling.logit_bias])
+            raise InvalidRequestError(
+                "the prompt has no tokens; give it some text", status_code=400
+            )
         room = window - n_prompt
         if room < (1 if request.max_tokens != 0 else 0):
             raise LLMContextLengthError(
@@ -229,6 +229,8 @@ class LlamaCppEngine:
                 status_code=400,
                 code="context_length_exceeded",
             )
+        self._check_tokens(request.prompt)
+        self._check_tokens([token for token, _ in request.sampling.logit_bias])
         limit = room if request.max_tokens is None else min(request.max_tokens, room)
         sequence = Sequence(request, sink, limit)
         self._scheduler.submit(sequence)

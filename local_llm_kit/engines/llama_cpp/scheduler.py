@@ -30,7 +30,7 @@ from typing import Literal
 from LLM.exceptions import LLMError, LLMRateLimitError, LLMServerError
 from local_llm_kit.engines.llama_cpp.binding import Context, Model
 from local_llm_kit.engines.llama_cpp.sequence import Sequence
-from local_llm_kit.engines.llama_cpp.slots import NO_SLOT, Slot, common_prefix, place
+from local_llm_kit.engines.llama_cpp.slots import NO_SLOT, SlotTable, common_prefix
 from local_llm_kit.engines.protocol import EngineStats, Event, FinishReason, Sink
 from local_llm_kit.engines.sampling import Row
 
@@ -72,10 +72,10 @@ class Scheduler:
         self._chunk = min(chunk, context.batch.n_rows)
         self._max_queue = max_queue
         self._share = share_prefixes
-        self._slots = [Slot(id=i) for i in range(n_slots)]
+        self._slots = SlotTable(context, n_slots, share=share_prefixes)
         self._commands: SimpleQueue[_Command] = SimpleQueue()
         self._lock = threading.Lock()
-        self._n_open = 0
+        self._open: set[Sequence] = set()  # submitted and not ended, wherever they are
         self._closed = False
         self._waiting: deque[Sequence] = deque()
         self._reading: deque[Sequence] = deque()
@@ -101,7 +101,7 @@ class Scheduler:
         with self._lock:
             if self._closed:
                 raise LLMServerError("the engine is closed", status_code=503, code="engine_closed")
-            if self._n_open >= self._max_queue + len(self._slots):
+            if len(self._open) >= self._max_queue + len(self._slots):
                 raise LLMRateLimitError(
                     f"{len(self._slots)} requests run and {self._max_queue} wait, the most that "
                     "this engine takes; try again in a second",
@@ -109,7 +109,7 @@ class Scheduler:
                     retry_after=1.0,
                     code="queue_full",
                 )
-            self._n_open += 1
+            self._open.add(sequence)
             self._commands.put(("submit", sequence))
 
     def cancel(self, sequence: Sequence) -> None:
@@ -129,11 +129,11 @@ class Scheduler:
     @property
     def stats(self) -> EngineStats:
         """A snapshot, exact only between steps."""
-        n_running = sum(slot.busy for slot in self._slots)
+        n_running = self._slots.n_busy
         return EngineStats(
             n_slots=len(self._slots),
             n_running=n_running,
-            n_waiting=max(0, self._n_open - n_running),
+            n_waiting=max(0, len(self._open) - n_running),
             n_steps=self._n_steps,
             n_generated=self._n_generated,
             decode_s=self._decode_s,
@@ -180,9 +180,11 @@ class Scheduler:
         action, sequence = command
         if sequence is None:
             return False
+        if sequence.ended:
+            return True
         if action == "submit":
             self._waiting.append(sequence)
-        elif not sequence.ended:
+        else:
             with contextlib.suppress(ValueError):
                 self._waiting.remove(sequence)
             self._end(sequence, "cancelled")
@@ -203,17 +205,14 @@ class Scheduler:
             batch.position[:n_running] += 1
         chunks = self._write_chunks(n_running) if self._reading else []
         n_rows = n_running + sum(n for _, n in chunks)
-        if not n_rows:
-            return
-        if not self._decode(n_rows):
+        if not n_rows or not self._decode(n_rows):
             return
         for sequence in self._running:
             sequence.slot.n_cached += 1
-        rows = self._running
         if chunks:
-            rows = rows + self._read(chunks)
-        if rows:
-            self._choose(rows)
+            self._running = self._running + self._read(chunks)
+        if self._running:
+            self._choose(self._running)
 
     def _admit(self) -> None:
         """Give free slots to waiting sequences, in order of arrival."""
@@ -224,24 +223,16 @@ class Scheduler:
                 self._waiting.popleft()
                 self._end(sequence, "length")
                 continue
-            found = place(self._slots, sequence.tokens if self._share else [])
+            found = self._slots.place(sequence.tokens)
             if found is None:
                 break
             self._waiting.popleft()
             if self._share and self._gains_by_waiting(sequence, found.n_shared):
                 deferred.append(sequence)
                 continue
-            slot, source, n_shared = found
-            if slot is source:
-                self._context.forget(slot.id, n_shared)
-            else:
-                self._context.forget(slot.id)
-                if source is not None:
-                    self._context.copy(source.id, slot.id, n_shared)
-            slot.tokens, slot.n_cached, slot.busy = sequence.tokens, n_shared, True
-            sequence.slot = slot
+            sequence.slot = self._slots.take(found, sequence.tokens)
             if sequence.n_cached is None:
-                sequence.n_cached = n_shared
+                sequence.n_cached = found.n_shared
             self._reading.append(sequence)
         self._waiting.extendleft(reversed(deferred))
 
@@ -258,21 +249,18 @@ class Scheduler:
         limit = self._chunk if start else self._batch.n_rows
         room = limit - start
         chunks: list[tuple[Sequence, int]] = []
-        for n_left in range(len(self._reading), 0, -1):
+        for i, sequence in enumerate(self._reading):
             if room <= 0:
                 break
-            sequence = self._reading.popleft()
-            slot = sequence.slot
-            share = max(room // n_left // _ROW_UNIT * _ROW_UNIT, min(room, _ROW_UNIT))
-            begin = slot.n_cached
-            tokens = sequence.tokens[begin : begin + share]
-            end = self._batch.write(start, tokens, begin, slot.id)
+            share = room // (len(self._reading) - i) // _ROW_UNIT * _ROW_UNIT
+            begin = sequence.slot.n_cached
+            tokens = sequence.tokens[begin : begin + max(share, min(room, _ROW_UNIT))]
+            end = self._batch.write(start, tokens, begin, sequence.slot.id)
             if begin + len(tokens) == len(sequence.tokens):
                 self._batch.wanted[end - 1] = 1
             start, room = end, room - len(tokens)
             chunks.append((sequence, len(tokens)))
-        # Those that had their turn go behind the others.
-        self._reading.extend(sequence for sequence, _ in chunks)
+        self._reading.rotate(-len(chunks))  # those that had their turn go behind the others
         return chunks
 
     def _decode(self, n_rows: int) -> bool:
@@ -289,18 +277,9 @@ class Scheduler:
                     f"llama.cpp failed to compute a batch of {n_rows} rows: code {code}",
                     status_code=500,
                 )
-            if not self._drop_idle_cache():
+            if not self._slots.empty_oldest_idle():
                 self._give_way()
                 return False
-
-    def _drop_idle_cache(self) -> bool:
-        idle = [slot for slot in self._slots if not slot.busy and slot.n_cached]
-        if not idle:
-            return False
-        slot = min(idle, key=lambda slot: slot.used)
-        self._context.forget(slot.id)
-        slot.tokens, slot.n_cached = [], 0
-        return True
 
     def _give_way(self) -> None:
         """Send the youngest sequence back to the queue; it goes on once another has ended."""
@@ -309,9 +288,7 @@ class Scheduler:
         if len(active) == 1:
             self._end(youngest, LLMServerError("the cache cannot hold this sequence alone"))
             return
-        slot = youngest.slot
-        self._context.forget(slot.id)
-        slot.tokens, slot.n_cached = [], 0
+        self._slots.empty(youngest.slot)
         self._release(youngest)
         self._waiting.appendleft(youngest)
         self._hold = True
@@ -320,9 +297,8 @@ class Scheduler:
         """Note what was read; the sequences whose prompt is complete, in row order."""
         complete = []
         for sequence, n in chunks:
-            slot = sequence.slot
-            slot.n_cached += n
-            if slot.n_cached == len(sequence.tokens):
+            sequence.slot.n_cached += n
+            if sequence.slot.n_cached == len(sequence.tokens):
                 self._reading.remove(sequence)
                 complete.append(sequence)
         self._stale = True
@@ -375,19 +351,15 @@ class Scheduler:
         last = sequence.fail(how) if isinstance(how, LLMError) else sequence.finish(how)
         self._outbox.setdefault(sequence.sink, []).extend(last)
         with self._lock:
-            self._n_open -= 1
+            self._open.discard(sequence)
         self._release(sequence)
         self._hold = False
 
     def _release(self, sequence: Sequence) -> None:
-        slot = sequence.slot
-        if slot is NO_SLOT:
+        if sequence.slot is NO_SLOT:
             return
+        self._slots.give_back(sequence.slot, self._n_steps)
         sequence.slot = NO_SLOT
-        slot.busy, slot.used = False, self._n_steps
-        if not self._share:
-            self._context.forget(slot.id)
-            slot.n_cached = 0
         self._running = [other for other in self._running if other is not sequence]
         if sequence in self._reading:
             self._reading.remove(sequence)
@@ -395,14 +367,12 @@ class Scheduler:
 
     def _fail_all(self, error: LLMError) -> None:
         """End every sequence with `error`, and forget a cache that may be half written."""
-        for sequence in [*self._running, *self._reading, *self._waiting]:
-            if not sequence.ended:
-                self._end(sequence, error)
-        self._next = []
+        for sequence in list(self._open):
+            self._end(sequence, error)
+        self._running, self._next = [], []
+        self._reading.clear()
         self._waiting.clear()
-        self._context.clear()
-        for slot in self._slots:
-            slot.tokens, slot.n_cached = [], 0
+        self._slots.clear()
 
     def _deliver(self) -> None:
         """Hand each sink what the step made for it; a sink that fails loses its sequences."""
@@ -414,12 +384,8 @@ class Scheduler:
                 sink(events)
             except Exception:  # noqa: BLE001  # the other callers go on
                 _log.exception("a sink failed; its requests are cancelled")
-                self._abandon(sink)
-
-    def _abandon(self, sink: Sink) -> None:
-        for sequence in [*self._running, *self._reading, *self._waiting]:
-            if sequence.sink == sink:
-                self._commands.put(("cancel", sequence))
+                for sequence in [one for one in list(self._open) if one.sink == sink]:
+                    self.cancel(sequence)
 
 
 def _as_llm_error(err: BaseException) -> LLMError:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 
 @dataclass(slots=True)
@@ -78,3 +78,79 @@ def place(slots: Sequence[Slot], tokens: list[int]) -> Placement | None:
         return Placement(source, source, n_shared)
     chosen = min(free, key=lambda slot: (slot.n_cached > 0, slot is source, slot.used))
     return Placement(chosen, source, n_shared)
+
+
+class Memory(Protocol):
+    """What slots need of a context."""
+
+    def forget(self, sequence: int, start: int = 0) -> None:
+        """Drop a sequence from position `start` on."""
+
+    def copy(self, source: int, target: int, n_tokens: int) -> None:
+        """Let `target` begin as `source` does."""
+
+    def clear(self) -> None:
+        """Drop everything."""
+
+
+class SlotTable:
+    """The slots of a context, kept in step with its cache.
+
+    :param memory: the context.
+    :param n_slots: sequences that it has.
+    :param share: False for models whose memory cannot be cut (recurrent ones): a slot is then
+        emptied when it is given back.
+    """
+
+    def __init__(self, memory: Memory, n_slots: int, *, share: bool = True) -> None:
+        self._memory = memory
+        self._slots = [Slot(id=i) for i in range(n_slots)]
+        self._share = share
+
+    def __len__(self) -> int:
+        return len(self._slots)
+
+    @property
+    def n_busy(self) -> int:
+        """Slots in use."""
+        return sum(slot.busy for slot in self._slots)
+
+    def place(self, tokens: list[int]) -> Placement | None:
+        """Where `tokens` would go; None when all slots are busy."""
+        return place(self._slots, tokens if self._share else tokens[:0])
+
+    def take(self, placement: Placement, tokens: list[int]) -> Slot:
+        """Give a slot to a request, with what it shares already in the cache."""
+        slot, source, n_shared = placement
+        if slot is source:
+            self._memory.forget(slot.id, n_shared)
+        else:
+            self._memory.forget(slot.id)
+            if source is not None:
+                self._memory.copy(source.id, slot.id, n_shared)
+        slot.tokens, slot.n_cached, slot.busy = tokens, n_shared, True
+        return slot
+
+    def give_back(self, slot: Slot, step: int) -> None:
+        """End a request's use of a slot; the text stays for the next that begins alike."""
+        slot.busy, slot.used = False, step
+        if not self._share:
+            self.empty(slot)
+
+    def empty(self, slot: Slot) -> None:
+        """Drop what a slot has in the cache."""
+        self._memory.forget(slot.id)
+        slot.tokens, slot.n_cached = [], 0
+
+    def empty_oldest_idle(self) -> bool:
+        """Make room in the cache; False when no idle slot has anything in it."""
+        idle = [slot for slot in self._slots if not slot.busy and slot.n_cached]
+        if idle:
+            self.empty(min(idle, key=lambda slot: slot.used))
+        return bool(idle)
+
+    def clear(self) -> None:
+        """Forget everything, also what may be half written."""
+        self._memory.clear()
+        for slot in self._slots:
+            slot.tokens, slot.n_cached = [], 0
