@@ -22,7 +22,10 @@ _TAIL_LINES = 40
 _REPAINT_S = 0.2
 _REPORT_EVERY_S = 30.0
 _STEPS = (
-    (re.compile(r"Building wheel for llama.cpp.python"), "compiling llama-cpp-python (some minutes, once)"),
+    (
+        re.compile(r"Building wheel for llama.cpp.python"),
+        "compiling llama-cpp-python (some minutes, once)",
+    ),
     (re.compile(r"Building (?:editable|wheel) for (\S+)"), "building {}"),
     (re.compile(r"(?:Collecting|Processing|Downloading) ([^\s=<>]+)"), "fetching {}"),
     (re.compile(r"Installing collected packages"), "unpacking"),
