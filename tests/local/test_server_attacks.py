@@ -205,3 +205,36 @@ def test_the_shape_of_errors_is_json(server: LocalServer) -> None:
     answer = ask(server.url, "/v1/nothing")
     assert answer.headers["content-type"] == "application/json"
     assert json.loads(answer.body)["error"]["param"] is None
+
+
+def test_a_second_request_whose_headers_never_end_is_dropped(
+    server: LocalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "HEADER_TIMEOUT_S", 0.2)
+    with connect(server.url) as sock:
+        sock.sendall(request(server.url, "/health", headers={"Connection": "keep-alive"}))
+        assert b"200 OK" in sock.recv(1000)
+        sock.sendall(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Drip: ")
+        try:
+            assert sock.recv(100) == b""
+        except ConnectionResetError:
+            pass
+
+
+def test_a_client_that_does_not_read_its_stream_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "WRITE_TIMEOUT_S", 0.1)
+    large = {"messages": HELLO, "stream": True, "n": 8, "logprobs": True, "top_logprobs": 20}
+    large["logit_bias"] = {"0": -100, "1": -100, "2": -100}
+    with running_server() as server, connect(server.url) as sock:
+        sock.sendall(request(server.url, CHAT, large))
+        while ask(server.url, "/health").json["running"] == 0:
+            continue
+        while ask(server.url, "/health").json["running"]:
+            continue
+        received = bytearray()
+        try:
+            while piece := sock.recv(1 << 20):
+                received += piece
+        except ConnectionResetError:
+            pass
+        assert b"[DONE]" not in received
