@@ -59,7 +59,7 @@ def read_stream(client: LLMClient, n_tokens: int) -> None:
 
 
 async def count_chunks(url: str, request: bytes) -> int:
-    """Chunks of one streamed answer, counted in the raw bytes: the client costs next to nothing."""
+    """Chunks of one streamed answer, counted in the raw bytes, which costs next to nothing."""
     parts = urlsplit(url)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
     writer.write(request)
@@ -76,7 +76,8 @@ def http_request(url: str, model: str, n_tokens: int) -> bytes:
     body = json.dumps(fields | {"temperature": 0, "max_tokens": n_tokens}).encode()
     head = (
         f"POST /v1/chat/completions HTTP/1.1\r\nHost: {urlsplit(url).netloc}\r\n"
-        f"Content-Type: application/json\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        "Connection: close\r\n\r\n"
     )
     return head.encode() + body
 
