@@ -53,6 +53,7 @@ class _ChatParts:
         self.refusal: list[str] | None = None
         self.finish_reason: str | None = None
         self.tool_calls: dict[int, _CallParts] = {}
+        self.last_call = -1
         self.function_call: _CallParts | None = None
         self.content_logprobs: list[TokenLogprob] | None = None
         self.refusal_logprobs: list[TokenLogprob] | None = None
@@ -77,7 +78,9 @@ class _ChatParts:
             for piece in delta.tool_calls:
                 self._add_tool_call(piece)
         if delta.refusal is not None:
-            self.refusal = [*(self.refusal or ()), delta.refusal]
+            if self.refusal is None:
+                self.refusal = []
+            self.refusal.append(delta.refusal)
         if delta.role:
             self.role = delta.role
         if delta.function_call:
@@ -90,9 +93,10 @@ class _ChatParts:
         index = piece.index
         if index is None:
             # No index: a new id starts a call, anything else goes on with the last one.
-            last = max(self.tool_calls, default=-1)
+            last = self.last_call
             started = last < 0 or (piece.id and piece.id != self.tool_calls[last].id)
             index = last + 1 if started else last
+        self.last_call = max(self.last_call, index)
         call = self.tool_calls.setdefault(index, _CallParts())
         call.id = piece.id or call.id
         call.type = piece.type or call.type
@@ -101,9 +105,13 @@ class _ChatParts:
 
     def _add_logprobs(self, logprobs: ChoiceLogprobs) -> None:
         if logprobs.content is not None:
-            self.content_logprobs = (self.content_logprobs or []) + logprobs.content
+            if self.content_logprobs is None:
+                self.content_logprobs = []
+            self.content_logprobs += logprobs.content
         if logprobs.refusal is not None:
-            self.refusal_logprobs = (self.refusal_logprobs or []) + logprobs.refusal
+            if self.refusal_logprobs is None:
+                self.refusal_logprobs = []
+            self.refusal_logprobs += logprobs.refusal
 
     def _add_extra(self, extra: dict[str, Any]) -> None:
         """Text of unknown fields (`reasoning_content`) adds up; other values replace."""
@@ -125,6 +133,8 @@ class _ChatParts:
         extra = {
             name: "".join(value) if isinstance(value, _TextPieces) else value
             for name, value in self.extra.items()
+            # Fields of a message that no delta has were never checked.
+            if name not in ResponseMessage.model_fields
         }
         logprobs = None
         if self.content_logprobs is not None or self.refusal_logprobs is not None:

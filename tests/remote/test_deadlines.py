@@ -98,6 +98,27 @@ def test_stream_without_a_new_event_ends_at_the_gap(serve, client, head, after, 
     assert stream.text == ("Hel" if after else "")
 
 
+FLOODS = {
+    "comments": b": still here\n\n",
+    "empty-lines": b"\n" * 100,
+    "ids": b"id: 1\nretry: 5\n\n",
+    "names": b"event: ping\n\n",
+    "stray-lines": b"ping\n\n",
+}
+
+
+@pytest.mark.parametrize("piece", FLOODS.values(), ids=FLOODS)
+@pytest.mark.parametrize("head", [wire.UNTIL_CLOSE, wire.CHUNKED], ids=["until-close", "chunked"])
+def test_flood_without_an_event_ends_at_the_gap(serve, client, head, piece):
+    if head is wire.CHUNKED:
+        piece = b"%x\r\n%b\r\n" % (len(piece), piece)
+    llm = client(serve([head, flood(piece * 100)]), timeout=TIMEOUT_S)
+    start = time.monotonic()
+    with pytest.raises(LLMTimeoutError):
+        list(llm.chat_completion(MESSAGES, stream=True))
+    assert time.monotonic() - start < TIMEOUT_S + 1.5
+
+
 def test_stream_longer_than_its_timeout_is_not_cut(serve, client):
     words = [wire.event(wire.chunk(str(n))) for n in range(10)]
     steps = [step for word in words for step in (word, wait(0.1))]

@@ -276,6 +276,13 @@ def test_odd_index_is_a_number_like_any_other(serve, client, index):
     assert {choice.index for choice in response.choices} == {0, index}
 
 
+@pytest.mark.parametrize("field", ["name", "tool_call_id", "parsed", "self", "model_config"])
+@pytest.mark.parametrize("value", ["x", 5, ["x"], {"a": 1}], ids=repr)
+def test_odd_field_of_a_delta_does_not_escape(serve, client, field, value):
+    events = [wire.chunk("Hello!", **{field: value}), wire.chunk(finish="stop")]
+    assert _stream(client, serve, b"".join(map(wire.event, events))).response.text == "Hello!"
+
+
 def test_stream_closed_early_closes_its_connection(serve, client):
     server = serve(wire.stream_answer(wire.CHAT_EVENTS))
     llm = client(server)
