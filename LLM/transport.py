@@ -8,12 +8,13 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 import urllib3
-from requests.utils import get_environ_proxies
+from requests.utils import get_environ_proxies, select_proxy
 
 from LLM.chunked import ChunkedDecoder
 from LLM.exceptions import LLMConfigError, LLMError, LLMResponseError
@@ -71,7 +72,7 @@ class Transport:
         # The environment is searched for proxies here, once. A program on this machine is never
         # reached through a proxy, as Go's standard library has it.
         local = _is_loopback(parts.hostname or "")
-        self._proxies = {} if local else dict(get_environ_proxies(api_root))
+        self._proxies = {} if local else _environment_proxies(api_root)
         self._session: requests.Session | None = new_session(self._origin, max_connections)
 
     def reset(self) -> None:
@@ -295,6 +296,27 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")
+
+
+def _environment_proxies(api_root: str) -> dict[str, str]:
+    """The environment's proxies, of which the one for `api_root` is checked.
+
+    It may hold a password, which the libraries' errors about a broken address would show.
+    """
+    proxies = dict(get_environ_proxies(api_root))
+    problem = None
+    if proxy := select_proxy(api_root, proxies):
+        if proxy.lower().startswith("socks") and find_spec("socks") is None:
+            problem = "names a SOCKS proxy, which needs the package PySocks"
+        else:
+            try:
+                host = urllib3.util.parse_url(proxy).host
+            except ValueError:
+                host = None
+            problem = None if host else "holds no address of a proxy"
+    if problem:
+        raise LLMConfigError(f"HTTP_PROXY, HTTPS_PROXY or ALL_PROXY {problem}")
+    return proxies
 
 
 def _ca_bundle(verify: bool | str) -> bool | str:

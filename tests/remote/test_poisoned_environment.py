@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import traceback
 from pathlib import Path
 
 import pytest
 
-from LLM import LLM, LLMConfig, LLMConfigError
+from LLM import LLM, LLMConfig, LLMConfigError, LLMConnectionError
 from tests.remote import wire
 from tests.remote.conftest import MESSAGES
 
@@ -45,6 +46,37 @@ def test_broken_proxy_variables_do_not_matter_for_this_machine(serve, client, mo
     for variable in PROXIES:
         monkeypatch.setenv(variable, value)
     assert client(serve(wire.answer(wire.CHAT))).chat_completion(MESSAGES)
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    ["http://u:secret-pw@127.0.0.1:99999", "http://u:secret-pw@", "http://u:secret-pw@[::1",
+     "http://u:secret-pw@\x7f:1", "socks5://u:secret-pw@127.0.0.1:1",
+     "u:secret-pw@127.0.0.1:1"],
+    ids=ascii,
+)  # fmt: skip
+def test_broken_proxy_is_named_without_its_password(monkeypatch, caplog, proxy):
+    for variable in PROXIES:
+        monkeypatch.setenv(variable, proxy)
+    with pytest.raises(LLMConfigError, match="HTTP_PROXY") as caught:
+        LLM(LLMConfig(base_url="http://api.invalid"))
+    assert "secret-pw" not in "".join(traceback.format_exception(caught.value)) + caplog.text
+
+
+def test_proxy_may_be_named_without_a_scheme(serve, client, monkeypatch):
+    proxy = serve(wire.answer(wire.CHAT))
+    for variable in PROXIES:
+        monkeypatch.setenv(variable, f"127.0.0.1:{proxy.port}")
+    assert client("http://api.invalid").chat_completion(MESSAGES)
+
+
+def test_dead_proxy_is_a_connection_error_without_its_password(monkeypatch, caplog, client):
+    caplog.set_level("DEBUG")
+    for variable in PROXIES:
+        monkeypatch.setenv(variable, "http://u:secret-pw@127.0.0.1:1")
+    with pytest.raises(LLMConnectionError, match="proxy") as caught:
+        client("http://api.invalid").chat_completion(MESSAGES)
+    assert "secret-pw" not in "".join(traceback.format_exception(caught.value)) + caplog.text
 
 
 def test_foreign_settings_are_not_sent(call, serve, client, monkeypatch):
