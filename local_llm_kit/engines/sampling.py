@@ -4,12 +4,18 @@ Order, as at OpenAI and Hugging Face: bias and penalties, temperature, top-k, to
 a vocabulary of 150,000 costs milliseconds, so only the tokens that can matter are sorted: those
 less likely than (1 - top_p) / n together weigh less than 1 - top_p, hence the nucleus is among the
 others.
+
+The draw is a race: each token has an exponential time, a hash of seed, step and token id, divided
+by its weight, and the first one home is taken. That gives each its probability, as drawing a place
+on the running sum of weights would, but bears the last digits of the logits, which depend on what
+else is in the batch: a sum of 1,000 small weights moves a drawn place past a border once in some
+500 tokens, the two fastest of a race are that close once in a million.
 """
 
 from __future__ import annotations
 
 import math
-import random
+import secrets
 from collections.abc import Iterable
 from typing import Any
 
@@ -23,7 +29,9 @@ Row = npt.NDArray[np.float32]
 
 #: First guess of how unlikely a nucleus token can be, against the likeliest one.
 _NUCLEUS_GUESS = 1e-3
-_BLOCK = 256
+#: Weights below this, against the likeliest one, never win a race.
+_NEGLIGIBLE = 1e-12
+_MASK = (1 << 64) - 1
 
 
 class TokenCounts:
@@ -67,7 +75,8 @@ class Sampler:
 
     def __init__(self, params: SamplingParams, prompt: Iterable[int] = ()) -> None:
         self._params = params
-        self._random = random.Random(params.seed).random
+        self._seed = secrets.randbits(64) if params.seed is None else params.seed
+        self._step = 0
         penalised = bool(params.frequency_penalty or params.presence_penalty)
         self._generated = TokenCounts() if penalised else None
         self._seen = TokenCounts(prompt) if params.repetition_penalty != 1.0 else None
@@ -83,6 +92,7 @@ class Sampler:
         :raises LLMServerError: the logits are not numbers.
         """
         token = self._pick(self._adjusted(row) if self._adjusts else row)
+        self._step += 1
         if self._generated is not None:
             self._generated.add(token)
         if self._seen is not None:
@@ -122,28 +132,47 @@ class Sampler:
             row = row[ids]
         # Below 1e-3 the division would overflow float32 for no visible gain.
         weights = np.exp((row - peak) * np.float32(1 / max(params.temperature, 1e-3)))
-        place = self._draw(weights)
-        return place if ids is None else int(ids[place])
+        places = self._kept(weights)
+        tokens = places if ids is None else ids[places]
+        if len(tokens) == 1:
+            return int(tokens[0])
+        times = exponential_times(self._seed, self._step, tokens) / weights[places]
+        return int(tokens[times.argmin()])
 
-    def _draw(self, weights: Row) -> int:
-        """Place of a random weight after top-p and min-p; the largest weight is 1."""
+    def _kept(self, weights: Row) -> npt.NDArray[np.int64]:
+        """Places of the weights that top-p and min-p keep; the largest weight is 1."""
         params = self._params
-        if params.top_p == 1 and params.min_p == 0:
-            return _weighted_place(weights, self._random())
+        if params.top_p == 1:
+            return (weights >= max(_NEGLIGIBLE, params.min_p)).nonzero()[0]
         total = float(weights.sum())
         target = params.top_p * total
         if target <= 1:  # the likeliest token alone is the nucleus
-            return int(weights.argmax())
+            return np.array([weights.argmax()])
         places = _nucleus_candidates(weights, target, total)
         candidates = weights[places]
         order = candidates.argsort()[::-1]
         ordered = candidates[order]
-        sums = ordered.cumsum(dtype=np.float64)
-        n_kept = min(int(sums.searchsorted(target)) + 1, len(sums))
+        n_kept = int(ordered.cumsum(dtype=np.float64).searchsorted(target)) + 1
         if params.min_p > 0:
             n_kept = min(n_kept, int(np.count_nonzero(ordered >= params.min_p)))
-        drawn = int(sums[:n_kept].searchsorted(self._random() * sums[n_kept - 1], "right"))
-        return int(places[order[min(drawn, n_kept - 1)]])
+        return places[order[:n_kept]]
+
+
+def exponential_times(
+    seed: int, step: int, tokens: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float64]:
+    """An exponentially distributed number for each token, the same whenever it is asked for.
+
+    :return: (len(tokens),) float64. Source: the finaliser of SplitMix64 (Steele et al., 2014).
+    """
+    start = ((seed & _MASK) * 0xD1342543DE82EF95 + step * 0xA0761D6478BD642F) & _MASK
+    x = tokens.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(start)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    x ^= x >> np.uint64(31)
+    uniform = ((x >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
+    times: npt.NDArray[np.float64] = -np.log(uniform)
+    return times
 
 
 def _nucleus_candidates(weights: Row, target: float, total: float) -> npt.NDArray[np.int64]:
@@ -152,22 +181,6 @@ def _nucleus_candidates(weights: Row, target: float, total: float) -> npt.NDArra
     if float(weights[places].sum()) < target:
         places = (weights >= max(total - target, 0.0) / len(weights)).nonzero()[0]
     return places
-
-
-def _weighted_place(weights: Row, share: float) -> int:
-    """The place at which the running sum of `weights` passes this share of it.
-
-    Sums of blocks are found first: a running sum over 150,000 weights takes milliseconds.
-    """
-    n_whole = len(weights) // _BLOCK * _BLOCK
-    blocks = weights[:n_whole].reshape(-1, _BLOCK).sum(axis=1, dtype=np.float64)
-    sums = np.append(blocks, weights[n_whole:].sum(dtype=np.float64)).cumsum()
-    wanted = share * sums[-1]
-    block = min(int(sums.searchsorted(wanted, "right")), len(sums) - 1)
-    inside = weights[block * _BLOCK : (block + 1) * _BLOCK].cumsum(dtype=np.float64)
-    before = sums[block - 1] if block else 0.0
-    drawn = int(inside.searchsorted(wanted - before, "right"))
-    return min(block * _BLOCK + drawn, len(weights) - 1)
 
 
 def top_ids(row: Row, k: int) -> npt.NDArray[np.int64]:

@@ -69,6 +69,14 @@ def test_draws_from_a_long_row_follow_the_probabilities() -> None:
     assert [round(counts[place] / 3000, 1) for place in (3, 700, 10_000)] == [0.3, 0.3, 0.3]
 
 
+def test_the_last_digits_of_the_logits_do_not_change_a_draw() -> None:
+    rng = np.random.default_rng(5)
+    rows = [rng.normal(0, 1, 1000).astype(np.float32) for _ in range(300)]
+    here, there = Sampler(SamplingParams(seed=9)), Sampler(SamplingParams(seed=9))
+    noise = rng.normal(0, 1e-6, 1000).astype(np.float32)
+    assert [here.pick(row) for row in rows] == [there.pick(row + noise) for row in rows]
+
+
 def test_one_seed_gives_one_sequence_and_others_differ() -> None:
     def sequence(seed: int | None) -> list[int]:
         sampler = Sampler(SamplingParams(seed=seed))
