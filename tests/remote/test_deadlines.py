@@ -32,7 +32,9 @@ SCRIPTS = {
 
 
 @pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
-def test_slow_answer_ends_at_the_deadline(call, serve, client, script):
+@pytest.mark.parametrize("kind", ["chat", "completion-stream", "models"])
+def test_slow_answer_ends_at_the_deadline(kind, serve, client, script):
+    call = CALLS[kind]
     server = serve(script)
     llm = client(server, timeout=TIMEOUT_S, max_retries=3)
     start = time.monotonic()

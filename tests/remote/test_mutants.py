@@ -1,4 +1,4 @@
-"""Right answers, cut at every byte and damaged at random: the right text, or one of our errors."""
+"""Right answers, cut at any byte and damaged at random: the right text, or one of our errors."""
 
 from __future__ import annotations
 
@@ -44,9 +44,10 @@ def _outcome(call, llm) -> str | None:
 def test_answer_cut_at_any_byte_is_right_or_an_error(kind, framing, serve, client):
     call = CALLS[kind]
     whole = call.good if framing == "framed" else _until_close(kind)
-    server = serve(lambda request: [whole[: request.number], close])
+    cuts = range(0, len(whole), 1 if framing == "framed" else 3)
+    server = serve(lambda request: [whole[: cuts[request.number]], close])
     llm = client(server, timeout=2.0)
-    outcomes = {_outcome(call, llm) for _ in range(len(whole))}
+    outcomes = {_outcome(call, llm) for _ in cuts}
     assert outcomes <= {None, "tiny" if kind == "models" else "Hello!"}
     assert None in outcomes
 
@@ -69,6 +70,6 @@ def test_damaged_answer_never_escapes_our_errors(kind, framing, serve, client):
     draw = random.Random(f"{kind} {framing}")
     server = serve(lambda request: [_damaged(whole, draw), close])
     llm = client(server, timeout=2.0)
-    outcomes = [_outcome(call, llm) for _ in range(250)]
+    outcomes = [_outcome(call, llm) for _ in range(150)]
     assert None in outcomes
     assert set(outcomes) - {None}
