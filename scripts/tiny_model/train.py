@@ -1,6 +1,6 @@
 """Make the tiny model: tokenizer, training on the CPU, safetensors and GGUF, in one command.
 
-python -m scripts.tiny_model.train [--out local_llm_kit/models/tiny] [--scale 1.0] [--threads 2]
+python -m scripts.tiny_model.train [--out local_llm_kit/models/tiny] [--scale 1.0] [--threads 1]
 """
 
 from __future__ import annotations
@@ -83,8 +83,8 @@ class Stage:
 # Copying from the prompt is what most kinds need and what a mix of everything teaches last: the
 # first stage begins with little else. Sums need the most repetition: the second is full of them.
 STAGES = [
-    Stage(4200, 4e-3, 0.4, FIRST_STEPS, (0.9, 0.1)),
-    Stage(2000, 2.5e-3, 0.1, DRILLS, (0.6, 0.6)),
+    Stage(4400, 4e-3, 0.4, FIRST_STEPS, (0.9, 0.1)),
+    Stage(1500, 2.5e-3, 0.1, DRILLS, (0.6, 0.6)),
 ]
 
 
@@ -211,7 +211,7 @@ def main() -> None:
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--out", type=Path, default=SHIPPED)
     p.add_argument("--scale", type=float, default=1.0, help="lengthen or shorten every stage")
-    p.add_argument("--threads", type=int, default=2)
+    p.add_argument("--threads", type=int, default=1)
     p.add_argument("--hidden", type=int, default=128)
     p.add_argument("--layers", type=int, default=5)
     p.add_argument("--vocab", type=int, default=1024)
