@@ -87,9 +87,8 @@ class Caller:
         body = encode_body(fields)
         source = self._source(fields["model"])
         key = self._cache_key(path, body)
-        if (stored := self._stored(key)) is not None:
-            logger.debug("answered from the cache")
-            return decode_answer(shape, stored, 200, source)
+        if (known := self._known(key, shape, source)) is not None:
+            return known
         reserved = _expected_tokens(body, fields)
         self._usage.reserve(reserved)
         try:
@@ -210,14 +209,19 @@ class Caller:
             return ""
         return request_key(self._transport.url(path).encode(), (self._secret or "").encode(), body)
 
-    def _stored(self, key: str) -> bytes | None:
+    def _known(self, key: str, shape: type[AnswerT], source: Source) -> AnswerT | None:
+        """The answer that the cache has, if it has one that can be read."""
         if self._cache is None:
             return None
         try:
-            return self._cache.get(key)
+            stored = self._cache.get(key)
+            answer = None if stored is None else decode_answer(shape, stored, 200, source)
         except Exception as err:  # noqa: BLE001  # any cache may be plugged in; the call can be made
             logger.error("the cache did not give its answer: %s", err)
             return None
+        if answer is not None:
+            logger.debug("answered from the cache")
+        return answer
 
     def _store(self, key: str, body: bytes) -> None:
         if self._cache is None:

@@ -188,7 +188,7 @@ def _decode_unusual(model: type[ModelT], body: bytes, status: int, source: Sourc
         )
     _raise_error_inside(payload, status, source)
     try:
-        return model.model_validate(payload)
+        return model.model_validate(_without_null_deltas(payload))
     except ValidationError as err:
         problem = err.errors(include_url=False, include_input=False, include_context=False)[0]
         place = ".".join(map(str, problem["loc"])) or "the top"
@@ -196,6 +196,15 @@ def _decode_unusual(model: type[ModelT], body: bytes, status: int, source: Sourc
         f"answered {status} with JSON that is no {model.__name__}: {problem['msg']} at {place!r}",
         status_code=status,
     )
+
+
+def _without_null_deltas(payload: Any) -> Any:
+    """Some servers end a stream with ``"delta": null`` where an empty one is due."""
+    choices = payload.get("choices") if isinstance(payload, dict) else None
+    for choice in choices if isinstance(choices, list) else ():
+        if isinstance(choice, dict) and choice.get("delta", ...) is None:
+            choice["delta"] = {}
+    return payload
 
 
 def _raise_error_inside(payload: Any, status: int, source: Source) -> None:
@@ -289,6 +298,8 @@ class ChunkDecoder(Generic[ModelT]):
                     self._end()
                     return
                 chunk = self._unusual(name, data)
+                if chunk is None:
+                    continue
             if not self._any:
                 # Chunks that hold usage alone answer nothing.
                 self._any = bool(getattr(chunk, "choices", True))
@@ -301,10 +312,17 @@ class ChunkDecoder(Generic[ModelT]):
         if not self._any:
             raise self._not_a_stream()
 
-    def _unusual(self, name: bytes, data: bytes) -> ModelT:
-        """A chunk of a named event, or one that only its encoding spoils."""
+    def _unusual(self, name: bytes, data: bytes) -> ModelT | None:
+        """A chunk of a named event, or one that only its encoding spoils.
+
+        :return: None for an event of a kind that this API does not have (``event: ping``).
+        """
         if name == b"error":
             self._raise_named(data)
+        payload = lenient_json(data)
+        if name and not (isinstance(payload, dict) and "choices" in payload):
+            _raise_error_inside(payload, self._status, self._source)
+            return None
         return _decode_unusual(self._model, data, self._status, self._source)
 
     def _raise_named(self, data: bytes) -> None:

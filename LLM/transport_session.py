@@ -61,10 +61,14 @@ class _ReadSide:
 
 
 class _Response(http.client.HTTPResponse):
-    """A response that drops the header lines that are none."""
+    """A response that drops interim answers, and the header lines that are none."""
 
     def begin(self) -> None:
         super().begin()
+        # RFC 9110, section 15.2: a client takes any number of them; http.client knows 100 alone.
+        while self.status in (102, 103):
+            self.headers = self.msg = None  # type: ignore[assignment]  # begin starts over then
+            super().begin()
         # urllib3 would log them with what they say, and a server may echo the key there.
         self.msg.defects.clear()
         self.msg.set_payload("")

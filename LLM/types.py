@@ -20,17 +20,25 @@ class OpenAIModel(BaseModel):
     model_config = ConfigDict(extra="allow", defer_build=True, protected_namespaces=())
 
 
+def _text(value: Any) -> Any:
+    # A call without arguments, or without an id, is null with some servers.
+    return "" if value is None else value
+
+
+_Text = Annotated[str, BeforeValidator(_text)]
+
+
 class FunctionCall(OpenAIModel):
     """A function's name and its arguments as JSON text, exactly as the model wrote them."""
 
     name: str
-    arguments: str = ""
+    arguments: _Text = ""
 
 
 class ToolCall(OpenAIModel):
     """One call of a tool, asked for by the model."""
 
-    id: str = ""
+    id: _Text = ""
     type: str = "function"
     function: FunctionCall
 

@@ -337,6 +337,40 @@ def test_an_answer_survives_a_cache_that_fails(
     assert "no space left" in caplog.text
 
 
+class Garbled:
+    """A cache that gives back what nobody can read."""
+
+    def get(self, key: str) -> bytes | None:
+        return b"garbage"
+
+    def put(self, key: str, body: bytes) -> None:
+        return
+
+
+def test_a_stored_answer_that_cannot_be_read_is_asked_for_again(api: Any, make: Any) -> None:
+    api.post(CHAT, json=answer())
+    assert make(cache=Garbled()).chat_completion(HELLO).text == "Hi!"
+
+
+def test_nulls_in_tool_calls_cost_no_answer(api: Any, make: Any) -> None:
+    calls = [{"id": None, "function": {"name": "now", "arguments": None}}]
+    api.post(CHAT, json=answer(None, message={"tool_calls": calls}))
+    call = make().chat_completion(HELLO).choices[0].message.tool_calls[0]
+    assert (call.id, call.function.name, call.function.arguments) == ("", "now", "")
+
+
+def test_events_of_other_kinds_are_passed_over(api: Any, make: Any) -> None:
+    ping = 'event: ping\ndata: {"type": "ping"}\n\n'
+    api.post(CHAT, body=ping + events("a", "b").replace("data: [DONE]", ping + "data: [DONE]"))
+    assert make().chat_completion(HELLO, stream=True).response.text == "ab"
+
+
+def test_a_null_delta_is_an_empty_one(api: Any, make: Any) -> None:
+    api.post(CHAT, body=events("a").replace('"delta": {}', '"delta": null'))
+    choice = make().chat_completion(HELLO, stream=True).response.choices[0]
+    assert (choice.message.content, choice.finish_reason) == ("a", "stop")
+
+
 def test_usage_is_counted_by_model(api: Any, make: Any) -> None:
     api.post(CHAT, json=answer())
     llm = make()

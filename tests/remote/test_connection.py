@@ -144,15 +144,15 @@ def test_header_flood_is_refused(call, serve, failure):
     assert type(failure(call, server)) is LLMResponseError
 
 
-@pytest.mark.parametrize("status", [102, 103])
-def test_interim_answer_is_no_success(call, serve, failure, status):
-    server = serve(f"HTTP/1.1 {status} X\r\n\r\n".encode() + call.good)
+@pytest.mark.parametrize("status", [100, 102, 103])
+def test_interim_answers_are_skipped(call, serve, client, status):
+    interim = f"HTTP/1.1 {status} X\r\nLink: </x>\r\n\r\n".encode()
+    assert call.run(client(serve(interim * 3 + call.good)))
+
+
+def test_interim_answers_alone_are_no_answer(call, serve, failure):
+    server = serve([b"HTTP/1.1 103 Early Hints\r\n\r\n" * 3, close])
     assert isinstance(failure(call, server), LLMError)
-
-
-def test_continue_before_the_answer_is_skipped(call, serve, client):
-    server = serve(b"HTTP/1.1 100 Continue\r\n\r\n" * 3 + call.good)
-    assert call.run(client(server))
 
 
 def test_refusal_before_the_prompt_is_read_arrives(serve, client):
