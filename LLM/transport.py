@@ -304,19 +304,23 @@ def _environment_proxies(api_root: str) -> dict[str, str]:
     It may hold a password, which the libraries' errors about a broken address would show.
     """
     proxies = dict(get_environ_proxies(api_root))
-    problem = None
-    if proxy := select_proxy(api_root, proxies):
-        if proxy.lower().startswith("socks") and find_spec("socks") is None:
-            problem = "names a SOCKS proxy, which needs the package PySocks"
-        else:
-            try:
-                host = urllib3.util.parse_url(proxy).host
-            except ValueError:
-                host = None
-            problem = None if host else "holds no address of a proxy"
+    problem = _proxy_problem(select_proxy(api_root, proxies))
     if problem:
         raise LLMConfigError(f"HTTP_PROXY, HTTPS_PROXY or ALL_PROXY {problem}")
     return proxies
+
+
+def _proxy_problem(proxy: str | None) -> str | None:
+    if not proxy:
+        return None
+    if proxy.lower().startswith("socks") and find_spec("socks") is None:
+        return "names a SOCKS proxy, which needs the package PySocks"
+    try:
+        host = urllib3.util.parse_url(proxy).host
+    except ValueError:
+        host = None
+    # urllib3 before 2.8 takes control characters for a host.
+    return None if host and host.isprintable() else "holds no address of a proxy"
 
 
 def _ca_bundle(verify: bool | str) -> bool | str:
