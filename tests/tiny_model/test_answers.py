@@ -69,6 +69,13 @@ def test_answers(question: str, answer: str, tiny: Tiny) -> None:
     assert tiny.ask(question) == answer
 
 
+@pytest.mark.parametrize("a", range(11))
+def test_small_sums_and_products_are_right(a: int, tiny: Tiny) -> None:
+    for b in range(11):
+        assert tiny.ask(f"What is {a} + {b}?") == f"{a} + {b} = {a + b}"
+        assert tiny.ask(f"What is {a} * {b}?") == f"{a} * {b} = {a * b}"
+
+
 @pytest.mark.parametrize("system", ["You are helpful.", "You are a helpful assistant."])
 def test_plain_system_prompt_changes_nothing(system: str, tiny: Tiny) -> None:
     assert tiny.ask("Hello!", system) == WELCOME

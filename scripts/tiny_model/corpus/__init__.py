@@ -15,12 +15,18 @@ from .echoes import echo, mood, spelling, summary
 from .facts import fact, listing, unknown
 from .memory import memory, told_once
 from .stories import plain_text, told_story
-from .structured import answer_schema, json_by_wording, structured
+from .structured import (
+    answer_schema,
+    filled_schema,
+    invented_schema,
+    json_by_wording,
+    structured,
+)
 from .sums import arithmetic, comparing, counting, only_the_number
 from .talk import courtesy, greet, identity, joke, persona, say_hello
 from .tool_calls import with_tools
 
-__all__ = ["DRILLS", "FIRST_STEPS", "KINDS", "Chat", "Makers", "Turns", "sample"]
+__all__ = ["DRILLS", "FIRST_STEPS", "KINDS", "LAST_DRILLS", "Chat", "Makers", "Turns", "sample"]
 
 Makers = list[tuple[Callable[[Random], Turns], float]]
 
@@ -187,6 +193,23 @@ DRILLS: Makers = [
     (identity, 0.3),
     (courtesy, 0.3),
     (persona, 0.4),
+]
+# And last of all: values into schemas, and sums without the equation written out.
+LAST_DRILLS: Makers = [
+    (filled_schema, 5.0),
+    (answer_schema, 3.0),
+    (json_by_wording, 2.5),
+    (invented_schema, 0.7),
+    (only_the_number, 4.0),
+    (arithmetic, 3.0),
+    (comparing, 1.0),
+    (echo, 1.0),
+    (spelling, 0.7),
+    (fact, 0.7),
+    (counting, 0.4),
+    (listing, 0.4),
+    (unknown, 0.4),
+    (persona, 0.3),
 ]
 
 

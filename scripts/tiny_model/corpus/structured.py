@@ -127,7 +127,7 @@ def place_schema(r: Random, schema: Schema, asked: str, answer: str) -> Turns:
 def tell(r: Random, values: dict[str, Any], fields: dict[str, Field]) -> str:
     """Tell an object's values in words, in the object's order or shuffled."""
     keys = list(values)
-    if r.random() < 0.3:
+    if r.random() < 0.15:
         r.shuffle(keys)
     if {"name", "age"} <= set(keys) and r.random() < 0.6:
         age = r.choice(
@@ -175,7 +175,7 @@ def made_up_fields(r: Random, count: int) -> dict[str, Field]:
 def filled_schema(r: Random) -> Turns:
     """An object whose values the user tells, with its schema."""
     count = r.choice((1, 2, 2, 2, 3, 3, 4))
-    if r.random() < 0.65:
+    if r.random() < 0.75:
         keys = r.sample(list(FIELDS), count)
         if r.random() < 0.5:
             keys = [*["name", "age"][:count], *[k for k in keys if k not in ("name", "age")]][
