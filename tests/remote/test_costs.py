@@ -13,6 +13,8 @@ from tests.remote import wire
 from tests.remote.conftest import MESSAGES
 from tests.remote.scripted_server import close
 
+pytestmark = pytest.mark.slow
+
 LOGPROB = {"token": "x", "logprob": -0.1}
 
 STREAMS: dict[str, Callable[[int], Any]] = {

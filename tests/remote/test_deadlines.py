@@ -11,6 +11,9 @@ from tests.remote import wire
 from tests.remote.conftest import CALLS, MESSAGES, TIMEOUT_S
 from tests.remote.scripted_server import drip, flood, hang, wait
 
+#: A busy machine may be this late; what a missed deadline would wait for takes 5 s and more.
+SLACK_S = 3.5
+
 SCRIPTS = {
     "never-answers": [hang],
     "drips-status-line": [drip(b"HTTP/1.1 200 " + b"O" * 400)],
@@ -40,7 +43,7 @@ def test_slow_answer_ends_at_the_deadline(kind, serve, client, script):
     start = time.monotonic()
     with pytest.raises(LLMTimeoutError, match=r"within 0\.2 s"):
         call.run(llm)
-    assert TIMEOUT_S * 0.9 < time.monotonic() - start < TIMEOUT_S + 1.0
+    assert TIMEOUT_S * 0.9 < time.monotonic() - start < TIMEOUT_S + SLACK_S
     assert len(server.requests) == 1, "a call that may have been billed was repeated"
 
 
@@ -49,7 +52,7 @@ def test_refusal_whose_body_drips_is_raised_at_the_deadline(call, serve, client)
     start = time.monotonic()
     with pytest.raises(LLMAuthError):
         call.run(client(server, timeout=TIMEOUT_S))
-    assert time.monotonic() - start < TIMEOUT_S + 1.0
+    assert time.monotonic() - start < TIMEOUT_S + SLACK_S
 
 
 def test_timeout_is_retried_when_asked(call, serve, client):
@@ -96,7 +99,7 @@ def test_stream_without_a_new_event_ends_at_the_gap(serve, client, head, after, 
     with pytest.raises(LLMTimeoutError) as caught:
         list(stream)
     assert caught.value.deadline == "between_chunks"
-    assert time.monotonic() - start < TIMEOUT_S + 1.0
+    assert time.monotonic() - start < TIMEOUT_S + SLACK_S
     assert stream.text == ("Hel" if after else "")
 
 
@@ -118,7 +121,7 @@ def test_flood_without_an_event_ends_at_the_gap(serve, client, head, piece):
     start = time.monotonic()
     with pytest.raises(LLMTimeoutError):
         list(llm.chat_completion(MESSAGES, stream=True))
-    assert time.monotonic() - start < TIMEOUT_S + 1.5
+    assert time.monotonic() - start < TIMEOUT_S + SLACK_S
 
 
 def test_stream_longer_than_its_timeout_is_not_cut(serve, client):
@@ -149,7 +152,7 @@ def test_server_that_stays_open_after_done_holds_nobody(serve, client, kind, res
     body = wire.CHAT_EVENTS if kind == "chat-stream" else wire.COMPLETION_EVENTS
     start = time.monotonic()
     assert call.run(client(serve([wire.UNTIL_CLOSE + body, rest]))).text == "Hello!"
-    assert time.monotonic() - start < 1.0
+    assert time.monotonic() - start < SLACK_S
 
 
 def test_server_that_never_reads_meets_the_deadline(serve, client):
@@ -158,7 +161,7 @@ def test_server_that_never_reads_meets_the_deadline(serve, client):
     start = time.monotonic()
     with pytest.raises(LLMTimeoutError):
         llm.chat_completion([{"role": "user", "content": "x" * 20_000_000}])
-    assert time.monotonic() - start < TIMEOUT_S + 1.0
+    assert time.monotonic() - start < TIMEOUT_S + SLACK_S
 
 
 def test_timeout_of_a_call_replaces_the_configured_one(call, serve, client):
@@ -166,4 +169,4 @@ def test_timeout_of_a_call_replaces_the_configured_one(call, serve, client):
     start = time.monotonic()
     with pytest.raises(LLMTimeoutError):
         llm.chat_completion(MESSAGES, timeout=0.2, stream=call.streamed)
-    assert time.monotonic() - start < 1.2
+    assert time.monotonic() - start < SLACK_S

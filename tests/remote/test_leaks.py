@@ -16,6 +16,8 @@ from tests.remote import wire
 from tests.remote.conftest import CALLS, MESSAGES, Call
 from tests.remote.scripted_server import Request, ScriptedServer, close, drip, reset
 
+pytestmark = pytest.mark.slow
+
 TOLERANCE_BYTES = 4 * 1024 * 1024
 PROCESS = psutil.Process()
 
@@ -61,7 +63,6 @@ def forgetful_server():
         yield server
 
 
-@pytest.mark.slow
 def test_ten_thousand_calls_leave_nothing(forgetful_server, client):
     llm = client(forgetful_server)
     calls = list(CALLS.values())

@@ -11,6 +11,8 @@ from tests.remote import wire
 from tests.remote.conftest import CALLS
 from tests.remote.scripted_server import close
 
+pytestmark = pytest.mark.slow
+
 SPICE = [b"\r\n", b"\n\n", b"\0", b"\xff", b"data: ", b"{", b"}", b"]", b"9" * 30, b"-", b",", b'"',
          b"chunked", b"null", b"[DONE]", b"Content-Length: 1\r\n", b"event: error\n"]  # fmt: skip
 
