@@ -32,6 +32,10 @@ _SCALARS = {
     10: "<Q", 11: "<q", 12: "<d",
 }  # fmt: skip
 
+#: Tensor types that are whole numbers, which no weight is.
+_INTEGERS = frozenset(range(24, 29))
+_MAX_EXPERTS = 512
+
 #: Tensor type: weights in a block, bytes of a block.
 _BLOCKS = {
     0: (1, 4), 1: (1, 2), 2: (32, 18), 3: (32, 20), 6: (32, 22), 7: (32, 24), 8: (32, 34),
@@ -171,13 +175,27 @@ class _Reader:
         if kind == _STRING:
             if count > (self._size - self._at) // 8:
                 self.fail(f"{what} is said to have {count:,} items")
-            for _ in range(count):
-                self._take(self._number("<Q", what), what)
+            self._skip_texts(key, count)
         elif kind in _SCALARS:
             self._take(count * struct.calcsize(_SCALARS[kind]), what)
         else:
             self.fail(f"{what} has items of the unknown type {kind}")
         return count
+
+    def _skip_texts(self, key: str, count: int) -> None:
+        what = f"the list {key[:64]!r}"
+        is_vocabulary = key == "tokenizer.ggml.tokens"
+        seen: set[bytes] = set()
+        for i in range(count):
+            length = self._number("<Q", what)
+            start = self._take(length, what)
+            if not is_vocabulary:
+                continue
+            # llama.cpp dies on two tokens alike, as it reads them: up to a NUL, empty ones named.
+            text = self._data[start : start + length].partition(b"\0")[0] or b"[EMPTY_%d]" % i
+            if text in seen:
+                self.fail(f"its vocabulary has {text[:64].decode('utf-8', 'replace')!r} twice")
+            seen.add(text)
 
     def _read_tensor(self, alignment: int) -> tuple[Tensor, int]:
         name = self._string(_MAX_NAME_BYTES, "a tensor's name")
@@ -190,6 +208,8 @@ class _Reader:
         if kind not in _BLOCKS:
             self.fail(f"tensor {name!r} has the unknown type {kind}")
         n_weights, n_bytes = _BLOCKS[kind]
+        if kind in _INTEGERS and name.endswith((".weight", ".bias")):
+            self.fail(f"tensor {name!r} is said to hold whole numbers")
         # Python's integers do not overflow, C's do: the product is held against the file below.
         if 0 in dims or dims[0] % n_weights or offset % alignment:
             self.fail(f"tensor {name!r} has dimensions {dims} at offset {offset}")
@@ -207,6 +227,10 @@ class _Reader:
         kv_heads = self._integer(header, "attention.head_count_kv", 1, 1 << 16)
         if heads and kv_heads and heads % kv_heads:
             self.fail(f"{heads} heads cannot share {kv_heads} key-value heads")
+        self._check_experts(header)
+        for key, value in header.values.items():
+            if key.endswith("_epsilon") and not (isinstance(value, float) and 0 <= value < 1):
+                self.fail(f"its {key} is {value!r}")
         blocks = {
             int(m[1]) for name in header.tensors if (m := re.match(r"blk\.(\d{1,9})\.", name))
         }
@@ -219,6 +243,13 @@ class _Reader:
         ):
             self.fail(f"it is said to have {n_blocks} blocks, and its tensors have {len(blocks)}")
         self._check_vocabulary(header, width)
+
+    def _check_experts(self, header: Header) -> None:
+        n_experts = self._integer(header, "expert_count", 0, _MAX_EXPERTS) or 0
+        n_used = self._integer(header, "expert_used_count", 0, _MAX_EXPERTS) or 0
+        is_list = f"{header.architecture}.expert_used_count" in header.lengths
+        if not is_list and not min(n_experts, 1) <= n_used <= n_experts:
+            self.fail(f"it is said to have {n_experts} experts and to use {n_used}")
 
     def _check_vocabulary(self, header: Header, width: int | None) -> None:
         embedding = header.tensors.get("token_embd.weight")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from local_llm_kit import LLMClient, gguf
 from tests.local.support import TINY
 
 DATA = TINY.read_bytes()
+TOKEN_A = struct.pack("<Q", 1) + b"A"
 
 
 def written(folder: Path, data: bytes) -> Path:
@@ -26,6 +28,15 @@ def with_number(data: bytes, place: int, form: str, value: int) -> bytes:
 
 def after(text: bytes) -> int:
     return DATA.index(text) + len(text)
+
+
+def with_key(key: bytes, value: int) -> bytes:
+    """A number more, and a text that keeps the tensors where they are aligned."""
+    entry = struct.pack("<Q", len(key)) + key + struct.pack("<II", 4, value)
+    size = -(len(entry) + 23) % 32
+    entry += struct.pack("<Q", 3) + b"pad" + struct.pack("<IQ", 8, size) + b" " * size
+    n_keys = struct.unpack_from("<Q", DATA, 16)[0]
+    return with_number(DATA, 16, "<Q", n_keys + 2)[:24] + entry + DATA[24:]
 
 
 def test_the_bundled_model_passes() -> None:
@@ -49,6 +60,13 @@ def test_the_bundled_model_passes() -> None:
         (with_number(DATA, after(b"llama.attention.head_count_kv") + 4, "<I", 3), "share 3"),
         (with_number(DATA, after(b"token_embd.weight") + 12, "<Q", 1 << 61), "token_embd"),
         (with_number(DATA, after(b"tokenizer.ggml.eos_token_id") + 4, "<I", 1 << 31), "eos"),
+        (with_number(DATA, after(b"rms_epsilon") + 4, "<f", -1.0), "rms_epsilon is -1.0"),
+        (with_number(DATA, after(b"rms_epsilon") + 4, "<f", math.nan), "rms_epsilon is nan"),
+        (DATA.replace(TOKEN_A, TOKEN_A[:-1] + b"B", 1), "'B' twice"),
+        (with_number(DATA, after(b"blk.0.attn_norm.weight") + 12, "<I", 26), "whole numbers"),
+        (with_key(b"llama.expert_count", 4), "4 experts"),
+        (with_key(b"llama.expert_count", 1 << 31), "expert_count"),
+        (with_key(b"llama.expert_used_count", 4), "0 experts"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -68,3 +86,14 @@ def test_every_truncation_of_the_header_is_refused(tmp_path: Path) -> None:
 def test_a_client_refuses_a_damaged_file(tmp_path: Path) -> None:
     with pytest.raises(InvalidRequestError, match="download or convert it again"):
         LLMClient(str(written(tmp_path, DATA[:5000])))
+
+
+def test_a_vocabulary_that_says_nothing_still_answers(tmp_path: Path) -> None:
+    place = after(b"tokenizer.ggml.token_type") + 8
+    n_tokens = struct.unpack_from("<Q", DATA, place)[0]
+    unused = struct.pack("<i", 5) * n_tokens
+    data = DATA[: place + 8] + unused + DATA[place + 8 + len(unused) :]
+    with LLMClient(str(written(tmp_path, data))) as client:
+        assert client.completions.create(prompt=[1, 2], max_tokens=2).choices[0].text == ""
+        with pytest.raises(InvalidRequestError, match="window"):
+            client.completions.create(prompt="x" * 9000)

@@ -84,7 +84,7 @@ class Model:
         self.n_params = int(llama.llama_model_n_params(self.pointer))
         self.size_bytes = int(llama.llama_model_size(self.pointer))
         self.pieces = [self._piece(token) for token in range(self.n_vocab)]
-        self.longest_piece = max(map(len, self.pieces), default=1)
+        self.longest_piece = max(map(len, self.pieces), default=1) or 1
         self.ends = [
             bool(llama.llama_vocab_is_eog(self.vocab, token)) for token in range(self.n_vocab)
         ]
