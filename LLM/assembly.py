@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
 
 from LLM.types import (
     ChatCompletionChunk,
@@ -156,71 +157,25 @@ class _TextPieces(list[str]):
     """Pieces of one text, told apart from a list that a server sent."""
 
 
-class ChatAssembler:
-    """Adds up chat chunks. `text` and `finished` can be read at any time."""
-
-    def __init__(self) -> None:
-        self.usage: Usage | None = None
-        self._head: ChatCompletionChunk | None = None
-        self._parts: dict[int, _ChatParts] = {}
-
-    def add(self, chunk: ChatCompletionChunk) -> None:
-        """Take the next chunk."""
-        # Azure's first chunk has neither id nor model.
-        if self._head is None or not self._head.id:
-            self._head = chunk
-        if chunk.usage is not None:
-            self.usage = chunk.usage
-        for choice in chunk.choices:
-            parts = self._parts.get(choice.index)
-            if parts is None:
-                parts = self._parts[choice.index] = _ChatParts()
-            parts.add(choice)
-
-    @property
-    def started(self) -> bool:
-        """Whether any choice has begun."""
-        return bool(self._parts)
-
-    @property
-    def finished(self) -> bool:
-        """Whether every choice that has begun has its finish reason."""
-        return bool(self._parts) and all(p.finish_reason for p in self._parts.values())
-
-    @property
-    def text(self) -> str:
-        """Text of the first choice so far."""
-        parts = self._parts.get(min(self._parts, default=0))
-        return "".join(parts.content or ()) if parts else ""
-
-    def response(self) -> ChatCompletionResponse | None:
-        """The answer as far as it has arrived; None when nothing has."""
-        head = self._head
-        if head is None or not self._parts:
-            return None
-        return ChatCompletionResponse(
-            id=head.id,
-            created=head.created,
-            model=head.model,
-            choices=[parts.choice(index) for index, parts in sorted(self._parts.items())],
-            usage=self.usage,
-            system_fingerprint=head.system_fingerprint,
-            service_tier=head.service_tier,
-        )
-
-
 class _CompletionParts:
     """One text choice as far as it has arrived."""
 
     def __init__(self) -> None:
-        self.text: list[str] = []
+        self.content: list[str] = []
         self.finish_reason: str | None = None
         self.logprobs: list[CompletionLogprobs] = []
+
+    def add(self, choice: CompletionChoice) -> None:
+        self.content.append(choice.text)
+        if choice.finish_reason:
+            self.finish_reason = choice.finish_reason
+        if choice.logprobs:
+            self.logprobs.append(choice.logprobs)
 
     def choice(self, index: int) -> CompletionChoice:
         return CompletionChoice(
             index=index,
-            text="".join(self.text),
+            text="".join(self.content),
             finish_reason=self.finish_reason,
             logprobs=_joined(self.logprobs) if self.logprobs else None,
         )
@@ -235,32 +190,33 @@ def _joined(pieces: list[CompletionLogprobs]) -> CompletionLogprobs:
     return CompletionLogprobs(**lists)
 
 
-class CompletionAssembler:
-    """Adds up text completion chunks. `text` and `finished` can be read at any time."""
+ChunkT = TypeVar("ChunkT", ChatCompletionChunk, CompletionChunk)
+PartsT = TypeVar("PartsT", _ChatParts, _CompletionParts)
+
+
+class _Assembler(Generic[ChunkT, PartsT]):
+    """Adds up chunks. `text` and `finished` can be read at any time."""
+
+    _new_parts: Callable[[], PartsT]
 
     def __init__(self) -> None:
         self.usage: Usage | None = None
-        self._first: CompletionChunk | None = None
-        self._parts: dict[int, _CompletionParts] = {}
+        self._head: ChunkT | None = None
+        self._parts: dict[int, PartsT] = {}
 
-    def add(self, chunk: CompletionChunk) -> None:
+    def add(self, chunk: ChunkT) -> None:
         """Take the next chunk."""
-        if self._first is None:
-            self._first = chunk
+        # Azure's first chunk has neither id nor model.
+        if self._head is None or not self._head.id:
+            self._head = chunk
         if chunk.usage is not None:
             self.usage = chunk.usage
-        for choice in chunk.choices:
-            parts = self._parts.setdefault(choice.index, _CompletionParts())
-            parts.text.append(choice.text)
-            if choice.finish_reason:
-                parts.finish_reason = choice.finish_reason
-            if choice.logprobs:
-                parts.logprobs.append(choice.logprobs)
-
-    @property
-    def started(self) -> bool:
-        """Whether any choice has begun."""
-        return bool(self._parts)
+        choices: Any = chunk.choices
+        for choice in choices:
+            parts = self._parts.get(choice.index)
+            if parts is None:
+                parts = self._parts[choice.index] = self._new_parts()
+            parts.add(choice)
 
     @property
     def finished(self) -> bool:
@@ -271,18 +227,40 @@ class CompletionAssembler:
     def text(self) -> str:
         """Text of the first choice so far."""
         parts = self._parts.get(min(self._parts, default=0))
-        return "".join(parts.text) if parts else ""
+        return "".join(parts.content or ()) if parts else ""
+
+    def _facts(self) -> dict[str, Any] | None:
+        """What the answer says besides its choices; None when nothing of one has arrived."""
+        head = self._head
+        if head is None or not self._parts:
+            return None
+        names = ("id", "created", "model", "system_fingerprint")
+        return {"usage": self.usage, **{name: getattr(head, name) for name in names}}
+
+    def _choices(self) -> list[Any]:
+        return [parts.choice(index) for index, parts in sorted(self._parts.items())]
+
+
+class ChatAssembler(_Assembler[ChatCompletionChunk, _ChatParts]):
+    """Adds up chat chunks. `text` and `finished` can be read at any time."""
+
+    _new_parts = _ChatParts
+
+    def response(self) -> ChatCompletionResponse | None:
+        """The answer as far as it has arrived; None when nothing has."""
+        facts = self._facts()
+        if facts is None:
+            return None
+        tier = self._head.service_tier if self._head else None
+        return ChatCompletionResponse(choices=self._choices(), service_tier=tier, **facts)
+
+
+class CompletionAssembler(_Assembler[CompletionChunk, _CompletionParts]):
+    """Adds up text completion chunks. `text` and `finished` can be read at any time."""
+
+    _new_parts = _CompletionParts
 
     def response(self) -> CompletionResponse | None:
         """The answer as far as it has arrived; None when nothing has."""
-        first = self._first
-        if first is None or not self._parts:
-            return None
-        return CompletionResponse(
-            id=first.id,
-            created=first.created,
-            model=first.model,
-            choices=[parts.choice(index) for index, parts in sorted(self._parts.items())],
-            usage=self.usage,
-            system_fingerprint=first.system_fingerprint,
-        )
+        facts = self._facts()
+        return None if facts is None else CompletionResponse(choices=self._choices(), **facts)
