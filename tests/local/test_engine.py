@@ -12,6 +12,7 @@ from local_llm_kit.engines.llama_cpp import LlamaCppEngine
 from local_llm_kit.engines.llama_cpp.sequence import Sequence
 from local_llm_kit.engines.protocol import (
     Delta,
+    Event,
     Failed,
     Finished,
     GenerationRequest,
@@ -209,6 +210,22 @@ def test_closing_ends_what_runs_and_what_waits() -> None:
         assert all(isinstance(call.wait().end, Failed) for call in calls)
         with pytest.raises(LLMServerError, match="closed"):
             engine.submit(GenerationRequest([1], 1), calls[0])
+
+
+def test_an_engine_closed_by_its_own_thread_is_freed_after_that_thread() -> None:
+    ended = threading.Event()
+
+    def sink(events: list[Event]) -> None:
+        if any(isinstance(event, Failed) for event in events):
+            ended.set()
+        else:
+            engine.close()
+
+    with running_engine() as engine:
+        engine.submit(GenerationRequest(engine.tokenize("Count"), sampling=ENDLESS), sink)
+        assert ended.wait(10)
+    engine._scheduler._thread.join(10)
+    assert not engine._scheduler._thread.is_alive()
 
 
 @pytest.mark.parametrize("prompt", [[], [-1], [1 << 20]], ids=str)

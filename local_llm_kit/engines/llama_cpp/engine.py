@@ -252,9 +252,19 @@ class LlamaCppEngine:
             )
 
     def close(self) -> None:
-        """End what runs, stop the thread, give the memory back; repeatable."""
+        """End what runs, stop the thread, give the memory back; repeatable.
+
+        On the engine's own thread (a sink, or a finaliser that the collector ran there) the memory
+        is given back once that thread has ended: it is still computing.
+        """
         if not self._gate.close():
             return
+        if self._scheduler.is_current_thread:
+            threading.Thread(target=self._free, name="llama.cpp engine's end").start()
+        else:
+            self._free()
+
+    def _free(self) -> None:
         self._scheduler.close()
         self._context.free()
         self._model.free()

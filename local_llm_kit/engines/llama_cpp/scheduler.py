@@ -123,8 +123,13 @@ class Scheduler:
             if not self._closed:
                 self._closed = True
                 self._commands.put(("close", None))
-        if threading.current_thread() is not self._thread:
+        if not self.is_current_thread:
             self._thread.join()
+
+    @property
+    def is_current_thread(self) -> bool:
+        """Whether the caller is on the scheduler's own thread, which cannot wait for its end."""
+        return threading.current_thread() is self._thread
 
     @property
     def stats(self) -> EngineStats:
