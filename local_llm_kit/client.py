@@ -33,7 +33,7 @@ class LLMClient:
     """A language model in this process.
 
     Safe to share between threads: calls run together, batched. Close it, or use it in a ``with``
-    block, to give the memory back; a client that is dropped is closed too.
+    block, to give the memory back; one that is dropped is closed too, with its last stream.
 
     :param model: ``tiny``, the path of a ``.gguf`` file, or with a path any name.
     :param model_path: the weights: a ``.gguf`` file or a folder. Default:
@@ -86,7 +86,8 @@ class LLMClient:
             threads=threads,
         )
         self._model = load_model(model, options, defaults)
-        self._finalizer = weakref.finalize(self, self._model.close)
+        # Not this object but the model decides: `LLMClient().chat` and a stream outlive it.
+        self._finalizer = weakref.finalize(self._model, self._model.engine.close)
         self.chat = Chat(self._model)
         self.completions = Completions(self._model)
         self.models = Models(self._model)
@@ -125,6 +126,7 @@ class _Run:
 
     def __init__(self, model: LocalModel, job: Job) -> None:
         self.answer = job.answer
+        self._model: LocalModel | None = model  # held: a model that nothing holds is closed
         self._queue: SimpleQueue[list[Event]] = SimpleQueue()
         self._handles: list[Handle] = model.submit(job, self._queue.put)
 
@@ -150,6 +152,7 @@ class _Run:
         """Free the slots; nothing happens to those that have ended."""
         for handle in self._handles:
             handle.cancel()
+        self._model = None
 
 
 def _check_name(model: LocalModel, name: str | None) -> None:

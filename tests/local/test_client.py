@@ -217,3 +217,12 @@ def test_a_dropped_client_gives_its_engine_back() -> None:
     thread.join(10)
     gc.collect()
     assert engine() is None
+
+
+def test_a_call_outlives_the_client_that_nobody_holds() -> None:
+    assert LLMClient("tiny", context_length=256).chat.completions.create(messages=HELLO).text
+    stream = LLMClient("tiny", context_length=256).chat.completions.create(
+        messages=HELLO, stream=True
+    )
+    gc.collect()
+    assert stream.response.text
