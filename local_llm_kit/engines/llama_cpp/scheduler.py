@@ -96,8 +96,15 @@ class Scheduler:
         """Queue a sequence.
 
         :raises LLMRateLimitError: `max_queue` sequences are waiting.
-        :raises LLMServerError: the scheduler is closed.
+        :raises LLMServerError: the scheduler is closed, or stayed behind in another process.
         """
+        if not (self._closed or self._thread.is_alive()):
+            raise LLMServerError(
+                "this process was forked from the one that loaded the model, and threads do not "
+                "follow; load the model after the fork, or start processes by 'spawn'",
+                status_code=503,
+                code="engine_closed",
+            )
         with self._lock:
             if self._closed:
                 raise LLMServerError("the engine is closed", status_code=503, code="engine_closed")
