@@ -27,6 +27,7 @@ API_KEY_VARIABLE = "LOCAL_LLM_KIT_API_KEY"
 GRACE_S = 10.0
 _KEEP_ALIVE_S = 30
 _MAX_KEY_CHARS = 1024
+_BACKLOG = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +198,8 @@ def _bind(address: _Address, options: ServerOptions) -> socket.socket:
         if os.name == "posix":
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(place)
+        # At once, not when the model is loaded: until then another server could take the port too.
+        listener.listen(_BACKLOG)
     except OSError as err:
         listener.close()
         raise LLMConfigError(

@@ -190,6 +190,16 @@ def test_settings_that_cannot_work_are_refused(options: dict[str, Any]) -> None:
     assert options.get("api_key", "\0") not in str(caught.value)
 
 
+def test_two_servers_that_start_together_do_not_share_a_port() -> None:
+    first = LocalServer("tiny", ServerOptions(port=0))  # has its address, does not serve yet
+    try:
+        with pytest.raises(LLMConfigError, match="choose another port"):
+            LocalServer("tiny", ServerOptions(port=first.port))
+    finally:
+        first._socket.close()
+        first.model.close()
+
+
 def test_an_unknown_model_leaves_the_port_free() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
