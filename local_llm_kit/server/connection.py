@@ -16,6 +16,8 @@ from local_llm_kit.server.errors import error_body
 HEADER_TIMEOUT_S = 15.0
 WRITE_TIMEOUT_S = 30.0
 MAX_HEADER_BYTES = 64 << 10
+#: Requests that are read while one runs.
+MAX_PIPELINED = 8
 
 
 class Connection(HttpToolsProtocol):
@@ -28,6 +30,7 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         """Expect a request within the time for headers."""
         super().connection_made(transport)
+        self._cycles: list[Any] = []
         self._expect_headers()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -35,6 +38,11 @@ class Connection(HttpToolsProtocol):
         self._stop_header_timer()
         self._stop_write_timer()
         super().connection_lost(exc)
+        # uvicorn tells the newest request, which with pipelining is not the one that runs.
+        for cycle in self._cycles:
+            if not cycle.response_complete:
+                cycle.disconnected = True
+                cycle.message_event.set()
 
     def data_received(self, data: bytes) -> None:
         """Read on, while the headers are not too long."""
@@ -50,9 +58,14 @@ class Connection(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """Stop it."""
+        """Stop it, and note who must hear when the client leaves."""
         self._stop_header_timer()
         super().on_headers_complete()
+        self._cycles = [cycle for cycle in self._cycles if not cycle.response_complete]
+        self._cycles.append(self.cycle)
+        # While a request waits for its turn uvicorn does not read, and so sees nobody leave.
+        if len(self._cycles) <= MAX_PIPELINED:
+            self.flow.resume_reading()
 
     def pause_writing(self) -> None:
         """The client reads more slowly than we write: give it some time."""

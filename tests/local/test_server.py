@@ -135,6 +135,26 @@ def test_a_client_that_leaves_before_its_whole_answer_frees_its_slot() -> None:
         assert ask(server.url, CHAT, {"messages": HELLO, "max_tokens": 2}).status == 200
 
 
+def test_a_client_that_leaves_behind_pipelined_requests_frees_its_slot(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with running_server() as server:
+        for stream in (True, False):
+            body = ENDLESS | {"stream": stream}
+            data = request(server.url, CHAT, body, headers={"Connection": "keep-alive"})
+            with connect(server.url) as sock:
+                sock.sendall(data * 2)
+                while not server.model.engine.stats.n_running:
+                    time.sleep(0.01)
+                sock.sendall(data)
+                time.sleep(0.05)
+            n_generated = server.model.engine.stats.n_generated
+            while server.model.engine.stats.n_running:
+                time.sleep(0.01)
+            assert server.model.engine.stats.n_generated < n_generated + 500
+    assert not caplog.records
+
+
 def test_a_full_queue_is_429_with_a_time_to_wait() -> None:
     with running_server(LoadOptions(n_slots=1, max_queue=0)) as server:
         sock = connect(server.url)
