@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from types import FrameType
@@ -28,6 +29,7 @@ GRACE_S = 10.0
 _KEEP_ALIVE_S = 30
 _MAX_KEY_CHARS = 1024
 _BACKLOG = 2048
+_TICK_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +138,7 @@ class _Server(uvicorn.Server):
         self.on_ready: Callable[[], None] | None = None
         self._model = model
         self._grace_s = grace_s
+        self._hurries = False
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -151,8 +154,13 @@ class _Server(uvicorn.Server):
             ending.cancel()
 
     async def _end_streams(self) -> None:
-        await asyncio.sleep(self._grace_s)
+        end = time.monotonic() + self._grace_s
+        while time.monotonic() < end and not self._hurries:
+            await asyncio.sleep(_TICK_S)
         await asyncio.to_thread(self._model.close)
+        if self._hurries:
+            await asyncio.sleep(_TICK_S)  # the error events are on their way
+            self.force_exit = True
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -170,8 +178,8 @@ class _Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop gently; asked twice, at once."""
-        if self.should_exit:
-            self.force_exit = True
+        # Not force_exit at once: uvicorn would cancel the streams, with a traceback for each.
+        self._hurries = self.should_exit
         self.should_exit = True
 
 
