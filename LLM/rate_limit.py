@@ -56,7 +56,8 @@ class RateLimiter:
             if value is not None and not value > 0:
                 raise LLMConfigError(f"{name} is {value!r}; give a number above 0, or None")
         self._clock = clock
-        self._lock = threading.Lock()
+        # Reentrant: a stream that the garbage collector drops is settled wherever that happens.
+        self._lock = threading.RLock()
         now = clock()
         self._requests = _Bucket(requests_per_minute, now) if requests_per_minute else None
         self._tokens = _Bucket(tokens_per_minute, now) if tokens_per_minute else None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import ipaddress
 import os
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -73,24 +75,40 @@ class Transport:
         # reached through a proxy, as Go's standard library has it.
         local = _is_loopback(parts.hostname or "")
         self._proxies = {} if local else _environment_proxies(api_root)
-        self._session: requests.Session | None = new_session(self._origin, max_connections)
+        self._lock = threading.Lock()
+        self._closed = False
+        self._pid = os.getpid()
+        self._session = new_session(self._origin, max_connections)
 
     def reset(self) -> None:
         """Drop all idle connections. Calls in flight go on, and close theirs when done."""
-        old, self._session = self._session, new_session(self._origin, self._max_connections)
-        if old:
-            old.close()
+        with self._lock:
+            old, self._session = self._session, new_session(self._origin, self._max_connections)
+        old.close()
 
     def close(self) -> None:
         """Drop all idle connections for good. Safe to call again."""
-        old, self._session = self._session, None
-        if old:
-            old.close()
+        with self._lock:
+            self._closed = True
+        self._session.close()
 
     @property
     def closed(self) -> bool:
         """Whether `close` was called."""
-        return self._session is None
+        return self._closed
+
+    def _open_session(self) -> requests.Session:
+        """The session to send with, in this process."""
+        if self._closed:
+            raise LLMConfigError("this client is closed; make a new one")
+        if self._pid != os.getpid():
+            # After a fork parent and child hold the same sockets and would read each other's
+            # answers. The parent's session is dropped here, not closed: it is the parent's.
+            with self._lock:
+                if self._pid != os.getpid():
+                    self._session = new_session(self._origin, self._max_connections)
+                    self._pid = os.getpid()
+        return self._session
 
     def url(self, path: str) -> str:
         """The address behind `path`."""
@@ -123,9 +141,7 @@ class Transport:
         self, method: str, path: str, body: bytes | None, timeout_s: float, encoding: str
     ) -> Any:
         """:return: urllib3's response, its body unread."""
-        session = self._session
-        if session is None:
-            raise LLMConfigError("this client is closed; make a new one")
+        session = self._open_session()
         request = requests.PreparedRequest()
         request.method = method
         request.url = self.url(path)
@@ -145,7 +161,7 @@ class Transport:
                 allow_redirects=False,
             ).raw
         except WIRE_ERRORS as err:
-            was_reset = self._session not in (session, None) and is_closed_pool(err)
+            was_reset = is_closed_pool(err) and (self._closed or self._session is not session)
             failure = translated(err, self._origin, timeout_s, "first_byte")
         if was_reset:
             return self._send(method, path, body, timeout_s, encoding)
@@ -176,7 +192,8 @@ class StreamedAnswer:
         self._raw = raw
         self._origin = origin
         self._gap_s = gap_s
-        # None when a test tool made the response: there is nothing to wait for then.
+        # None when a test tool made the response, or a SOCKS proxy carries it: each read then has
+        # the socket's own timeout.
         self._reader: DeadlineReader | None = getattr(raw, "reader", None)
 
     def progress(self) -> None:
@@ -216,8 +233,14 @@ class StreamedAnswer:
             self.close()
 
     def close(self) -> None:
-        """Close the connection unless the body was read to its end. Safe to call again."""
+        """Close the connection unless the body was read to its end.
+
+        Safe to call again, from any thread (one that waits for the next bytes is woken), and by
+        the garbage collector (no lock is taken).
+        """
         if self._raw.connection is not None:
+            with contextlib.suppress(OSError, ValueError, RuntimeError):
+                self._raw.shutdown()
             _abandon(self._raw)
 
     def _is_plain_chunked(self) -> bool:
@@ -286,9 +309,8 @@ def _read_start(raw: Any) -> bytes:
 
 
 def _abandon(raw: Any) -> None:
-    """Close a response's connection and give its place in the pool back."""
+    """Close a response's connection. Its place in the pool is made anew when it is missed."""
     raw.close()
-    raw.release_conn()
 
 
 def _is_loopback(host: str) -> bool:

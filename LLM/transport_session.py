@@ -31,15 +31,20 @@ READ_BYTES = 64 * 1024
 _NO_TIMEOUT_S = 3600.0
 
 
-class DeadlineReader(socket.SocketIO):
-    """The reading side of a socket that fails at `deadline`, a reading of the monotonic clock."""
+class DeadlineReader(io.RawIOBase):
+    """The reading side of a socket that fails at `deadline`, a reading of the monotonic clock.
 
-    def __init__(self, sock: socket.socket, deadline: float) -> None:
-        super().__init__(sock, "r")
-        # What socket.makefile does: the descriptor stays open until this reader is closed.
-        sock._io_refs += 1  # type: ignore[attr-defined]  # no public name for it
+    :param sock: a plain or TLS socket; urllib3's stand-in for TLS inside TLS will do.
+    """
+
+    def __init__(self, sock: Any, deadline: float) -> None:
         self._socket = sock
+        self._raw = sock.makefile("rb", buffering=0)
         self.deadline = deadline
+
+    def readable(self) -> bool:
+        """Yes: that is what it is for."""
+        return True
 
     def readinto(self, buffer: Any) -> int | None:
         """Read what has arrived. :raises TimeoutError: the deadline has passed."""
@@ -47,7 +52,14 @@ class DeadlineReader(socket.SocketIO):
         if left <= 0:
             raise TimeoutError("deadline passed")
         self._socket.settimeout(left)
-        return super().readinto(buffer)
+        count: int | None = self._raw.readinto(buffer)
+        return count
+
+    def close(self) -> None:
+        """Let go of the socket, whose descriptor closes with its last holder."""
+        if not self.closed:
+            self._raw.close()
+        super().close()
 
 
 class _ReadSide:

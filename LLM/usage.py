@@ -61,7 +61,8 @@ class UsageTracker:
     _total: UsageTotals = field(default_factory=UsageTotals)
     _by_model: dict[str, UsageTotals] = field(default_factory=dict)
     _reserved: int = 0
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    # Reentrant: a stream that the garbage collector drops is settled wherever that happens.
+    _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
     @property
     def total(self) -> UsageTotals:
@@ -70,7 +71,7 @@ class UsageTracker:
 
     @property
     def by_model(self) -> dict[str, UsageTotals]:
-        """Totals of each model that answered, as a copy."""
+        """Totals of each model that was asked, as a copy."""
         with self._lock:
             return dict(self._by_model)
 

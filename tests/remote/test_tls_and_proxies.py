@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -11,7 +13,7 @@ from typing import Any
 import pytest
 import trustme
 
-from LLM import LLM, LLMConfig, LLMConfigError, LLMConnectionError, LLMTimeoutError
+from LLM import LLM, LLMConfig, LLMConfigError, LLMConnectionError, LLMTimeoutError, transport
 from tests.remote import wire
 from tests.remote.conftest import MESSAGES
 from tests.remote.scripted_server import Connection, ScriptedServer, hang, wait
@@ -136,6 +138,36 @@ def test_a_tls_proxy_gets_a_tunnel_and_no_key(
     assert refusing.requests[0].method == "CONNECT"
     assert "authorization" not in refusing.requests[0].headers
     assert caught.value.code == "connect"
+
+
+def test_a_tunnel_through_a_tls_proxy_carries_the_call(
+    server: Any, client: Any, bundle: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    origin = server(wire.stream_answer(wire.CHAT_EVENTS), [wire.UNTIL_CLOSE, hang])
+
+    def tunnel(connection: Connection) -> None:
+        with socket.create_connection(("127.0.0.1", origin.port)) as inner:
+            connection.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            back = threading.Thread(target=pump, args=(inner, connection.sock), daemon=True)
+            back.start()
+            pump(connection.sock, inner)
+        connection.close()
+
+    proxy = server([tunnel])
+    monkeypatch.setenv("https_proxy", proxy.url)
+    monkeypatch.setattr(transport, "_is_loopback", lambda host: False)
+    llm = client(origin, verify=bundle, timeout=0.5)
+    assert llm.chat_completion(MESSAGES, stream=True).response.text == "Hello!"
+    with pytest.raises(LLMTimeoutError):
+        list(llm.chat_completion(MESSAGES, stream=True))
+    assert [request.method for request in proxy.requests] == ["CONNECT"]
+
+
+def pump(source: Any, target: Any) -> None:
+    """Carry bytes until either side ends."""
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
 
 
 def test_a_proxy_that_drips_meets_the_deadline(
