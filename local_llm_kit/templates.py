@@ -9,17 +9,19 @@ texts of gigabytes. `_BoundedEnvironment` therefore limits the size of every val
 from __future__ import annotations
 
 import datetime
+import functools
 import json
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import CodeType, FrameType
 from typing import Any, NoReturn
 
-from jinja2 import TemplateError
+from jinja2 import TemplateError, pass_context
 from jinja2.exceptions import SecurityError
 from jinja2.ext import Extension, loopcontrols
-from jinja2.nodes import Call, CallBlock, Concat, Dict, List, Name, Node, Tuple
+from jinja2.nodes import Call, CallBlock, Concat, Dict, Getitem, List, Name, Node, Slice, Tuple
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from LLM.exceptions import InvalidRequestError
@@ -33,6 +35,8 @@ MAX_STEPS = 2_000_000
 #: Seconds that they may take; single operations are short by the bounds above.
 MAX_SECONDS = 5.0
 MAX_SOURCE_CHARS = 1_000_000
+#: Characters that all values made in one rendering may have together.
+MAX_MADE_CHARS = 100_000_000
 _MAX_RANGE = 100_000
 
 #: Filters that real templates use and whose result is no larger than what goes in.
@@ -55,6 +59,28 @@ class _TemplateRefusal(Exception):
     """The template itself refused the messages, with `raise_exception`."""
 
 
+_made = threading.local()
+
+
+def _spend(value: Any) -> Any:
+    """`value`, its characters counted if it is a text: many texts in bounds fill a machine too."""
+    if isinstance(value, str):
+        _made.n_chars = getattr(_made, "n_chars", 0) + len(value)
+        if _made.n_chars > MAX_MADE_CHARS:
+            raise _TooMuch(f"texts of more than {MAX_MADE_CHARS:,} characters on the way")
+    return value
+
+
+def _counted(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The filter `function`, its result counted."""
+
+    @functools.wraps(function)  # with the marks by which Jinja knows what to pass
+    def counted(*args: Any, **kwargs: Any) -> Any:
+        return _spend(function(*args, **kwargs))
+
+    return counted
+
+
 def _size(value: object) -> int:
     return len(value) if isinstance(value, (str, bytes, list, tuple, dict)) else 0
 
@@ -70,18 +96,26 @@ def _bounded(value: Any) -> Any:
     """`value`, unless it or the tree of lists below it is too large.
 
     A list that holds one list twice, and so on sixty times, is small in memory and endless to
-    print or to compare: it is counted as a tree.
+    print or to compare: it is counted as a tree. So are its texts.
     """
     if isinstance(value, str) or not _size(value):
-        return value
-    left, n_items = [value], 0
+        return _spend(value)
+    left, n_items, n_chars = [value], 0, 0
     while left:
         item = left.pop()
-        if isinstance(item, (list, tuple, dict)):
+        if isinstance(item, str):
+            n_chars += len(item)
+            _check_size(item, n_chars)
+        elif isinstance(item, (list, tuple, dict)):
             n_items += len(item)
             _check_size(item, n_items)
             left.extend(item.values() if isinstance(item, dict) else item)
     return value
+
+
+@pass_context  # so that Jinja does not compute constants while it compiles, without bounds
+def _finalize(_: Any, value: Any) -> Any:
+    return _bounded(value)
 
 
 def _text(value: Any) -> str:
@@ -150,10 +184,12 @@ class _BoundedEnvironment(ImmutableSandboxedEnvironment):
             trim_blocks=True,
             lstrip_blocks=True,
             extensions=[loopcontrols, _Generation],
-            finalize=_bounded,
+            finalize=_finalize,
+            optimized=False,
         )
         self.filters = {name: self.filters[name] for name in _FILTERS & self.filters.keys()}
         self.filters.update(replace=_replace, join=_join, tojson=_tojson, string=_text)
+        self.filters = {name: _counted(function) for name, function in self.filters.items()}
         self.globals = {"range": _range, "dict": dict, "namespace": self.globals["namespace"]}
         self.globals.update(raise_exception=_refuse, strftime_now=_strftime_now)
         self.globals.update(_bounded=_bounded, _joined=_joined)
@@ -178,9 +214,9 @@ class _BoundedEnvironment(ImmutableSandboxedEnvironment):
         if isinstance(owner, str):
             name = getattr(__obj, "__name__", "")
             if name == "replace":
-                return _replace(owner, *args)
+                return _spend(_replace(owner, *args))
             if name == "join":
-                return _join(args[0], owner)
+                return _spend(_join(args[0], owner))
         return _bounded(super().call(__context, __obj, *args, **kwargs))
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
@@ -221,7 +257,8 @@ def _bound_node(value: Any) -> Any:
     is_literal = isinstance(value, (List, Dict)) or (
         isinstance(value, Tuple) and value.ctx == "load"
     )
-    return _call_of("_bounded", [value], value.lineno) if is_literal else value
+    is_cut = isinstance(value, Getitem) and isinstance(value.arg, Slice)
+    return _call_of("_bounded", [value], value.lineno) if is_literal or is_cut else value
 
 
 def _call_of(function: str, arguments: list[Any], line: int) -> Call:
@@ -253,6 +290,7 @@ class _Steps:
         self._before: Any = None
 
     def __enter__(self) -> None:
+        _made.n_chars = 0
         self._before = sys.gettrace()
         sys.settrace(self._call)
 
@@ -261,14 +299,17 @@ class _Steps:
 
     def _call(self, frame: FrameType, event: str, argument: Any) -> Any:
         code: CodeType = frame.f_code
-        self._left -= 1
+        self._count()  # a filter can call a function for each of many items on one line
         return self._line if code.co_filename == _FILENAME else None
 
     def _line(self, frame: FrameType, event: str, argument: Any) -> Any:
+        self._count()
+        return self._line
+
+    def _count(self) -> None:
         self._left -= 1
         if self._left < 0 or time.monotonic() > self._deadline:
             raise _TooMuch("more steps than a template may take")
-        return self._line
 
 
 _FILENAME = "<chat template>"

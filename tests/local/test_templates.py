@@ -12,6 +12,8 @@ from local_llm_kit.templates import CHATML, ChatTemplate
 
 MESSAGES = [{"role": "user", "content": "Hello"}]
 
+BIG = "('a' * 15000000)"
+
 
 def render(source: str, messages: list[dict[str, Any]] | None = None) -> str:
     return ChatTemplate(source, eos_token="</s>").render(messages or MESSAGES, None)
@@ -86,6 +88,12 @@ def test_a_template_does_not_get_at_python(source: str) -> None:
         "{{ range(99999) | join('a' * 100000) }}",
         "{{ 9 ** 9 ** 9 ** 9 }}",
         "{% macro f(n) %}{{ f(n + 1) }}{% endmacro %}{{ f(0) }}",
+        "{{ ([" + BIG + "] * 99999) | map('upper') | list | length }}",
+        "{{ (['a'] * 99999) | map('replace', 'a', " + BIG + ") | list | length }}",
+        "{{ [" + BIG + "] * 99999 == [" + BIG + "] * 99999 }}",
+        "".join(f"{{% set a{i} = {BIG} %}}" for i in range(500)),
+        "{% set b = " + BIG + " %}" + "".join(f"{{% set a{i} = b[{i}:] %}}" for i in range(500)),
+        "".join(f"{{% set a{i} %}}{{{{ {BIG} }}}}{{% endset %}}" for i in range(500)),
         "{{ " + "(" * 3000 + "1" + ")" * 3000 + " }}",
     ],
     ids=lambda source: source[:40],
