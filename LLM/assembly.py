@@ -202,6 +202,7 @@ class _Assembler(Generic[ChunkT, PartsT]):
     def __init__(self) -> None:
         self.usage: Usage | None = None
         self._head: ChunkT | None = None
+        self._extra: dict[str, Any] = {}
         self._parts: dict[int, PartsT] = {}
 
     def add(self, chunk: ChunkT) -> None:
@@ -211,6 +212,8 @@ class _Assembler(Generic[ChunkT, PartsT]):
             self._head = chunk
         if chunk.usage is not None:
             self.usage = chunk.usage
+        if chunk.model_extra:
+            self._extra.update(chunk.model_extra)
         choices: Any = chunk.choices
         for choice in choices:
             parts = self._parts.get(choice.index)
@@ -235,7 +238,8 @@ class _Assembler(Generic[ChunkT, PartsT]):
         if head is None or not self._parts:
             return None
         names = ("id", "created", "model", "system_fingerprint")
-        return {"usage": self.usage, **{name: getattr(head, name) for name in names}}
+        facts = {name: getattr(head, name) for name in names}
+        return {**self._extra, **facts, "usage": self.usage}
 
     def _choices(self) -> list[Any]:
         return [parts.choice(index) for index, parts in sorted(self._parts.items())]

@@ -102,10 +102,10 @@ class MemoryCache:
 
     def put(self, key: str, body: bytes) -> None:
         """Store an answer, and drop the least recently used ones beyond the limits."""
-        if len(body) > self.max_bytes:
-            return
         with self._lock:
             self._drop(key)
+            if len(body) > self.max_bytes:
+                return
             self._entries[key] = (self._clock(), body)
             self._size += len(body)
             while len(self._entries) > self.max_entries or self._size > self.max_bytes:

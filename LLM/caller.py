@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol, TypeVar
+
+from pydantic_core import to_json
 
 from LLM.cache import ResponseCache, request_key
 from LLM.codec import ChunkDecoder, Source, decode_answer, encode_body
@@ -14,12 +17,15 @@ from LLM.error_response import api_error
 from LLM.exceptions import LLMConfigError, LLMError
 from LLM.rate_limit import RateLimiter
 from LLM.retry import RetryStrategy
-from LLM.secrets import scrub_text
+from LLM.secrets import Secrets, scrub_text
 from LLM.transport import Answer, StreamedAnswer, Transport
 from LLM.types import ChatCompletionResponse, CompletionResponse, OpenAIModel, Usage
 from LLM.usage import UsageTracker, estimate_tokens
 
 logger = logging.getLogger("LLM")
+
+# An image or a file inside a message.
+_DATA_URL = re.compile(rb'(?<=")data:[^"\\]*')
 
 AnswerT = TypeVar("AnswerT", ChatCompletionResponse, CompletionResponse)
 ShapeT = TypeVar("ShapeT", bound=OpenAIModel)
@@ -29,16 +35,13 @@ SentT = TypeVar("SentT", bound=Answer | StreamedAnswer)
 class StreamState(Protocol):
     """What an assembler tells of a stream while it runs."""
 
-    usage: Usage | None
-
     @property
     def finished(self) -> bool:
         """Whether every choice has its finish reason."""
         ...
 
-    @property
-    def text(self) -> str:
-        """Text so far."""
+    def response(self) -> ChatCompletionResponse | CompletionResponse | None:
+        """The answer so far; None when none of it has arrived."""
         ...
 
 
@@ -50,7 +53,7 @@ class Caller:
     :param usage: counts tokens and holds the limit on them.
     :param rate_limiter: says how long to wait before a try; None for no limit.
     :param cache: answers that were given before; None for none.
-    :param secret: API key, kept out of all errors.
+    :param secret: keys, kept out of all errors.
     """
 
     def __init__(
@@ -61,7 +64,7 @@ class Caller:
         *,
         rate_limiter: RateLimiter | None,
         cache: ResponseCache | None,
-        secret: str | None,
+        secret: Secrets,
     ) -> None:
         self.request_count = 0
         self._transport = transport
@@ -81,13 +84,22 @@ class Caller:
         return decode_answer(shape, answer.body, answer.status, source)
 
     def post(
-        self, path: str, fields: dict[str, Any], shape: type[AnswerT], timeout_s: float
+        self,
+        path: str,
+        fields: dict[str, Any],
+        shape: type[AnswerT],
+        timeout_s: float,
+        accept: Callable[[AnswerT], None],
     ) -> AnswerT:
-        """One call whose answer comes whole, from the cache when it is there."""
+        """One call whose answer comes whole, from the cache when it is there.
+
+        :param accept: takes the answer, or raises: then it is counted, but not stored.
+        """
         body = encode_body(fields)
         source = self._source(fields["model"])
         key = self._cache_key(path, body)
         if (known := self._known(key, shape, source)) is not None:
+            accept(known)
             return known
         reserved = _expected_tokens(body, fields)
         self._usage.reserve(reserved)
@@ -97,12 +109,17 @@ class Caller:
                 source,
                 reserved,
             )
-            response = decode_answer(shape, answer.body, answer.status, source)
         except BaseException:
-            self._usage.release(reserved)
+            self._release(reserved)
             raise
-        self._settle(reserved, source, response.usage or _estimated(body, response.text))
+        response: AnswerT | None = None
+        try:
+            response = decode_answer(shape, answer.body, answer.status, source)
+        finally:
+            # A success is paid for, whether or not it can be read.
+            self._settle(reserved, source, _usage(response, body))
         logger.info("response %s", scrub_text(str(response.id), self._secret))
+        accept(response)
         self._store(key, answer.body)
         return response
 
@@ -130,13 +147,13 @@ class Caller:
                 reserved,
             )
         except BaseException:
-            self._usage.release(reserved)
+            self._release(reserved)
             raise
         assert isinstance(answer, StreamedAnswer), "tries end with a success, which is streamed"
 
         def close() -> None:
             answer.close()
-            self._settle(reserved, source, state.usage or _estimated(body, state.text))
+            self._settle(reserved, source, _usage(state.response(), body))
 
         decoder = ChunkDecoder(shape, answer.status, source)
         return _chunks(answer, decoder, state, source), close
@@ -165,10 +182,13 @@ class Caller:
                 failure = err
             source.complete(failure)
             delay_s = self._retry.delay(failure, tries)
-            if delay_s is None:
-                logger.error("call failed: %s", failure)
+            if delay_s is None or not delay_s >= 0:
+                if tries > 1:
+                    failure.message += f" (tried {tries} times)"
+                    failure.args = (failure.message,)
+                logger.error("call failed: %s", _loggable(failure))
                 raise failure
-            logger.warning("try %d failed, next in %.2f s: %s", tries, delay_s, failure)
+            logger.warning("try %d failed, next in %.2f s: %s", tries, delay_s, _loggable(failure))
             time.sleep(delay_s)
 
     def _wait_for_turn(self, n_tokens: int) -> None:
@@ -191,6 +211,12 @@ class Caller:
     def _source(self, model: str | None) -> Source:
         return Source(self._transport.host, model, self._secret)
 
+    def _release(self, reserved: int) -> None:
+        """Give back what a call that failed had reserved."""
+        self._usage.release(reserved)
+        if self._rate_limiter is not None:
+            self._rate_limiter.settle(reserved, 0)
+
     def _settle(self, reserved: int, source: Source, usage: Usage) -> None:
         """Count what a call used, in place of what it had reserved."""
         estimated = isinstance(usage, _Estimate)
@@ -205,9 +231,11 @@ class Caller:
         )
 
     def _cache_key(self, path: str, body: bytes) -> str:
+        """A digest of all that an answer depends on, the headers (and so the account) included."""
         if self._cache is None:
             return ""
-        return request_key(self._transport.url(path).encode(), (self._secret or "").encode(), body)
+        headers = to_json(sorted(self._transport.headers.items()))
+        return request_key(b"POST", self._transport.url(path).encode(), headers, body)
 
     def _known(self, key: str, shape: type[AnswerT], source: Source) -> AnswerT | None:
         """The answer that the cache has, if it has one that can be read."""
@@ -236,17 +264,49 @@ class _Estimate(Usage):
     """Usage that the server did not tell."""
 
 
-def _estimated(body: bytes, text: str) -> _Estimate:
-    prompt, completion = estimate_tokens(len(body)), estimate_tokens(len(text))
+def _usage(response: ChatCompletionResponse | CompletionResponse | None, body: bytes) -> Usage:
+    """What the server says that a call used, or an estimate from what was sent and received."""
+    if response is not None and response.usage is not None:
+        return response.usage
+    prompt = estimate_tokens(_prompt_bytes(body))
+    completion = estimate_tokens(_answer_bytes(response)) if response is not None else 0
     return _Estimate(
         prompt_tokens=prompt, completion_tokens=completion, total_tokens=prompt + completion
     )
 
 
+def _answer_bytes(response: ChatCompletionResponse | CompletionResponse) -> int:
+    """UTF-8 bytes of everything that the model wrote: text, reasoning, tool calls."""
+    if isinstance(response, CompletionResponse):
+        return sum(len(choice.text.encode()) for choice in response.choices)
+    size = 0
+    for choice in response.choices:
+        message = choice.message
+        calls = [call.function for call in message.tool_calls or ()]
+        texts = [message.content, message.refusal, *(c.name + c.arguments for c in calls)]
+        texts += [value for value in (message.model_extra or {}).values() if isinstance(value, str)]
+        size += sum(len(text.encode()) for text in texts if text)
+    return size
+
+
+def _prompt_bytes(body: bytes) -> int:
+    """Bytes of a request that are text: an image inside is no million tokens."""
+    return len(_DATA_URL.sub(b"", body)) if b'"data:' in body else len(body)
+
+
 def _expected_tokens(body: bytes, fields: dict[str, Any]) -> int:
-    """What a call will use at the least, as far as can be told: prompt, and output if bounded."""
+    """What a call will about use, as far as can be told: prompt, and output if bounded."""
     wanted = fields.get("max_tokens") or fields.get("max_completion_tokens") or 0
-    return estimate_tokens(len(body)) + (max(wanted, 0) if isinstance(wanted, int) else 0)
+    bound = max(wanted, 0) if isinstance(wanted, int) else 0
+    return estimate_tokens(_prompt_bytes(body)) + bound
+
+
+def _loggable(failure: LLMError) -> str:
+    """What a log may hold: a server's own words can quote the prompt, and stay in the error."""
+    if failure.status_code is None:
+        return str(failure)
+    name = type(failure).__name__
+    return f"{name}, status {failure.status_code}, code {failure.code}, id {failure.request_id}"
 
 
 def _chunks(

@@ -13,7 +13,7 @@ from LLM.cache import ResponseCache
 from LLM.caller import Caller
 from LLM.codec import check_prompt, check_sampling, message_list
 from LLM.config import LLMConfig
-from LLM.exceptions import InvalidRequestError
+from LLM.exceptions import InvalidRequestError, LLMConfigError
 from LLM.rate_limit import RateLimiter
 from LLM.retry import RetryPolicy, RetryStrategy
 from LLM.secrets import Secret
@@ -62,7 +62,13 @@ class LLM:
         rate_limiter: RateLimiter | None = None,
         cache: ResponseCache | None = None,
     ) -> None:
-        self.config = config = config or LLMConfig()
+        config = LLMConfig() if config is None else config
+        if not isinstance(config, LLMConfig):
+            given = repr(config) if isinstance(config, type) else f"a {type(config).__name__}"
+            raise LLMConfigError(
+                f"LLM takes an LLMConfig, not {given}; write LLM(LLMConfig(base_url=…, model=…))"
+            )
+        self.config = config
         #: Tokens used so far, in all and by model.
         self.usage = UsageTracker(config.max_total_tokens)
         if rate_limiter is None and (config.requests_per_minute or config.tokens_per_minute):
@@ -79,7 +85,7 @@ class LLM:
             self.usage,
             rate_limiter=rate_limiter,
             cache=cache,
-            secret=config.api_key,
+            secret=config.secrets,
         )
         self._last_response: LastResponse = None
         logger.info("initialized for %s, model %s", config.api_root, config.model)
@@ -173,13 +179,11 @@ class LLM:
         def finish(response: ChatCompletionResponse) -> None:
             self._last_response = response
             if wanted is not None:
-                parse_choices(response.choices, wanted, self.config.api_key)
+                parse_choices(response.choices, wanted, self.config.secrets)
 
         path, timeout_s = "/chat/completions", self._timeout_s(timeout)
         if not stream:
-            response = self._caller.post(path, fields, ChatCompletionResponse, timeout_s)
-            finish(response)
-            return response
+            return self._caller.post(path, fields, ChatCompletionResponse, timeout_s, finish)
         assembler = ChatAssembler()
         self._ask_for_stream(fields)
         chunks, close = self._caller.stream(path, fields, ChatCompletionChunk, assembler, timeout_s)
@@ -244,9 +248,7 @@ class LLM:
 
         path, timeout_s = "/completions", self._timeout_s(timeout)
         if not stream:
-            response = self._caller.post(path, fields, CompletionResponse, timeout_s)
-            finish(response)
-            return response
+            return self._caller.post(path, fields, CompletionResponse, timeout_s, finish)
         assembler = CompletionAssembler()
         self._ask_for_stream(fields)
         chunks, close = self._caller.stream(path, fields, CompletionChunk, assembler, timeout_s)
@@ -300,7 +302,10 @@ class LLM:
         logger.info("session reset")
 
     def close(self) -> None:
-        """Drop all connections; further calls raise. Safe to call again."""
+        """Drop idle connections; further calls raise. Safe to call again.
+
+        Calls and streams in flight go on, and close theirs when done.
+        """
         if not self._transport.closed:
             self._transport.close()
             logger.info("session closed")
@@ -340,11 +345,13 @@ def _retry_policy(config: LLMConfig) -> RetryPolicy:
 
 
 def _headers(config: LLMConfig) -> dict[str, str]:
-    headers = {
+    """Headers of every request; the config's replace ours, whatever their case."""
+    ours = {
         "Accept": "application/json",
         "User-Agent": f"llm-kit/{__version__} Python/{sys.version_info[0]}.{sys.version_info[1]}",
-        **config.headers,
     }
     if config.api_key is not None:
-        headers["Authorization"] = Secret("Bearer " + config.api_key)
-    return headers
+        ours["Authorization"] = Secret("Bearer " + config.api_key)
+    theirs = {name.lower() for name in config.headers}
+    kept = {name: value for name, value in ours.items() if name.lower() not in theirs}
+    return kept | config.headers

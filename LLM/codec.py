@@ -16,7 +16,8 @@ from pydantic_core import from_json, to_json
 
 from LLM.error_response import error_in_success, excerpt
 from LLM.exceptions import InvalidRequestError, LLMAPIError, LLMError, LLMResponseError
-from LLM.secrets import scrub_text
+from LLM.repair import validate_repaired
+from LLM.secrets import Secrets, scrub_text
 from LLM.sse import Event, SSEDecoder
 from LLM.types import OpenAIModel
 
@@ -84,7 +85,8 @@ def check_sampling(temperature: Any, max_tokens: Any) -> None:
     """:raises InvalidRequestError: a value is out of its range."""
     if temperature is not None and not (_is_number(temperature) and 0.0 <= temperature <= 2.0):
         raise InvalidRequestError(f"temperature is {temperature!r}; give a number from 0 to 2")
-    if max_tokens is not None and not (_is_number(max_tokens) and max_tokens >= 0):
+    is_whole = isinstance(max_tokens, int) and not isinstance(max_tokens, bool)
+    if max_tokens is not None and not (is_whole and max_tokens >= 0):
         raise InvalidRequestError(f"max_tokens is {max_tokens!r}; give a whole number from 0")
 
 
@@ -129,12 +131,12 @@ class Source:
 
     :param provider: host name.
     :param model: model that was asked.
-    :param secret: API key to take out of all text.
+    :param secret: keys to take out of all text.
     """
 
     provider: str
     model: str | None
-    secret: str | None
+    secret: Secrets
 
     def error(self, message: str, **facts: Any) -> LLMResponseError:
         """An answer that cannot be read."""
@@ -188,7 +190,7 @@ def _decode_unusual(model: type[ModelT], body: bytes, status: int, source: Sourc
         )
     _raise_error_inside(payload, status, source)
     try:
-        return model.model_validate(_without_null_deltas(payload))
+        return validate_repaired(model, payload)
     except ValidationError as err:
         problem = err.errors(include_url=False, include_input=False, include_context=False)[0]
         place = ".".join(map(str, problem["loc"])) or "the top"
@@ -196,15 +198,6 @@ def _decode_unusual(model: type[ModelT], body: bytes, status: int, source: Sourc
         f"answered {status} with JSON that is no {model.__name__}: {problem['msg']} at {place!r}",
         status_code=status,
     )
-
-
-def _without_null_deltas(payload: Any) -> Any:
-    """Some servers end a stream with ``"delta": null`` where an empty one is due."""
-    choices = payload.get("choices") if isinstance(payload, dict) else None
-    for choice in choices if isinstance(choices, list) else ():
-        if isinstance(choice, dict) and choice.get("delta", ...) is None:
-            choice["delta"] = {}
-    return payload
 
 
 def _raise_error_inside(payload: Any, status: int, source: Source) -> None:

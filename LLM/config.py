@@ -6,7 +6,8 @@ import difflib
 import math
 import os
 import re
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -25,7 +26,13 @@ from LLM.secrets import MASK, Secret
 
 DEFAULT_BASE_URL = "http://127.0.0.1:8000"
 
+_VERSION = re.compile(r"v[0-9]+[a-z0-9]*")
 _URL_CHARS = re.compile(r"[!-~]+")
+# The client frames its requests itself; two opinions on that are how requests get smuggled.
+_FRAMING_HEADERS = frozenset(
+    {"accept-encoding", "connection", "content-length", "content-type", "host", "transfer-encoding"}
+)
+_SECRET_NAME = re.compile(r"auth|cookie|key|password|secret|token", re.IGNORECASE)
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
@@ -42,6 +49,8 @@ def _checked_key(value: Any) -> Any:
         raise ValueError("is empty; leave it out or give None when the server needs no key")
     if value != value.strip():
         raise ValueError("has white space around it, often a line break from a file; strip() it")
+    if value == MASK:
+        raise ValueError("is a mask, not a key: it comes from a config that was written as JSON")
     if not value.isascii() or not value.isprintable():
         raise ValueError("holds a character that no HTTP header can carry; copy the key again")
     return value
@@ -68,13 +77,13 @@ class LLMConfig(BaseModel):
     Nothing is read from the environment here: see `from_env`.
 
     :param base_url: address of an OpenAI-compatible API. ``/v1`` is added unless the path already
-        ends in it.
+        names a version (``/v1``, ``/v1beta/openai``, ``/paas/v4``).
     :param api_key: bearer token; None sends no Authorization header. Printed as asterisks.
     :param model: model identifier.
     :param temperature: sampling temperature, 0.0 to 2.0; None leaves it to the server.
     :param max_tokens: most tokens to generate, at least 0; None leaves it to the server.
-    :param timeout: seconds that one try may take from connecting to the last byte; in a stream,
-        that may pass before the first event and between two events.
+    :param timeout: seconds that one try may take from connecting to the last byte; for a stream,
+        until its answer begins, and then until each event.
     :param max_retries: tries after the first, 0 to 100.
     :param retry_delay: seconds before the first retry; each further one waits twice as long.
     :param max_retry_after: longest Retry-After in seconds that is waited for.
@@ -145,6 +154,8 @@ class LLMConfig(BaseModel):
             raise ValueError("must look like 'http://127.0.0.1:8000' or 'https://api.openai.com'")
         if parts.username is not None or parts.password is not None:
             raise ValueError("holds a user or password; give the key as api_key")
+        if parts.path.rstrip("/").endswith("/completions"):
+            raise ValueError("ends in a call's path; stop before /chat/completions")
         if parts.query or parts.fragment:
             raise ValueError("may not have a query or a fragment")
         return url.rstrip("/")
@@ -155,6 +166,8 @@ class LLMConfig(BaseModel):
         for name, value in headers.items():
             if not _HEADER_NAME.fullmatch(name):
                 raise ValueError(f"has an invalid header name {name!r}")
+            if name.lower() in _FRAMING_HEADERS:
+                raise ValueError(f"may not set {name!r}, which the client sets itself")
             if not value.isascii() or not value.isprintable():
                 raise ValueError(f"has a value for {name!r} that HTTP cannot carry")
         return {name: Secret(value) for name, value in headers.items()}
@@ -173,8 +186,22 @@ class LLMConfig(BaseModel):
 
     @property
     def api_root(self) -> str:
-        """`base_url` with its ``/v1``."""
-        return self.base_url if self.base_url.endswith("/v1") else self.base_url + "/v1"
+        """`base_url` with its ``/v1``, which is added unless the path names a version."""
+        versioned = any(map(_VERSION.fullmatch, urlsplit(self.base_url).path.split("/")))
+        return self.base_url if versioned else self.base_url + "/v1"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What no error or log may show: the key, and headers that hold one by their names."""
+        held = [value for name, value in self.headers.items() if _SECRET_NAME.search(name)]
+        return tuple(filter(None, [self.api_key, *held]))
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy with other settings, checked like new ones.
+
+        :raises LLMConfigError: a value cannot work.
+        """
+        return type(self)(**{**dict(self), **(update or {})})
 
 
 def _unknown_setting(settings: dict[str, Any]) -> str | None:

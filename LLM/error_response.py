@@ -23,7 +23,7 @@ from LLM.exceptions import (
     LLMServerError,
     ModelNotFoundError,
 )
-from LLM.secrets import scrub
+from LLM.secrets import Secrets, scrub
 
 _EXCERPT_CHARS = 300
 
@@ -97,14 +97,14 @@ def api_error(
     *,
     provider: str,
     model: str | None,
-    secret: str | None,
+    secret: Secrets,
     now: float,
 ) -> LLMAPIError:
     """The exception for an answer whose status is not 2xx.
 
     :param body: the answer's body, decoded from its content encoding, as much as was read.
     :param provider: host that answered.
-    :param secret: API key to take out of all text.
+    :param secret: keys to take out of all text.
     :param now: seconds since the epoch.
     """
     text = scrub(body.decode("utf-8", "replace"), secret)
@@ -137,7 +137,7 @@ def api_error(
 
 
 def error_in_success(
-    payload: Any, *, status: int, provider: str, model: str | None, secret: str | None
+    payload: Any, *, status: int, provider: str, model: str | None, secret: Secrets
 ) -> LLMAPIError | None:
     """The exception for an error object inside a 2xx answer or a stream event.
 

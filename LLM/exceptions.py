@@ -36,7 +36,8 @@ class LLMError(Exception):
     """Base of everything that llm-kit raises.
 
     :param message: what failed, what was found or allowed, what to do next. Longer texts are cut
-        to 2,000 characters. Never holds a key or a prompt.
+        to 2,000 characters. Never holds a key. A server's reason is quoted, and a server may quote
+        the prompt in it; ours never do.
     :param status_code: HTTP status of the answer; None when no answer arrived or none was needed.
     :param retry_after: seconds that the server asks to wait before the next try; None if it did
         not say.

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from LLM.exceptions import LLMConnectionError, LLMError, LLMRateLimitError, LLMTimeoutError
+from LLM.exceptions import (
+    LLMConfigError,
+    LLMConnectionError,
+    LLMError,
+    LLMRateLimitError,
+    LLMTimeoutError,
+)
 
 #: HTTP statuses that are tried again: rate limits and the server's passing troubles.
 RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
@@ -38,8 +45,10 @@ class RetryPolicy:
     :param statuses: HTTP statuses that are tried again.
     :param retry_timeouts: also try again after a timeout of an accepted request. Off, since the
         provider may bill the call twice. A timeout while connecting is always tried again.
-    :param retry_disconnects: also try again when the connection broke before any answer.
+    :param retry_disconnects: also try again when the connection broke before any answer. Unknown
+        hosts, TLS failures, and a refusal by this very machine are not tried again.
     :param draw: gives a random number in [0, 1) for the jitter.
+    :raises LLMConfigError: a number is out of its range.
     """
 
     max_retries: int = 3
@@ -51,6 +60,16 @@ class RetryPolicy:
     retry_timeouts: bool = False
     retry_disconnects: bool = True
     draw: Callable[[], float] = random.random
+
+    def __post_init__(self) -> None:
+        for name in ("max_retries", "base_delay", "max_delay", "max_retry_after", "jitter"):
+            value, high = getattr(self, name), 1 if name == "jitter" else math.inf
+            is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            if not (is_number and 0 <= value <= high):
+                bound = "to 1" if name == "jitter" else "on"
+                raise LLMConfigError(
+                    f"RetryPolicy.{name} is {value!r}; give a number from 0 {bound}"
+                )
 
     def delay(self, error: LLMError, attempt: int) -> float | None:
         """Seconds to wait before the next try, or None to give up.

@@ -7,6 +7,9 @@ from typing import Any
 
 MASK = "**********"
 
+#: What must not be shown: one text or several.
+Secrets = str | tuple[str, ...] | None
+
 # A shorter key is likely a placeholder such as "x", and cutting it out would garble any text.
 _MIN_SCRUBBED_CHARS = 4
 
@@ -34,24 +37,25 @@ class Secret(str):
         return "".join(self)
 
 
-def scrub_text(text: str, secret: str | None) -> str:
-    """:return: `text` with a mask for `secret`, also where JSON or `repr` has escaped it."""
-    if not secret or len(secret) < _MIN_SCRUBBED_CHARS:
-        return text
-    plain = "".join(secret)
-    quoted = json.dumps(plain)[1:-1]
-    escaped = plain.replace("\\", "\\\\")
-    for form in {plain, escaped, quoted, quoted.replace("/", "\\/")}:
-        text = text.replace(form, MASK)
+def scrub_text(text: str, secrets: Secrets) -> str:
+    """:return: `text` with a mask for each secret, also where JSON or `repr` has escaped it."""
+    for secret in (secrets,) if isinstance(secrets, str) else secrets or ():
+        if len(secret) < _MIN_SCRUBBED_CHARS:
+            continue
+        plain = "".join(secret)
+        quoted = json.dumps(plain)[1:-1]
+        escaped = plain.replace("\\", "\\\\")
+        for form in {plain, escaped, quoted, quoted.replace("/", "\\/")}:
+            text = text.replace(form, MASK)
     return text
 
 
-def scrub(value: Any, secret: str | None) -> Any:
-    """:return: a copy of the JSON `value` with `secret` masked in every string, keys included."""
+def scrub(value: Any, secrets: Secrets) -> Any:
+    """:return: a copy of the JSON `value` with the secrets masked in all strings, keys too."""
     if isinstance(value, str):
-        return scrub_text(value, secret)
+        return scrub_text(value, secrets)
     if isinstance(value, dict):
-        return {scrub(key, secret): scrub(item, secret) for key, item in value.items()}
+        return {scrub(key, secrets): scrub(item, secrets) for key, item in value.items()}
     if isinstance(value, list):
-        return [scrub(item, secret) for item in value]
+        return [scrub(item, secrets) for item in value]
     return value

@@ -9,7 +9,7 @@ from typing import Any, TypeGuard
 from pydantic import BaseModel, ValidationError
 
 from LLM.exceptions import LLMContentFilterError, LLMResponseError
-from LLM.secrets import scrub, scrub_text
+from LLM.secrets import Secrets, scrub, scrub_text
 from LLM.types import Choice
 
 # Providers cap the schema's name at 64 characters of this set.
@@ -65,11 +65,11 @@ def strict_schema(schema: Any) -> Any:
 
 
 def parse_choices(
-    choices: Iterable[Choice], model: type[BaseModel], secret: str | None = None
+    choices: Iterable[Choice], model: type[BaseModel], secret: Secrets = None
 ) -> None:
     """Fill in each message's `parsed`. Refusals and tool calls have nothing to parse.
 
-    :param secret: API key to keep out of the error.
+    :param secret: keys to keep out of the error.
     :raises LLMResponseError: a content does not fit `model`; the message says where.
     :raises LLMContentFilterError: the provider's filter cut the content.
     """

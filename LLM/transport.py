@@ -68,7 +68,7 @@ class Transport:
         self.host = parts.netloc
         self._api_root = api_root
         self._origin = f"{parts.scheme}://{parts.netloc}"
-        self._headers = dict(headers)
+        self.headers = dict(headers)
         self._verify = _ca_bundle(verify) if parts.scheme == "https" else verify
         self._max_connections = max_connections
         # The environment is searched for proxies here, once. A program on this machine is never
@@ -145,7 +145,7 @@ class Transport:
         request = requests.PreparedRequest()
         request.method = method
         request.url = self.url(path)
-        headers = {**self._headers, "Accept-Encoding": encoding}
+        headers = {**self.headers, "Accept-Encoding": encoding}
         if body is not None:
             request.body = body
             headers["Content-Type"] = "application/json"

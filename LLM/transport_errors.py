@@ -91,7 +91,12 @@ def _failure(
         return _timed_out(origin, timeout_s, deadline)
     if find(errors.NameResolutionError):
         return LLMConnectionError(
-            f"cannot find the host of {origin}; check base_url and the network", code="connect"
+            f"cannot find the host of {origin}; check base_url and the network", code="unknown_host"
+        )
+    if "WRONG_VERSION_NUMBER" in str(find(ssl.SSLError, errors.SSLError)):
+        return LLMConnectionError(
+            f"{origin} does not speak TLS; begin base_url with http:// or give its TLS port",
+            code="tls",
         )
     if problem := find(ssl.SSLError, errors.SSLError):
         return LLMConnectionError(

@@ -309,6 +309,23 @@ def test_a_cached_answer_never_crosses_keys(api: Any, make: Any) -> None:
     assert len(api.calls) == 2
 
 
+def test_a_cached_answer_never_crosses_headers(api: Any, make: Any) -> None:
+    api.post(CHAT, json=answer())
+    cache = MemoryCache()
+    for tenant in ("tenant-one", "tenant-two"):
+        make({"headers": {"api-key": tenant}}, cache=cache).chat_completion(HELLO)
+    assert len(api.calls) == 2
+
+
+def test_an_answer_that_does_not_fit_is_not_cached(api: Any, make: Any) -> None:
+    api.post(CHAT, json=answer("no idea"))
+    llm = make(cache=MemoryCache())
+    for _ in range(2):
+        with pytest.raises(LLMResponseError, match="does not fit"):
+            llm.chat_completion(HELLO, response_format=City)
+    assert len(api.calls) == 2
+
+
 def test_errors_are_not_cached(api: Any, make: Any) -> None:
     api.post(CHAT, status=400)
     llm = make(cache=MemoryCache())
@@ -469,6 +486,76 @@ def test_events_are_logged_without_text_or_key(
         assert event in text
     assert [word for word in ("sk-secret-1", "Hello!", "the answer") if word in text] == []
     assert {record.levelname for record in caplog.records} >= {"INFO", "ERROR"}
+
+
+def test_a_servers_words_are_in_the_error_and_not_in_the_log(
+    api: Any, make: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    api.post(CHAT, status=422, json={"detail": "cannot handle 'my diary' of tenant-secret"})
+    with pytest.raises(InvalidRequestError, match="my diary") as caught:
+        make({"headers": {"X-Api-Key": "tenant-secret"}}).chat_completion(HELLO)
+    assert "tenant-secret" not in f"{caught.value} {caught.value.body}"
+    assert "my diary" not in caplog.text
+    assert "status 422" in caplog.text
+
+
+def test_the_tries_are_counted_in_the_error(api: Any, make: Any) -> None:
+    api.post(CHAT, status=503)
+    with pytest.raises(LLMServerError, match=r"\(tried 4 times\)"):
+        make().chat_completion(HELLO)
+
+
+def test_headers_replace_the_clients_own_whatever_their_case(api: Any, make: Any) -> None:
+    api.post(CHAT, json=answer())
+    headers = {"authorization": "Basic abcd", "user-agent": "mine"}
+    make({"api_key": "sk-1234", "headers": headers}).chat_completion(HELLO)
+    sent_headers = dict(api.calls[0].request.headers)
+    assert sent_headers["user-agent"].get_secret_value() == "mine"
+    assert {"User-Agent", "Authorization"} & set(sent_headers) == set()
+
+
+def test_images_do_not_count_as_text(api: Any, make: Any) -> None:
+    api.post(CHAT, json=answer())
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 100_000}}
+    content = [{"type": "text", "text": "What is this?"}, image]
+    make({"max_total_tokens": 1000}).chat_completion([{"role": "user", "content": content}])
+
+
+def test_tool_calls_count_where_usage_is_untold(api: Any, make: Any) -> None:
+    calls = [{"id": "1", "function": {"name": "f", "arguments": "x" * 399}}]
+    api.post(CHAT, json=answer(None, message={"tool_calls": calls}, usage=None))
+    llm = make()
+    llm.chat_completion(HELLO)
+    assert llm.usage.total.completion_tokens == 100
+
+
+def test_a_failed_call_pays_no_rate_limit(api: Any, make: Any, sleeps: list[float]) -> None:
+    api.post(CHAT, status=400)
+    llm = make({"tokens_per_minute": 1000})
+    for _ in range(3):
+        with pytest.raises(InvalidRequestError):
+            llm.chat_completion(HELLO, max_tokens=900)
+    assert sleeps == []
+
+
+@pytest.mark.parametrize("given", ["http://127.0.0.1:8000", {"model": "m"}, LLMConfig], ids=str)
+def test_anything_but_a_config_is_refused_by_name(given: Any) -> None:
+    with pytest.raises(LLMConfigError, match=r"LLM takes an LLMConfig, not"):
+        LLM(given)
+
+
+def test_a_stream_taken_for_an_answer_says_where_it_is(api: Any, make: Any) -> None:
+    api.post(CHAT, body=events("a"), content_type="text/event-stream")
+    with make().chat_completion(HELLO, stream=True) as stream:
+        with pytest.raises(AttributeError, match=r"it is in \.response"):
+            _ = stream.choices
+        assert repr(stream) == "<ChatStream open, 0 characters so far>"
+
+
+def test_further_fields_of_a_stream_are_kept(api: Any, make: Any) -> None:
+    body = events("a").replace('"choices": []', '"choices": [], "citations": ["x"]')
+    api.post(CHAT, body=body)
+    assert make().chat_completion(HELLO, stream=True).response.model_extra == {"citations": ["x"]}
 
 
 def test_further_headers_are_sent_with_every_call(api: Any, make: Any) -> None:

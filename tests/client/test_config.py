@@ -31,6 +31,8 @@ def test_defaults_are_those_of_the_reference() -> None:
         ("https://api.openai.com/v1/", "https://api.openai.com/v1"),
         ("https://openrouter.ai/api", "https://openrouter.ai/api/v1"),
         ("http://[::1]:8000", "http://[::1]:8000/v1"),
+        ("https://host/v1beta/openai/", "https://host/v1beta/openai"),
+        ("https://host/api/paas/v4", "https://host/api/paas/v4"),
     ],
 )
 def test_v1_is_added_once(base_url: str, root: str) -> None:
@@ -60,6 +62,9 @@ BAD = {
     "bool": ({"max_retries": True}, "finite number"),
     "text": ({"max_tokens": "many"}, "valid integer"),
     "negative": ({"retry_delay": -1}, "greater than or equal to 0"),
+    "call-path": ({"base_url": "http://host/v1/chat/completions"}, "stop before"),
+    "framing": ({"headers": {"content-length": "3"}}, "may not set 'content-length'"),
+    "mask": ({"api_key": "**********"}, "is a mask"),
     "header-name": ({"headers": {"a b": "c"}}, "invalid header name"),
     "header-value": ({"headers": {"a": "b\r\nc: d"}}, "cannot carry"),
     "misspelt": ({"temprature": 1}, "did you mean 'temperature'"),
@@ -97,6 +102,13 @@ def test_a_key_survives_copying_and_pickling() -> None:
 def test_settings_cannot_be_changed_afterwards() -> None:
     with pytest.raises(ValueError, match="frozen"):
         LLMConfig().model = "other"  # type: ignore[misc]
+
+
+def test_a_copy_is_checked_like_a_new_config() -> None:
+    config = LLMConfig(api_key=KEY)
+    assert KEY + "2" not in repr(config.model_copy(update={"api_key": KEY + "2"}))
+    with pytest.raises(LLMConfigError, match="did you mean 'temperature'"):
+        config.model_copy(update={"temprature": 1})
 
 
 def test_the_environment_is_read_only_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:

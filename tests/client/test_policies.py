@@ -67,6 +67,7 @@ def test_jitter_shortens_by_its_share_at_most() -> None:
         (LLMConnectionError("x", code="connect"), True),
         (LLMConnectionError("x", code="disconnected"), True),
         (LLMConnectionError("x", code="tls"), False),
+        (LLMConnectionError("x", code="unknown_host"), False),
         (LLMTimeoutError("x", code="connect"), True),
         (LLMTimeoutError("x", code="first_byte"), False),
         (LLMTimeoutError("x", code="total"), False),
@@ -83,6 +84,14 @@ def test_timeouts_and_disconnects_are_a_choice() -> None:
     policy = RetryPolicy(retry_timeouts=True, retry_disconnects=False)
     assert policy.delay(LLMTimeoutError("x", code="total"), 1) == 1.0
     assert policy.delay(LLMConnectionError("x", code="disconnected"), 1) is None
+
+
+@pytest.mark.parametrize(
+    "settings", [{"max_retries": -1}, {"jitter": 7}, {"base_delay": float("nan")}], ids=str
+)
+def test_a_policy_that_cannot_work_is_refused(settings: dict[str, float]) -> None:
+    with pytest.raises(LLMConfigError, match=f"RetryPolicy.{next(iter(settings))}"):
+        RetryPolicy(**settings)  # type: ignore[arg-type]
 
 
 def test_a_policy_cannot_be_changed() -> None:

@@ -82,17 +82,41 @@ WRONG_CHATS = {
     "content-number": _message(content=5),
     "content-true": _message(content=True),
     "content-list": _message(content=["Hello!"]),
-    "content-parts": _message(content=[{"type": "text", "text": "Hello!"}]),
     "content-object": _message(content={"text": "Hello!"}),
     "tool-calls-text": _message(content=None, tool_calls="f()"),
     "tool-call-without-function": _message(content=None, tool_calls=[{"id": "1"}]),
     "tool-name-number": _message(
         content=None, tool_calls=[{"id": "1", "function": {"name": 5, "arguments": "{}"}}]
     ),
+}
+
+
+ODD_CHATS = {
+    "content-parts": _message(
+        content=[{"type": "thinking", "thinking": []}, {"type": "text", "text": "Hello!"}]
+    ),
+    "arguments-object": _message(
+        content="Hello!", tool_calls=[{"id": 7, "function": {"name": "f", "arguments": {"a": 1}}}]
+    ),
     "finish-reason-object": _chat_with(finish_reason={"a": 1}),
     "index-text": _chat_with(index="first"),
+    "index-null": _chat_with(index=None),
+    "role-null": _message(role=None, content="Hello!"),
     "usage-text": {**wire.CHAT, "usage": "five"},
+    "usage-odd": {**wire.CHAT, "usage": {"prompt_tokens": 1.5, "total_tokens": "many"}},
+    "created-float": {**wire.CHAT, "created": 1.5},
+    "id-number": {**wire.CHAT, "id": 5},
+    "object-null": {**wire.CHAT, "object": None},
+    "logprobs-odd": _chat_with(logprobs={"content": "none"}),
 }
+
+
+@pytest.mark.parametrize("body", ODD_CHATS.values(), ids=ODD_CHATS)
+def test_odd_details_cost_no_answer(serve, client, body):
+    response = client(serve(wire.answer(body))).chat_completion(MESSAGES)
+    assert (response.text, response.choices[0].index) == ("Hello!", 0)
+    for call in response.choices[0].message.tool_calls or ():
+        assert (call.id, call.function.arguments) == ("7", '{"a":1}')
 
 
 @pytest.mark.parametrize("body", WRONG_CHATS.values(), ids=WRONG_CHATS)
@@ -120,8 +144,8 @@ def test_completion_of_the_wrong_shape_is_a_response_error(serve, failure, body)
 
 @pytest.mark.parametrize(
     "body",
-    [{"data": None}, {"data": {}}, {"data": [None]}, {"data": [{"id": 5}]}, {"models": []}],
-    ids=["null", "object", "list-of-null", "id-number", "other-name"],
+    [{"data": None}, {"data": {}}, {"data": [None]}, {"data": [{"id": None}]}, {"models": []}],
+    ids=["null", "object", "list-of-null", "id-null", "other-name"],
 )
 def test_models_of_the_wrong_shape_are_a_response_error(serve, failure, body):
     assert type(failure(CALLS["models"], serve(wire.answer(body)))) is LLMResponseError
