@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 from LLM._version import __version__
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("LLM")
 logger.addHandler(logging.NullHandler())
+
+#: A text, several, the token ids of one, or those of several.
+Prompt = str | list[str] | list[int] | list[list[int]]
 
 #: What an answer of the last call can be.
 LastResponse = ChatCompletionResponse | CompletionResponse | None
@@ -125,6 +128,19 @@ class LLM:
         **kwargs: Any,
     ) -> ChatStream: ...
 
+    @overload
+    def chat_completion(
+        self,
+        messages: Any,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        *,
+        stream: bool,
+        response_format: Any = None,
+        timeout: float | None = None,
+        **kwargs: Any,
+    ) -> ChatCompletionResponse | ChatStream: ...
+
     def chat_completion(
         self,
         messages: Any,
@@ -192,7 +208,7 @@ class LLM:
     @overload
     def completion(
         self,
-        prompt: str | list[str],
+        prompt: Prompt,
         temperature: float | None = None,
         max_tokens: int | None = None,
         *,
@@ -204,7 +220,7 @@ class LLM:
     @overload
     def completion(
         self,
-        prompt: str | list[str],
+        prompt: Prompt,
         temperature: float | None = None,
         max_tokens: int | None = None,
         *,
@@ -213,9 +229,21 @@ class LLM:
         **kwargs: Any,
     ) -> CompletionStream: ...
 
+    @overload
     def completion(
         self,
-        prompt: str | list[str],
+        prompt: Prompt,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        *,
+        stream: bool,
+        timeout: float | None = None,
+        **kwargs: Any,
+    ) -> CompletionResponse | CompletionStream: ...
+
+    def completion(
+        self,
+        prompt: Prompt,
         temperature: float | None = None,
         max_tokens: int | None = None,
         *,
@@ -225,7 +253,8 @@ class LLM:
     ) -> CompletionResponse | CompletionStream:
         """Continue a text.
 
-        :param prompt: the text, or a list of texts, each of which gets its own choice.
+        :param prompt: the text, or a list of texts, each of which gets its own choice; or token ids
+            in the place of texts.
         :param temperature: 0.0 to 2.0; None takes the config's.
         :param max_tokens: most tokens to generate; None takes the config's.
         :param stream: give the answer as it is made, as `chat_completion` does.
@@ -260,7 +289,7 @@ class LLM:
         temperature: float | None = None,
         max_tokens: int | None = None,
         **kwargs: Any,
-    ) -> Iterator[str]:
+    ) -> Generator[str, None, None]:
         """The answer's text, piece by piece: ``for text in llm.stream_text(messages): ...``.
 
         A string in place of messages is taken as one user message. Arguments and errors are those
@@ -314,6 +343,12 @@ class LLM:
         self, temperature: float | None, max_tokens: int | None, kwargs: dict[str, Any]
     ) -> dict[str, Any]:
         temperature = self.config.temperature if temperature is None else temperature
+        for name in ("extra_body", "extra_headers", "extra_query"):
+            if name in kwargs:
+                raise InvalidRequestError(
+                    f"{name} belongs to the openai SDK; here, further fields of the API are "
+                    "keywords, and headers are LLMConfig.headers"
+                )
         # OpenAI's newer name for the same limit; sending both is refused.
         if max_tokens is None and kwargs.get("max_completion_tokens") is None:
             max_tokens = self.config.max_tokens

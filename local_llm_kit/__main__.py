@@ -22,7 +22,7 @@ def main(args: Sequence[str] | None = None) -> None:
             raise
         sys.exit(
             "error: the command line needs the package 'click', which is not installed;"
-            " run: pip install 'llm-kit[llama,server]'"
+            " in llm-kit's folder run: pip install '.[llama,server]'"
         )
     cli.main(args, prog_name="local-llm-kit")
 

@@ -136,7 +136,7 @@ def serve(exit_on_eof: bool, **settings: Any) -> None:
             raise
         raise LLMConfigError(
             f"serving needs the package {err.name!r}, which is not installed;"
-            " run: pip install 'llm-kit[llama,server]'"
+            " in llm-kit's folder run: pip install '.[llama,server]'"
         ) from err
     server.serve(**settings)
 

@@ -53,7 +53,7 @@ def load_model(model: str, options: LoadOptions, defaults: Defaults | None = Non
     except ImportError as err:
         raise LLMConfigError(
             f"the llama.cpp back end needs the package {err.name!r}, which cannot be imported; "
-            "install it: pip install 'llm-kit[llama]'",
+            "in llm-kit's folder run: pip install '.[llama]'",
             code="missing_package",
         ) from err
 

@@ -7,6 +7,7 @@ it; hence LLM is imported late.
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import time
@@ -35,6 +36,10 @@ def main() -> int:
         _demonstrate(arguments)
     except (environment.SetupError, ServerError) as err:
         print(f"error: {err}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        # Whoever read the output has seen enough (scripts/demo | head); nor can more be flushed.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
         print("\ninterrupted; nothing is left running", file=sys.stderr)

@@ -56,6 +56,7 @@ def prepare(profile: Profile) -> Path:
     :raises SetupError: a tool is missing or an installation failed.
     """
     venv = location()
+    _require_own_folder(venv)
     python = venv / "bin" / "python"
     if python.exists() and _is_current(venv, profile):
         return python
@@ -68,6 +69,15 @@ def prepare(profile: Profile) -> Path:
     _run("installing", [*pip, *_PIP_ARGUMENTS[profile]])
     stamp.write_text(_stamp_of(venv, profile))
     return python
+
+
+def _require_own_folder(venv: Path) -> None:
+    is_free = not venv.exists() or (venv.is_dir() and not any(venv.iterdir()))
+    if not is_free and not (venv / "pyvenv.cfg").exists():
+        raise SetupError(
+            f"{venv} is there and is no virtual environment, so nothing was put into it;"
+            " set VENV to a new folder, or unset it"
+        )
 
 
 def enter(python: Path, script: str, arguments: Sequence[str]) -> None:

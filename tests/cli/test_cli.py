@@ -146,4 +146,4 @@ def test_without_the_servers_libraries_the_extra_is_named(monkeypatch: pytest.Mo
     result = run("serve")
     assert result.exit_code == 1
     assert result.stderr.startswith("error: serving needs the package 'uvicorn'")
-    assert result.stderr.endswith("pip install 'llm-kit[llama,server]'\n")
+    assert result.stderr.endswith("pip install '.[llama,server]'\n")

@@ -168,6 +168,8 @@ def test_messages_come_in_many_forms(api: Any, make: Any) -> None:
         (lambda llm: llm.chat_completion(HELLO, tools=NESTED), "tools is a dict"),
         (lambda llm: llm.chat_completion(HELLO, tools=[{"x": 1}]), r"tools\[0\] is no tool"),
         (lambda llm: llm.chat_completion(HELLO, tools=[print]), r"tools\[0\] is no tool"),
+        (lambda llm: llm.chat_completion(HELLO, extra_body={"x": 1}), "extra_body belongs to"),
+        (lambda llm: llm.chat_completion(HELLO, max_tokens=1.5), r"max_tokens is 1\.5"),
         (lambda llm: llm.completion([]), "an empty list"),
         (lambda llm: llm.completion(None), "prompt is NoneType"),
     ],

@@ -34,6 +34,16 @@ def test_the_repositorys_own_is_the_default(monkeypatch: pytest.MonkeyPatch) -> 
     assert environment.location() == environment.ROOT / ".venv"
 
 
+def test_a_folder_of_something_else_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    monkeypatch.setenv("VENV", str(tmp_path))
+    with pytest.raises(environment.SetupError, match="is no virtual environment"):
+        environment.prepare("demo")
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
 def test_a_second_run_installs_nothing(venv: FakeVenv) -> None:
     assert environment.prepare("demo") == venv.folder / "bin" / "python"
     [call] = venv.installations()

@@ -40,7 +40,7 @@ def library() -> Any:
     except ImportError as err:
         raise LLMConfigError(
             f"the llama.cpp back end needs the package llama-cpp-python, which cannot be imported "
-            f"({err}); install it: pip install 'llm-kit[llama]'",
+            f"({err}); in llm-kit's folder run: pip install '.[llama]'",
             code="missing_package",
         ) from err
 
