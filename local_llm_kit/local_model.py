@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from LLM.exceptions import LLMContextLengthError, LLMError
+from LLM.exceptions import LLMContextLengthError
 from local_llm_kit.answers import Answer, ChatAnswer, CompletionAnswer
 from local_llm_kit.arguments import ChatArguments, CompletionArguments, Defaults
 from local_llm_kit.engines.protocol import (
@@ -111,7 +111,7 @@ class LocalModel:
         try:
             for request in job.requests:  # one by one: those taken are cancelled if one is not
                 handles.append(self.engine.submit(request, sink))  # noqa: PERF401
-        except LLMError:
+        except BaseException:  # Ctrl-C too: what nobody waits for must not run
             for handle in handles:
                 handle.cancel()
             raise

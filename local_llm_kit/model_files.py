@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from LLM.exceptions import ModelNotFoundError
+from LLM.exceptions import LLMConfigError, ModelNotFoundError
 
 #: Models that come with the package, by the name they are asked for.
 BUNDLED = {"tiny": Path(__file__).parent / "models" / "tiny" / "tiny.gguf"}
@@ -29,7 +29,7 @@ class ModelFile:
 
 
 def find_model(
-    model: str,
+    model: str | os.PathLike[str],
     model_path: str | os.PathLike[str] | None = None,
     default_path: str | None = None,
 ) -> ModelFile:
@@ -39,7 +39,13 @@ def find_model(
     :param model_path: the weights: a ``.gguf`` file, or a folder in which to look for `model`.
     :param default_path: the same, for names that are found nowhere else.
     :raises ModelNotFoundError: says what was looked for, where, and what is near.
+    :raises LLMConfigError: `model` is no text.
     """
+    model = os.fspath(model) if isinstance(model, os.PathLike) else model
+    if not isinstance(model, str):
+        raise LLMConfigError(
+            f"model is {model!r}; give a name such as 'tiny' or the path of a .gguf file"
+        )
     if model_path is not None:
         return _find_at(model, Path(model_path).expanduser())
     if model in BUNDLED:
@@ -51,7 +57,8 @@ def find_model(
         return _find_at(model, Path(default_path).expanduser())
     raise _not_found(
         model,
-        f"no model {model!r}: it is neither a bundled model nor the path of a .gguf file",
+        f"no model {model!r}: it is neither a bundled model nor the path of a .gguf file (this "
+        "version downloads none)",
         list(BUNDLED) + _names_in(path.parent),
     )
 

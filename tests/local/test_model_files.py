@@ -77,13 +77,19 @@ def test_an_unknown_back_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None
         LLMClient("tiny")
 
 
+@pytest.mark.parametrize("model", [5, None, b"tiny"], ids=str)
+def test_a_model_that_is_no_name_is_refused(model: object) -> None:
+    with pytest.raises(LLMConfigError, match="give a name such as 'tiny'"):
+        LLMClient(model)  # type: ignore[arg-type]
+
+
 def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     from local_llm_kit.engines.llama_cpp.binding import library
 
     library.cache_clear()
     monkeypatch.setitem(sys.modules, "llama_cpp", None)
     try:
-        with pytest.raises(LLMConfigError, match=r"pip install 'llm-kit\[llama\]'"):
+        with pytest.raises(LLMConfigError, match=r"pip install '\.\[llama\]'"):
             LLMClient("tiny")
     finally:
         monkeypatch.undo()
