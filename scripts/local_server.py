@@ -63,20 +63,22 @@ class LocalServer:
         self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
         self._listening = threading.Event()
         self.url = ""
+        self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> LocalServer:
-        self._process = subprocess.Popen(
-            self._command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-            start_new_session=True,  # Ctrl-C in the terminal reaches this process alone
-        )
-        reader = threading.Thread(target=self._read, daemon=True)
-        reader.start()
         try:
+            with processes.held_signals():
+                self._process = subprocess.Popen(
+                    self._command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                    errors="replace",
+                    start_new_session=True,  # Ctrl-C in the terminal reaches this process alone
+                )
+            reader = threading.Thread(target=self._read, daemon=True)
+            reader.start()
             self._await_listening()
         except BaseException:
             self.stop()
@@ -96,19 +98,25 @@ class LocalServer:
 
         :raises ServerError: it ended with an error.
         """
-        if self._process.wait():
+        if self._child.wait():
             raise self._failure("the server stopped")
 
     def stop(self) -> None:
         """End the server; safe to call again."""
-        processes.stop(self._process)
-        if self._process.stdin:
-            self._process.stdin.close()
+        if self._process is not None:
+            processes.stop(self._process)
+            if self._process.stdin:
+                self._process.stdin.close()
+
+    @property
+    def _child(self) -> subprocess.Popen[str]:
+        assert self._process is not None, "entered"
+        return self._process
 
     def _await_listening(self) -> None:
         deadline = time.monotonic() + START_S
         while not self._listening.wait(0.05):
-            if self._process.poll() is not None:
+            if self._child.poll() is not None:
                 raise self._failure("the server did not start")
             if time.monotonic() > deadline:
                 raise self._failure(f"the server did not listen within {START_S:.0f} s")
@@ -118,8 +126,8 @@ class LocalServer:
         return ServerError(f"{what}: {''.join(lines).strip() or 'it wrote no reason'}")
 
     def _read(self) -> None:
-        assert self._process.stderr is not None
-        with self._process.stderr as lines:
+        assert self._child.stderr is not None
+        with self._child.stderr as lines:
             for line in lines:
                 self._tail.append(line)
                 found = _ADDRESS.search(line)

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -34,6 +34,29 @@ _STEPS = (
 
 class CommandError(Exception):
     """A command failed; the message names it and ends with the last lines that it wrote."""
+
+
+@contextlib.contextmanager
+def held_signals() -> Iterator[None]:
+    """Put Ctrl-C and SIGTERM off until the block's end, where they do what they always do.
+
+    For the moment in which a child is started: between its birth and the assignment of the object
+    that stands for it, an interrupt would leave it to nobody. Only the main thread is interrupted,
+    so elsewhere there is nothing to hold.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    held = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(one, lambda number, _: came.append(number)) for one in held]
+    try:
+        yield
+    finally:
+        for one, handler in zip(held, before, strict=True):
+            signal.signal(one, handler)
+        for number in came:
+            signal.raise_signal(number)
 
 
 def stop(process: subprocess.Popen[str], first: signal.Signals = signal.SIGTERM) -> None:
@@ -60,24 +83,27 @@ def follow(what: str, command: Sequence[str], cwd: Path) -> None:
     :param what: what the command does, as in "installing".
     :raises CommandError: it failed.
     """
-    process = subprocess.Popen(
-        command,
-        cwd=cwd,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        start_new_session=True,  # compilers are its children, and end with the group
-    )
+    process = None
     progress = _Progress(what, sys.stderr)
     tail: deque[str] = deque(maxlen=_TAIL_LINES)
-    reader = threading.Thread(target=_read, args=(process.stdout, tail, progress), daemon=True)
-    reader.start()
     try:
+        with held_signals():
+            process = subprocess.Popen(
+                command,
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                start_new_session=True,  # compilers are its children, and end with the group
+            )
+        reader = threading.Thread(target=_read, args=(process.stdout, tail, progress), daemon=True)
+        reader.start()
         _wait(process, progress)
     except BaseException:
-        stop(process, signal.SIGINT)  # on which pip removes its temporary folders
+        if process is not None:
+            stop(process, signal.SIGINT)  # on which pip removes its temporary folders
         raise
     finally:
         progress.end()

@@ -109,3 +109,18 @@ def test_an_interrupt_ends_the_followed_command(tmp_path: Path) -> None:
         stop_polling.set()
     for pid in pids.read_text().split():
         assert not psutil.pid_exists(int(pid)) or gone([psutil.Process(int(pid))])
+
+
+def test_a_signal_that_comes_while_a_child_is_born_waits_for_its_parent() -> None:
+    order: list[str] = []
+
+    def start_a_child() -> None:
+        with processes.held_signals():
+            signal.raise_signal(signal.SIGINT)
+            order.append("the child has its object")
+        order.append("never reached")
+
+    with pytest.raises(KeyboardInterrupt):
+        start_a_child()
+    assert order == ["the child has its object"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
