@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -34,7 +35,7 @@ class Choice:
         self.parts: list[JSONObject] = []
 
 
-class Answer:
+class Answer(ABC):
     """The answer to one call, growing.
 
     :param model: name of the model that answers.
@@ -142,13 +143,13 @@ class Answer:
             chunk["usage"] = None
         return chunk
 
+    @abstractmethod
     def _parts(self, choice: Choice, event: Delta | Finished) -> list[JSONObject]:
         """What an event adds to a choice, as the choices of chunks."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _whole(self, choice: Choice) -> JSONObject:
         """A choice of the whole answer, from its parts."""
-        raise NotImplementedError
 
 
 class ChatAnswer(Answer):
