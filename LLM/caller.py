@@ -14,7 +14,7 @@ from pydantic_core import to_json
 from LLM.cache import ResponseCache, request_key
 from LLM.codec import ChunkDecoder, Source, decode_answer, encode_body
 from LLM.error_response import api_error
-from LLM.exceptions import LLMConfigError, LLMError
+from LLM.exceptions import LLMError
 from LLM.rate_limit import RateLimiter
 from LLM.retry import RetryStrategy
 from LLM.secrets import Secrets, scrub_text
@@ -34,6 +34,8 @@ SentT = TypeVar("SentT", bound=Answer | StreamedAnswer)
 
 class StreamState(Protocol):
     """What an assembler tells of a stream while it runs."""
+
+    usage: Usage | None
 
     @property
     def finished(self) -> bool:
@@ -112,12 +114,13 @@ class Caller:
         except BaseException:
             self._release(reserved)
             raise
-        response: AnswerT | None = None
         try:
             response = decode_answer(shape, answer.body, answer.status, source)
-        finally:
+        except BaseException:
             # A success is paid for, whether or not it can be read.
-            self._settle(reserved, source, _usage(response, body))
+            self._settle(reserved, source, _estimated(None, body))
+            raise
+        self._settle(reserved, source, response.usage or _estimated(response, body))
         logger.info("response %s", scrub_text(str(response.id), self._secret))
         accept(response)
         self._store(key, answer.body)
@@ -153,7 +156,7 @@ class Caller:
 
         def close() -> None:
             answer.close()
-            self._settle(reserved, source, _usage(state.response(), body))
+            self._settle(reserved, source, state.usage or _estimated(state.response(), body))
 
         decoder = ChunkDecoder(shape, answer.status, source)
         return _chunks(answer, decoder, state, source), close
@@ -165,8 +168,7 @@ class Caller:
 
     def _tries(self, send: Callable[[], SentT], source: Source, n_tokens: int) -> SentT:
         """Send until an answer says yes or the policy gives up."""
-        if self._transport.closed:
-            raise LLMConfigError("this LLM is closed; make a new one")
+        self._transport.require_open()
         with self._lock:
             self.request_count += 1
         tries = 0
@@ -243,12 +245,17 @@ class Caller:
             return None
         try:
             stored = self._cache.get(key)
-            answer = None if stored is None else decode_answer(shape, stored, 200, source)
         except Exception as err:  # noqa: BLE001  # any cache may be plugged in; the call can be made
             logger.error("the cache did not give its answer: %s", err)
             return None
-        if answer is not None:
-            logger.debug("answered from the cache")
+        if stored is None:
+            return None
+        try:
+            answer = decode_answer(shape, stored, 200, source)
+        except LLMError:
+            logger.error("the cache gave an answer that cannot be read; asking again")
+            return None
+        logger.debug("answered from the cache")
         return answer
 
     def _store(self, key: str, body: bytes) -> None:
@@ -264,10 +271,10 @@ class _Estimate(Usage):
     """Usage that the server did not tell."""
 
 
-def _usage(response: ChatCompletionResponse | CompletionResponse | None, body: bytes) -> Usage:
-    """What the server says that a call used, or an estimate from what was sent and received."""
-    if response is not None and response.usage is not None:
-        return response.usage
+def _estimated(
+    response: ChatCompletionResponse | CompletionResponse | None, body: bytes
+) -> _Estimate:
+    """What a call used, by the bytes sent and received."""
     prompt = estimate_tokens(_prompt_bytes(body))
     completion = estimate_tokens(_answer_bytes(response)) if response is not None else 0
     return _Estimate(

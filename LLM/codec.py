@@ -282,7 +282,8 @@ class ChunkDecoder(Generic[ModelT]):
             if not name:
                 try:
                     chunk = validate(data)
-                    if extra := chunk.__pydantic_extra__:
+                    extra = chunk.__pydantic_extra__
+                    if extra and extra.get("error"):
                         _raise_error_inside(extra, self._status, self._source)
                 except ValidationError:
                     chunk = None

@@ -6,7 +6,7 @@ The same class serves remote and local calls: it is handed the chunks and the wa
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Generic, NoReturn, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Generic, NoReturn, Protocol, Self, TypeVar
 
 from LLM.assembly import ChatAssembler, CompletionAssembler
 from LLM.exceptions import LLMResponseError
@@ -89,9 +89,11 @@ class Stream(Generic[ChunkT, ResponseT]):
         state = "ended" if self._close is None else "open"
         return f"<{type(self).__name__} {state}, {len(self.text)} characters so far>"
 
-    def __getattr__(self, name: str) -> NoReturn:
-        hint = "; it is in .response" if name in ("choices", "id", "model", "message") else ""
-        raise AttributeError(f"a {type(self).__name__} has no attribute {name!r}{hint}")
+    if not TYPE_CHECKING:  # a type checker would take any name for an attribute
+
+        def __getattr__(self, name: str) -> NoReturn:
+            hint = "; it is in .response" if name in ("choices", "id", "model", "message") else ""
+            raise AttributeError(f"a {type(self).__name__} has no attribute {name!r}{hint}")
 
     def __enter__(self) -> Self:
         return self

@@ -97,10 +97,14 @@ class Transport:
         """Whether `close` was called."""
         return self._closed
 
+    def require_open(self) -> None:
+        """:raises LLMConfigError: `close` was called."""
+        if self._closed:
+            raise LLMConfigError("this LLM is closed; make a new one")
+
     def _open_session(self) -> requests.Session:
         """The session to send with, in this process."""
-        if self._closed:
-            raise LLMConfigError("this client is closed; make a new one")
+        self.require_open()
         if self._pid != os.getpid():
             # After a fork parent and child hold the same sockets and would read each other's
             # answers. The parent's session is dropped here, not closed: it is the parent's.
@@ -174,7 +178,7 @@ class Transport:
         try:
             return Answer(raw.status, raw.headers, _read_capped(raw, MAX_ANSWER_BYTES))
         except (*WIRE_ERRORS, LLMError) as err:
-            _abandon(raw)
+            raw.close()
             failure = translated(err, self._origin, timeout_s, "total")
         raise failure from failure.__cause__
 
@@ -236,12 +240,13 @@ class StreamedAnswer:
         """Close the connection unless the body was read to its end.
 
         Safe to call again, from any thread (one that waits for the next bytes is woken), and by
-        the garbage collector (no lock is taken).
+        the garbage collector: no lock is taken. The pool makes the connection anew when it is
+        missed, so nothing is given back to it.
         """
         if self._raw.connection is not None:
             with contextlib.suppress(OSError, ValueError, RuntimeError):
                 self._raw.shutdown()
-            _abandon(self._raw)
+            self._raw.close()
 
     def _is_plain_chunked(self) -> bool:
         return (
@@ -304,13 +309,8 @@ def _read_start(raw: Any) -> bytes:
     except WIRE_ERRORS:
         complete = False
     if not complete:
-        _abandon(raw)
+        raw.close()
     return b"".join(pieces)
-
-
-def _abandon(raw: Any) -> None:
-    """Close a response's connection. Its place in the pool is made anew when it is missed."""
-    raw.close()
 
 
 def _is_loopback(host: str) -> bool:
