@@ -64,3 +64,10 @@ def test_a_failed_step_does_not_stop_the_others_and_is_named_at_the_end(venv: Fa
     assert run.returncode == 1
     assert venv.calls()[-1] == "-m pytest"
     assert run.stderr.endswith("failed: ruff check\n")
+
+
+def test_making_the_model_without_its_packages_names_the_way_to_them() -> None:
+    run = call("scripts/make-tiny-model", PYTHON="no-such-python")
+    assert run.returncode == 1
+    assert run.stderr.startswith("error: no-such-python lacks torch")
+    assert "scripts/test" in run.stderr
