@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-import responses
 from pydantic import BaseModel
 
 from LLM import (
@@ -21,64 +18,9 @@ from LLM import (
     LLMRateLimitError,
     LLMResponseError,
     LLMServerError,
-    MemoryCache,
     Message,
-    RateLimiter,
-    UsageLimitError,
 )
-
-BASE = "http://api.test"
-CHAT = f"{BASE}/v1/chat/completions"
-HELLO = [{"role": "user", "content": "Hello!"}]
-
-
-def answer(content: str | None = "Hi!", **more: Any) -> dict[str, Any]:
-    message = {"role": "assistant", "content": content, **more.pop("message", {})}
-    return {
-        "id": "chatcmpl-1",
-        "model": "gpt-4-0613",
-        "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-        "usage": {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12},
-        **more,
-    }
-
-
-def events(*contents: str) -> str:
-    deltas = [{"choices": [{"delta": {"content": content}}]} for content in contents]
-    last = {"choices": [{"delta": {}, "finish_reason": "stop"}]}
-    usage = {"choices": [], "usage": answer()["usage"]}
-    lines = [json.dumps(event) for event in (*deltas, last, usage)]
-    return "".join(f"data: {line}\n\n" for line in [*lines, "[DONE]"])
-
-
-@pytest.fixture
-def api() -> Iterator[responses.RequestsMock]:
-    with responses.RequestsMock() as mock:
-        yield mock
-
-
-@pytest.fixture(autouse=True)
-def sleeps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    slept: list[float] = []
-    monkeypatch.setattr(time, "sleep", slept.append)
-    return slept
-
-
-@pytest.fixture
-def make() -> Iterator[Callable[..., LLM]]:
-    made: list[LLM] = []
-
-    def build(settings: dict[str, Any] | None = None, **parts: Any) -> LLM:
-        made.append(LLM(LLMConfig(base_url=BASE, **(settings or {})), **parts))
-        return made[-1]
-
-    yield build
-    for llm in made:
-        llm.close()
-
-
-def sent(api: responses.RequestsMock, number: int = -1) -> dict[str, Any]:
-    return json.loads(api.calls[number].request.body)
+from tests.client.conftest import BASE, CHAT, HELLO, answer, events, sent
 
 
 def test_only_what_is_set_is_sent(api: Any, make: Any) -> None:
@@ -104,6 +46,8 @@ def test_any_further_keyword_is_sent_as_it_is(api: Any, make: Any) -> None:
 
 
 FUNCTION = {"name": "f", "description": "d", "parameters": {"type": "object"}}
+
+
 NESTED = {"type": "function", "function": FUNCTION}
 
 
@@ -277,100 +221,6 @@ def test_a_spent_quota_is_not_retried(api: Any, make: Any) -> None:
     assert len(api.calls) == 1
 
 
-def test_the_rate_limit_of_the_config_is_kept(api: Any, make: Any, sleeps: list[float]) -> None:
-    api.post(CHAT, json=answer())
-    llm = make({"requests_per_minute": 2})
-    for _ in range(3):
-        llm.chat_completion(HELLO)
-    assert sleeps == [pytest.approx(30.0, abs=1.0)]
-
-
-def test_a_rate_limiter_can_be_shared(api: Any, make: Any, sleeps: list[float]) -> None:
-    api.post(CHAT, json=answer())
-    limiter = RateLimiter(requests_per_minute=1)
-    make(rate_limiter=limiter).chat_completion(HELLO)
-    make(rate_limiter=limiter).chat_completion(HELLO)
-    assert len(sleeps) == 1
-
-
-def test_the_same_call_is_answered_from_the_cache(api: Any, make: Any) -> None:
-    api.post(CHAT, json=answer())
-    llm = make(cache=MemoryCache())
-    first = llm.chat_completion(HELLO)
-    assert llm.chat_completion(HELLO) == first
-    assert (len(api.calls), llm.get_request_count(), llm.usage.total.calls) == (1, 1, 1)
-    llm.chat_completion(HELLO, seed=2)
-    assert len(api.calls) == 2
-
-
-def test_a_cached_answer_never_crosses_keys(api: Any, make: Any) -> None:
-    api.post(CHAT, json=answer())
-    cache = MemoryCache()
-    make({"api_key": "key-one"}, cache=cache).chat_completion(HELLO)
-    make({"api_key": "key-two"}, cache=cache).chat_completion(HELLO)
-    assert len(api.calls) == 2
-
-
-def test_a_cached_answer_never_crosses_headers(api: Any, make: Any) -> None:
-    api.post(CHAT, json=answer())
-    cache = MemoryCache()
-    for tenant in ("tenant-one", "tenant-two"):
-        make({"headers": {"api-key": tenant}}, cache=cache).chat_completion(HELLO)
-    assert len(api.calls) == 2
-
-
-def test_an_answer_that_does_not_fit_is_not_cached(api: Any, make: Any) -> None:
-    api.post(CHAT, json=answer("no idea"))
-    llm = make(cache=MemoryCache())
-    for _ in range(2):
-        with pytest.raises(LLMResponseError, match="does not fit"):
-            llm.chat_completion(HELLO, response_format=City)
-    assert len(api.calls) == 2
-
-
-def test_errors_are_not_cached(api: Any, make: Any) -> None:
-    api.post(CHAT, status=400)
-    llm = make(cache=MemoryCache())
-    for _ in range(2):
-        with pytest.raises(InvalidRequestError):
-            llm.chat_completion(HELLO)
-    assert len(api.calls) == 2
-
-
-class Broken:
-    """A cache whose disk is gone."""
-
-    def get(self, key: str) -> bytes | None:
-        raise OSError("input/output error")
-
-    def put(self, key: str, body: bytes) -> None:
-        raise OSError("no space left")
-
-
-def test_an_answer_survives_a_cache_that_fails(
-    api: Any, make: Any, caplog: pytest.LogCaptureFixture
-) -> None:
-    api.post(CHAT, json=answer())
-    assert make(cache=Broken()).chat_completion(HELLO).text == "Hi!"
-    assert "input/output error" in caplog.text
-    assert "no space left" in caplog.text
-
-
-class Garbled:
-    """A cache that gives back what nobody can read."""
-
-    def get(self, key: str) -> bytes | None:
-        return b"garbage"
-
-    def put(self, key: str, body: bytes) -> None:
-        return
-
-
-def test_a_stored_answer_that_cannot_be_read_is_asked_for_again(api: Any, make: Any) -> None:
-    api.post(CHAT, json=answer())
-    assert make(cache=Garbled()).chat_completion(HELLO).text == "Hi!"
-
-
 def test_nulls_in_tool_calls_cost_no_answer(api: Any, make: Any) -> None:
     calls = [{"id": None, "function": {"name": "now", "arguments": None}}]
     api.post(CHAT, json=answer(None, message={"tool_calls": calls}))
@@ -388,50 +238,6 @@ def test_a_null_delta_is_an_empty_one(api: Any, make: Any) -> None:
     api.post(CHAT, body=events("a").replace('"delta": {}', '"delta": null'))
     choice = make().chat_completion(HELLO, stream=True).response.choices[0]
     assert (choice.message.content, choice.finish_reason) == ("a", "stop")
-
-
-def test_usage_is_counted_by_model(api: Any, make: Any) -> None:
-    api.post(CHAT, json=answer())
-    llm = make()
-    llm.chat_completion(HELLO)
-    llm.chat_completion(HELLO, model="other")
-    assert llm.usage.total.total_tokens == 24
-    assert llm.usage.by_model["other"].prompt_tokens == 9
-
-
-def test_usage_of_a_stream_is_counted(api: Any, make: Any) -> None:
-    api.post(CHAT, body=events("a", "b"), content_type="text/event-stream")
-    llm = make()
-    with llm.chat_completion(HELLO, stream=True) as stream:
-        list(stream)
-    assert llm.usage.total.total_tokens == 12
-    assert llm.usage.total.estimated_calls == 0
-
-
-def test_untold_usage_is_estimated_and_marked(api: Any, make: Any) -> None:
-    api.post(CHAT, json=answer("x" * 400, usage=None))
-    llm = make()
-    llm.chat_completion(HELLO)
-    assert llm.usage.total.completion_tokens == 100
-    assert llm.usage.total.estimated_calls == 1
-
-
-def test_a_call_that_fails_gives_its_reservation_back(api: Any, make: Any) -> None:
-    api.post(CHAT, status=400)
-    api.post(CHAT, json=answer())
-    llm = make({"max_total_tokens": 200})
-    with pytest.raises(InvalidRequestError):
-        llm.chat_completion(HELLO, max_tokens=150)
-    llm.chat_completion(HELLO, max_tokens=150)
-
-
-def test_the_token_limit_stops_the_call_before_it_is_sent(api: Any, make: Any) -> None:
-    api.post(CHAT, json=answer())
-    llm = make({"max_total_tokens": 60})
-    llm.chat_completion(HELLO)
-    with pytest.raises(UsageLimitError, match="max_total_tokens is 60"):
-        llm.chat_completion(HELLO, max_tokens=50)
-    assert len(api.calls) == 1
 
 
 class City(BaseModel):
@@ -514,30 +320,6 @@ def test_headers_replace_the_clients_own_whatever_their_case(api: Any, make: Any
     sent_headers = dict(api.calls[0].request.headers)
     assert sent_headers["user-agent"].get_secret_value() == "mine"
     assert {"User-Agent", "Authorization"} & set(sent_headers) == set()
-
-
-def test_images_do_not_count_as_text(api: Any, make: Any) -> None:
-    api.post(CHAT, json=answer())
-    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 100_000}}
-    content = [{"type": "text", "text": "What is this?"}, image]
-    make({"max_total_tokens": 1000}).chat_completion([{"role": "user", "content": content}])
-
-
-def test_tool_calls_count_where_usage_is_untold(api: Any, make: Any) -> None:
-    calls = [{"id": "1", "function": {"name": "f", "arguments": "x" * 399}}]
-    api.post(CHAT, json=answer(None, message={"tool_calls": calls}, usage=None))
-    llm = make()
-    llm.chat_completion(HELLO)
-    assert llm.usage.total.completion_tokens == 100
-
-
-def test_a_failed_call_pays_no_rate_limit(api: Any, make: Any, sleeps: list[float]) -> None:
-    api.post(CHAT, status=400)
-    llm = make({"tokens_per_minute": 1000})
-    for _ in range(3):
-        with pytest.raises(InvalidRequestError):
-            llm.chat_completion(HELLO, max_tokens=900)
-    assert sleeps == []
 
 
 @pytest.mark.parametrize("given", ["http://127.0.0.1:8000", {"model": "m"}, LLMConfig], ids=str)
