@@ -11,7 +11,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
+import numpy as np
+import numpy.typing as npt
+
 from LLM.exceptions import LLMError
+from local_llm_kit.engines.compute import Vocabulary
 
 FinishReason = Literal["stop", "length", "cancelled"]
 
@@ -45,6 +49,36 @@ class SamplingParams:
     n_logprobs: int | None = None
 
 
+class Matcher(Protocol):
+    """Follows one answer through a grammar; used by the scheduler's thread alone."""
+
+    def allowed(self) -> npt.NDArray[np.bool_]:
+        """(n_vocab,) bool: the tokens that may come next; an ending token where it may end here.
+
+        Read only, valid until `accept`. At least one is True while not `done`.
+        """
+
+    def accept(self, token: int) -> None:
+        """Go on by a token that was allowed."""
+
+    def forced(self) -> list[int]:
+        """Tokens of which each is the only way on, not accepted yet; empty where there is a choice.
+
+        They are fed without sampling: that makes constrained text cheaper than free text.
+        """
+
+    @property
+    def done(self) -> bool:
+        """Whether the text is complete and nothing can follow."""
+
+
+class Constraint(Protocol):
+    """A compiled grammar, shared by requests and threads."""
+
+    def matcher(self) -> Matcher:
+        """A matcher at the beginning of the text."""
+
+
 @dataclass(frozen=True, slots=True)
 class GenerationRequest:
     """One sequence to generate.
@@ -55,6 +89,11 @@ class GenerationRequest:
     :param sampling: how tokens are chosen.
     :param stop: strings that end the text; they are not part of it.
     :param tag: given back in each of this request's events.
+    :param constraint: grammar that the text follows; None leaves it free.
+    :param adapter: name of a LoRA adapter that the engine was loaded with; None takes the bare
+        model.
+    :param score_from: tell the scores of the prompt's tokens from this place on too, as one
+        `PromptScores` before the first `Delta`. The first token of a prompt has no score.
     """
 
     prompt: Sequence[int]
@@ -62,6 +101,9 @@ class GenerationRequest:
     sampling: SamplingParams = field(default_factory=SamplingParams)
     stop: tuple[str, ...] = ()
     tag: Any = None
+    constraint: Constraint | None = None
+    adapter: str | None = None
+    score_from: int | None = None
 
 
 class TokenScore(NamedTuple):
@@ -83,6 +125,13 @@ class Delta(NamedTuple):
     tag: Any
     text: str
     scores: tuple[TokenScore, ...] = ()
+
+
+class PromptScores(NamedTuple):
+    """Scores of the prompt's tokens from the place that was asked for, at least its second."""
+
+    tag: Any
+    scores: tuple[TokenScore, ...]
 
 
 class Finished(NamedTuple):
@@ -107,7 +156,7 @@ class Failed(NamedTuple):
     error: LLMError
 
 
-Event = Delta | Finished | Failed
+Event = Delta | PromptScores | Finished | Failed
 
 #: Takes what one step produced. Called on the engine's thread: it must hand over and return.
 Sink = Callable[[list[Event]], None]
@@ -129,6 +178,10 @@ class ModelInfo:
     :param bos_token: text of the token that begins a prompt; empty when there is none.
     :param eos_token: text of the token that ends an answer.
     :param control_tokens: texts that `tokenize` reads as control tokens with `parse_special`.
+    :param backend: ``llama.cpp`` or ``transformers``.
+    :param device: where it computes: ``cpu``, or a GPU's name.
+    :param n_embd: length of an embedding.
+    :param n_gpu_layers: layers that are held on a GPU.
     """
 
     name: str
@@ -143,6 +196,10 @@ class ModelInfo:
     bos_token: str
     eos_token: str
     control_tokens: tuple[str, ...] = ()
+    backend: str = "llama.cpp"
+    device: str = "cpu"
+    n_embd: int = 0
+    n_gpu_layers: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +240,10 @@ class Engine(Protocol):
     def stats(self) -> EngineStats:
         """A snapshot of the engine's work."""
 
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The model's tokens; valid until `close`."""
+
     def tokenize(
         self, text: str, *, add_special: bool = False, parse_special: bool = False
     ) -> list[int]:
@@ -201,6 +262,27 @@ class Engine(Protocol):
         :raises LLMContextLengthError: the prompt leaves no room in the window.
         :raises LLMRateLimitError: the queue is full.
         :raises LLMServerError: the engine is closed.
+        """
+
+    def embed(self, prompts: Sequence[Sequence[int]]) -> npt.NDArray[np.float32]:
+        """(len(prompts), n_embd) float32, each of length 1: one embedding a prompt.
+
+        :param prompts: token ids, none empty, none longer than the window.
+        :raises InvalidRequestError: a prompt is empty or too long.
+        :raises LLMServerError: the engine is closed.
+        """
+
+    def save_state(self, prompt: Sequence[int], path: str) -> int:
+        """Write what the cache holds of `prompt` to a file, atomically.
+
+        :return: tokens saved; 0 means that nothing of it is in the cache and no file was written.
+        """
+
+    def load_state(self, path: str) -> int:
+        """Put a saved text back into the cache, for prompts that begin with it.
+
+        :return: tokens restored.
+        :raises InvalidRequestError: the file is damaged, or another model's.
         """
 
     def close(self) -> None:

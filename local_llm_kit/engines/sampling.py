@@ -23,9 +23,8 @@ import numpy as np
 import numpy.typing as npt
 
 from LLM.exceptions import LLMServerError
+from local_llm_kit.engines.compute import Row
 from local_llm_kit.engines.protocol import SamplingParams
-
-Row = npt.NDArray[np.float32]
 
 #: First guess of how unlikely a nucleus token can be, against the likeliest one.
 _NUCLEUS_GUESS = 1e-3

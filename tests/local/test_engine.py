@@ -9,7 +9,7 @@ import pytest
 
 from LLM import InvalidRequestError, LLMContextLengthError, LLMRateLimitError, LLMServerError
 from local_llm_kit.engines.llama_cpp import LlamaCppEngine
-from local_llm_kit.engines.llama_cpp.sequence import Sequence
+from local_llm_kit.engines.sequence import Sequence
 from local_llm_kit.engines.protocol import (
     Delta,
     Event,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from local_llm_kit.engines.llama_cpp.slots import Slot, common_prefix, place
+from local_llm_kit.engines.slots import Slot, common_prefix, place
 
 
 def slot(number: int, tokens: list[int], *, busy: bool = False, used: int = 0) -> Slot:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from LLM.exceptions import InvalidRequestError, LLMConfigError, LLMServerError
-from local_llm_kit.engines.sampling import Row
+from local_llm_kit.engines.compute import Row
 
 _log = logging.getLogger("local_llm_kit.llama_cpp")
 

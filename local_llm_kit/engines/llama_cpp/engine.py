@@ -14,8 +14,8 @@ from LLM.exceptions import (
     LLMServerError,
 )
 from local_llm_kit.engines.llama_cpp.binding import Context, Model, library
-from local_llm_kit.engines.llama_cpp.scheduler import Scheduler
-from local_llm_kit.engines.llama_cpp.sequence import Sequence
+from local_llm_kit.engines.scheduler import Scheduler
+from local_llm_kit.engines.sequence import Sequence
 from local_llm_kit.engines.protocol import EngineStats, GenerationRequest, ModelInfo, Sink
 
 #: Longest window taken without being asked for, in tokens.

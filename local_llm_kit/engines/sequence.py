@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from LLM.exceptions import LLMError
-from local_llm_kit.engines.llama_cpp.slots import NO_SLOT, Slot
+from local_llm_kit.engines.slots import NO_SLOT, Slot
 from local_llm_kit.engines.protocol import (
     Delta,
     Event,
@@ -14,7 +14,8 @@ from local_llm_kit.engines.protocol import (
     Sink,
     TokenScore,
 )
-from local_llm_kit.engines.sampling import Row, Sampler, log_probabilities
+from local_llm_kit.engines.compute import Row
+from local_llm_kit.engines.sampling import Sampler, log_probabilities
 from local_llm_kit.engines.text import TextStream
 
 

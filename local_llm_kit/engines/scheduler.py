@@ -29,10 +29,10 @@ from typing import Literal
 
 from LLM.exceptions import LLMError, LLMRateLimitError, LLMServerError
 from local_llm_kit.engines.llama_cpp.binding import Context, Model
-from local_llm_kit.engines.llama_cpp.sequence import Sequence
-from local_llm_kit.engines.llama_cpp.slots import NO_SLOT, SlotTable, common_prefix
+from local_llm_kit.engines.sequence import Sequence
+from local_llm_kit.engines.slots import NO_SLOT, SlotTable, common_prefix
 from local_llm_kit.engines.protocol import EngineStats, Event, FinishReason, Sink
-from local_llm_kit.engines.sampling import Row
+from local_llm_kit.engines.compute import Row
 
 _log = logging.getLogger("local_llm_kit.llama_cpp")
 
