@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, Protocol
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from LLM.exceptions import LLMError
-from local_llm_kit.engines.compute import Vocabulary
+
+if TYPE_CHECKING:  # the clients are imported without numpy
+    import numpy as np
+    import numpy.typing as npt
+
+    from local_llm_kit.engines.compute import Vocabulary
 
 FinishReason = Literal["stop", "length", "cancelled"]
 
