@@ -26,7 +26,7 @@ from local_llm_kit.loading import LoadOptions, load_model
 from local_llm_kit.types import CompletionResponse
 
 if TYPE_CHECKING:
-    from local_llm_kit.local_model import Job, LocalModel
+    from local_llm_kit.backends import Backend, Job
 
 
 class LLMClient:
@@ -86,11 +86,11 @@ class LLMClient:
             threads=threads,
         )
         self._model = load_model(model, options, defaults)
-        # Not this object but the model decides: `LLMClient().chat` and a stream outlive it.
-        self._finalizer = weakref.finalize(self._model, self._model.engine.close)
-        self.chat = Chat(self._model)
-        self.completions = Completions(self._model)
-        self.models = Models(self._model)
+        # Not this object decides when it ends: `LLMClient().chat` and a stream outlive it.
+        self._resident = _Resident(self._model)
+        self.chat = Chat(self._resident)
+        self.completions = Completions(self._resident)
+        self.models = Models(self._resident)
 
     def __enter__(self) -> LLMClient:
         return self
@@ -100,7 +100,7 @@ class LLMClient:
 
     def __repr__(self) -> str:
         info = self.info
-        state = "" if self._finalizer.alive else ", closed"
+        state = ", closed" if self._resident.closed else ""
         return f"LLMClient({info.name!r}, context_length={info.context_length}{state})"
 
     @property
@@ -110,7 +110,7 @@ class LLMClient:
 
     def tokenize(self, text: str) -> list[int]:
         """Token ids of `text` by the model's own tokenizer, without special tokens."""
-        return self._model.engine.tokenize(text)
+        return self._model.tokenize(text)
 
     def count_tokens(self, text: str) -> int:
         """Tokens of `text` by the model's own tokenizer."""
@@ -118,17 +118,32 @@ class LLMClient:
 
     def close(self) -> None:
         """End what runs and give the memory back; repeatable."""
+        self._resident.close()
+
+
+class _Resident:
+    """A loaded model, closed when nothing holds this any more."""
+
+    def __init__(self, model: Backend) -> None:
+        self.model = model
+        self._finalizer = weakref.finalize(self, model.close)
+
+    @property
+    def closed(self) -> bool:
+        return not self._finalizer.alive
+
+    def close(self) -> None:
         self._finalizer()
 
 
 class _Run:
     """A job under way: submitted at once, its chunks read as they come."""
 
-    def __init__(self, model: LocalModel, job: Job) -> None:
+    def __init__(self, resident: _Resident, job: Job) -> None:
         self.answer = job.answer
-        self._model: LocalModel | None = model  # held: a model that nothing holds is closed
+        self._resident: _Resident | None = resident  # held: what nothing holds is closed
         self._queue: SimpleQueue[list[Event]] = SimpleQueue()
-        self._handles: list[Handle] = model.submit(job, self._queue.put)
+        self._handles: list[Handle] = job.start(self._queue.put)
 
     def chunks(self) -> Iterator[JSONObject]:
         """Chunks until every choice has ended.
@@ -152,10 +167,10 @@ class _Run:
         """Free the slots; nothing happens to those that have ended."""
         for handle in self._handles:
             handle.cancel()
-        self._model = None
+        self._resident = None
 
 
-def _check_name(model: LocalModel, name: str | None) -> None:
+def _check_name(model: Backend, name: str | None) -> None:
     if name is not None and name != model.info.name:
         raise ModelNotFoundError(
             f"this client has the model {model.info.name!r}, not {name!r}; leave model out or "
@@ -185,8 +200,9 @@ class _LocalAssembler(ChatAssembler):
 class ChatCompletions:
     """``client.chat.completions``."""
 
-    def __init__(self, model: LocalModel) -> None:
-        self._model = model
+    def __init__(self, resident: _Resident) -> None:
+        self._resident = resident
+        self._model = resident.model
 
     @overload
     def create(
@@ -217,7 +233,7 @@ class ChatCompletions:
         body: Mapping[str, Any] = arguments | {"messages": messages, "stream": stream}
         parsed = parse_chat(body, self._model.defaults)
         _check_name(self._model, parsed.model)
-        run = _Run(self._model, self._model.chat(parsed))
+        run = _Run(self._resident, self._model.chat(parsed))
         if not parsed.stream:
             return CompletionResponse.model_validate(run.response())
         chunks = map(ChatCompletionChunk.model_validate, run.chunks())
@@ -227,15 +243,16 @@ class ChatCompletions:
 class Chat:
     """``client.chat``."""
 
-    def __init__(self, model: LocalModel) -> None:
-        self.completions = ChatCompletions(model)
+    def __init__(self, resident: _Resident) -> None:
+        self.completions = ChatCompletions(resident)
 
 
 class Completions:
     """``client.completions``."""
 
-    def __init__(self, model: LocalModel) -> None:
-        self._model = model
+    def __init__(self, resident: _Resident) -> None:
+        self._resident = resident
+        self._model = resident.model
 
     @overload
     def create(
@@ -265,7 +282,7 @@ class Completions:
         body: Mapping[str, Any] = arguments | {"prompt": prompt, "stream": stream}
         parsed = parse_completion(body, self._model.defaults)
         _check_name(self._model, parsed.model)
-        run = _Run(self._model, self._model.completion(parsed))
+        run = _Run(self._resident, self._model.completion(parsed))
         if not parsed.stream:
             # Echoed prompts are there before the first token.
             return TextCompletionResponse.model_validate(run.response())
@@ -275,8 +292,9 @@ class Completions:
 class Models:
     """``client.models``."""
 
-    def __init__(self, model: LocalModel) -> None:
-        self._model = model
+    def __init__(self, resident: _Resident) -> None:
+        self._resident = resident
+        self._model = resident.model
 
     def list(self) -> ModelsResponse:
         """The models that this client can use: its own."""

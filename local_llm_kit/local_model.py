@@ -1,18 +1,25 @@
-"""A model ready to answer: an engine, its chat template, and the defaults of its calls.
-
-What the client in process and the server share. A call becomes a `Job`: the answer that will grow
-and the requests whose events it is fed. How one waits for the events is their own affair.
-"""
+"""The back end that is an engine of ours, with its chat template around it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
 
 from LLM.exceptions import LLMContextLengthError
 from local_llm_kit.answers import Answer, ChatAnswer, CompletionAnswer
 from local_llm_kit.arguments import ChatArguments, CompletionArguments, Defaults
+from local_llm_kit.backends import Job, JSONObject
+from local_llm_kit.embeddings import (
+    EmbeddingArguments,
+    check_dimensions,
+    embeddings_response,
+)
 from local_llm_kit.engines.protocol import (
     Engine,
+    EngineStats,
     GenerationRequest,
     Handle,
     ModelInfo,
@@ -25,20 +32,8 @@ from local_llm_kit.templates import CHATML, ChatTemplate
 _SEEDS = 1 << 64
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A call that is ready to run.
-
-    :param answer: takes the events.
-    :param requests: one for each choice, tagged with it.
-    """
-
-    answer: Answer
-    requests: list[GenerationRequest]
-
-
 class LocalModel:
-    """An engine with what chat and text completions need around it.
+    """An engine with what calls need around it; see `Backend`.
 
     :param engine: owned; closed with this.
     :param defaults: used for arguments that a call leaves out.
@@ -58,16 +53,18 @@ class LocalModel:
         """Facts about the model."""
         return self.engine.info
 
+    @property
+    def stats(self) -> EngineStats:
+        """A snapshot of the engine's work."""
+        return self.engine.stats
+
     def chat(self, arguments: ChatArguments) -> Job:
         """Prepare a chat completion.
 
         :raises InvalidRequestError: the template refuses the messages.
         :raises LLMContextLengthError: the prompt does not fit the window.
         """
-        text = self._template.render(
-            self._shield.mark(arguments.messages), self._shield.mark(arguments.tools)
-        )
-        prompt = self._chat_tokens(text)
+        prompt = self._prompt(arguments.messages, arguments.tools)
         answer = ChatAnswer(
             self.info.name,
             arguments.n,
@@ -76,7 +73,7 @@ class LocalModel:
             stream=arguments.stream,
             include_usage=arguments.include_usage,
         )
-        return Job(answer, _requests(answer, [prompt], arguments))
+        return self._job(answer, _requests(answer, [prompt], arguments))
 
     def completion(self, arguments: CompletionArguments) -> Job:
         """Prepare a text completion.
@@ -100,22 +97,75 @@ class LocalModel:
             stream=arguments.stream,
             include_usage=arguments.include_usage,
         )
-        return Job(answer, _requests(answer, prompts, arguments))
+        return self._job(answer, _requests(answer, prompts, arguments))
 
-    def submit(self, job: Job, sink: Sink) -> list[Handle]:
-        """Start a job; all of its requests or none.
+    def embeddings(self, arguments: EmbeddingArguments) -> JSONObject:
+        """Embeddings of texts, in OpenAI's shape; blocks while they are computed.
+
+        :raises InvalidRequestError: an input is too long, or another length is asked for.
+        """
+        check_dimensions(arguments, self.info.name, self.info.n_embd)
+        prompts = [self._tokens(one) if isinstance(one, str) else one for one in arguments.inputs]
+        vectors = self.engine.embed(prompts)
+        n_tokens = sum(map(len, prompts))
+        return embeddings_response(
+            self.info.name, list(vectors), n_tokens, arguments.encoding_format
+        )
+
+    def models(self) -> list[str]:
+        """Its own name."""
+        return [self.info.name]
+
+    def tokenize(self, text: str) -> list[int]:
+        """Token ids of `text`, without special tokens."""
+        return self.engine.tokenize(text)
+
+    def detokenize(self, tokens: Sequence[int]) -> str:
+        """Text of `tokens`; special tokens have none."""
+        return self.engine.detokenize(tokens)
+
+    def count_tokens(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        tools: Sequence[Mapping[str, Any]] | None = None,
+    ) -> int:
+        """Tokens of the prompt that a conversation makes, the opening of the answer included."""
+        return len(self._prompt(messages, tools))
+
+    def save_state(self, arguments: ChatArguments, path: str | os.PathLike[str]) -> int:
+        """Write what the cache holds of a conversation to a file; tokens saved."""
+        prompt = self._prompt(arguments.messages, arguments.tools)
+        return self.engine.save_state(prompt, os.fspath(path))
+
+    def load_state(self, path: str | os.PathLike[str]) -> int:
+        """Put a saved conversation back into the cache; tokens restored."""
+        return self.engine.load_state(os.fspath(path))
+
+    def _job(self, answer: Answer, requests: list[GenerationRequest]) -> Job:
+        return Job(answer, partial(self._submit, requests))
+
+    def _submit(self, requests: list[GenerationRequest], sink: Sink) -> list[Handle]:
+        """Start requests; all or none.
 
         :raises LLMError: the engine does not take them.
         """
         handles: list[Handle] = []
         try:
-            for request in job.requests:  # one by one: those taken are cancelled if one is not
+            for request in requests:  # one by one: those taken are cancelled if one is not
                 handles.append(self.engine.submit(request, sink))  # noqa: PERF401
         except BaseException:  # Ctrl-C too: what nobody waits for must not run
             for handle in handles:
                 handle.cancel()
             raise
         return handles
+
+    def _prompt(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        tools: Sequence[Mapping[str, Any]] | None,
+    ) -> list[int]:
+        text = self._template.render(self._shield.mark(messages), self._shield.mark(tools))
+        return self._chat_tokens(text)
 
     def _tokens(self, text: str) -> list[int]:
         self._check_size(text)

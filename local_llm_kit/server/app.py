@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from LLM.exceptions import LLMError, ModelNotFoundError
 from local_llm_kit.arguments import parse_chat, parse_completion
-from local_llm_kit.local_model import Job, LocalModel
+from local_llm_kit.backends import Backend, Job
 from local_llm_kit.server.body import parse_body, read_body
 from local_llm_kit.server.calls import Calls
 from local_llm_kit.server.errors import error_response, refusal
@@ -40,12 +40,12 @@ class _Api:
     :param strict_model: refuse other names; otherwise the one model answers to all of them.
     """
 
-    def __init__(self, model: LocalModel, aliases: Sequence[str], strict_model: bool) -> None:
+    def __init__(self, model: Backend, aliases: Sequence[str], strict_model: bool) -> None:
         self._model = model
         self._names = list(dict.fromkeys((model.info.name, *aliases)))
         self._strict = strict_model
         self._created = int(time.time())
-        self._calls = Calls(model)
+        self._calls = Calls()
 
     async def chat(self, request: Request) -> ASGIApp:
         return await self._answer(request, self._prepare_chat)
@@ -103,7 +103,7 @@ class _Api:
         }
 
     async def health(self, request: Request) -> Response:
-        stats = self._model.engine.stats
+        stats = self._model.stats
         return _json(
             {
                 "status": "ok",
@@ -150,7 +150,7 @@ class _Endpoint:
 
 
 def create_app(
-    model: LocalModel,
+    model: Backend,
     *,
     api_key: str | None = None,
     hosts: Iterable[str] | None = (),

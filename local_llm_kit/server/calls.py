@@ -11,9 +11,9 @@ from collections.abc import Sequence
 
 from starlette.types import Receive
 
-from local_llm_kit.answers import Answer, JSONObject
+from local_llm_kit.answers import JSONObject
+from local_llm_kit.backends import Growing, Job
 from local_llm_kit.engines.protocol import Event, Handle
-from local_llm_kit.local_model import Job, LocalModel
 
 
 class _Mailbox:
@@ -40,10 +40,9 @@ class _Mailbox:
 class Calls:
     """The calls of one event loop."""
 
-    def __init__(self, model: LocalModel) -> None:
-        self.model = model
+    def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._mailboxes: dict[Answer, _Mailbox] = {}
+        self._mailboxes: dict[Growing, _Mailbox] = {}
 
     def start(self, job: Job) -> Call:
         """Submit a job.
@@ -53,13 +52,13 @@ class Calls:
         self._loop = asyncio.get_running_loop()
         mailbox = self._mailboxes[job.answer] = _Mailbox()
         try:
-            handles = self.model.submit(job, self._post)
+            handles = job.start(self._post)
         except BaseException:
             del self._mailboxes[job.answer]
             raise
         return Call(self, job.answer, mailbox, handles)
 
-    def forget(self, answer: Answer) -> None:
+    def forget(self, answer: Growing) -> None:
         """Drop what may still come for an answer."""
         self._mailboxes.pop(answer, None)
 
@@ -78,7 +77,7 @@ class Call:
     """One answer in the making."""
 
     def __init__(
-        self, calls: Calls, answer: Answer, mailbox: _Mailbox, handles: Sequence[Handle]
+        self, calls: Calls, answer: Growing, mailbox: _Mailbox, handles: Sequence[Handle]
     ) -> None:
         self.answer = answer
         self._calls = calls
