@@ -19,8 +19,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from LLM.exceptions import LLMError, ModelNotFoundError
 from local_llm_kit.arguments import parse_chat, parse_completion
 from local_llm_kit.backends import Backend, Job
+from local_llm_kit.mailboxes import Mailboxes
 from local_llm_kit.server.body import parse_body, read_body
-from local_llm_kit.server.calls import Calls
 from local_llm_kit.server.errors import error_response, refusal
 from local_llm_kit.server.guard import Guard
 from local_llm_kit.server.responses import EventStream, whole
@@ -45,7 +45,7 @@ class _Api:
         self._names = list(dict.fromkeys((model.info.name, *aliases)))
         self._strict = strict_model
         self._created = int(time.time())
-        self._calls = Calls()
+        self._mailboxes: Mailboxes | None = None  # made in the server's loop
 
     async def chat(self, request: Request) -> ASGIApp:
         return await self._answer(request, self._prepare_chat)
@@ -59,8 +59,9 @@ class _Api:
             job, stream = await asyncio.to_thread(lambda: prepare(parse_body(body)))
         else:
             job, stream = prepare(parse_body(body))
-        call = self._calls.start(job)
-        return EventStream(call) if stream else await whole(call, request)
+        self._mailboxes = self._mailboxes or Mailboxes()
+        run = self._mailboxes.start(job)
+        return EventStream(run) if stream else await whole(run, request)
 
     def _prepare_chat(self, body: dict[str, Any]) -> tuple[Job, bool]:
         arguments = parse_chat(body, self._model.defaults)

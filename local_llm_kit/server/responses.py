@@ -10,8 +10,8 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from LLM.exceptions import LLMError
-from local_llm_kit.answers import JSONObject
-from local_llm_kit.server.calls import Call
+from local_llm_kit.backends import JSONObject
+from local_llm_kit.mailboxes import AsyncRun
 from local_llm_kit.server.errors import describe
 
 _EVENT_HEADERS = [
@@ -26,20 +26,27 @@ def _event(data: JSONObject) -> bytes:
     return b"data: " + to_json(data) + b"\n\n"
 
 
-async def whole(call: Call, request: Request) -> Response:
+async def _cancel_when_gone(run: AsyncRun, receive: Receive) -> None:
+    """Wait for the client to leave, then free its slots."""
+    while (await receive())["type"] != "http.disconnect":
+        continue
+    run.cancel()
+
+
+async def whole(run: AsyncRun, request: Request) -> Response:
     """Wait for the whole answer; a client that leaves frees its slots.
 
     :raises LLMError: the engine failed.
     """
-    watcher = asyncio.create_task(call.cancel_when_gone(request.receive))
+    watcher = asyncio.create_task(_cancel_when_gone(run, request.receive))
     try:
-        call.answer.start()
-        while not call.answer.done:
-            await call.step()
-        return Response(to_json(call.answer.response()), media_type="application/json")
+        run.answer.start()
+        while not run.answer.done:
+            await run.step()
+        return Response(to_json(run.answer.response()), media_type="application/json")
     finally:
         watcher.cancel()
-        call.close()
+        run.close()
 
 
 class EventStream:
@@ -48,27 +55,27 @@ class EventStream:
     An error after the start, when the status is already sent, is an event of its own.
     """
 
-    def __init__(self, call: Call) -> None:
-        self._call = call
+    def __init__(self, run: AsyncRun) -> None:
+        self._run = run
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the stream; a client that leaves frees its slots."""
-        watcher = asyncio.create_task(self._call.cancel_when_gone(receive))
+        watcher = asyncio.create_task(_cancel_when_gone(self._run, receive))
         try:
             await send({"type": "http.response.start", "status": 200, "headers": _EVENT_HEADERS})
             await self._send_chunks(send)
         finally:
             watcher.cancel()
-            self._call.close()
+            self._run.close()
 
     async def _send_chunks(self, send: Send) -> None:
-        call = self._call
-        chunks = call.answer.start()
+        run = self._run
+        chunks = run.answer.start()
         try:
-            while not call.answer.done:
+            while not run.answer.done:
                 if chunks:
                     await self._send(send, b"".join(map(_event, chunks)), more=True)
-                chunks = await call.step()
+                chunks = await run.step()
             last = b"".join(map(_event, chunks)) + _DONE
         except LLMError as err:
             last = _event(describe(err)[1])

@@ -1,7 +1,8 @@
-"""Calls under way: from the engine's thread to the coroutine that answers.
+"""From an engine's thread to the coroutines that wait: one wake-up of the loop a step.
 
-The engine hands over once per step whatever the number of calls: one wake-up of the event loop,
-which then sorts the events into the calls' mailboxes.
+The engine hands over once a step whatever the number of calls, since all calls of a loop share one
+sink. The loop then sorts the events into the calls' mailboxes. The asynchronous client and the
+server stand on this.
 """
 
 from __future__ import annotations
@@ -9,10 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from starlette.types import Receive
-
-from local_llm_kit.answers import JSONObject
-from local_llm_kit.backends import Growing, Job
+from local_llm_kit.backends import Growing, Job, JSONObject
 from local_llm_kit.engines.protocol import Event, Handle
 
 
@@ -20,6 +18,7 @@ class _Mailbox:
     """Events of one call, taken by one coroutine."""
 
     def __init__(self) -> None:
+        self.handles: Sequence[Handle] = ()
         self._events: list[Event] = []
         self._waiter: asyncio.Future[None] | None = None
 
@@ -37,34 +36,38 @@ class _Mailbox:
         return events
 
 
-class Calls:
-    """The calls of one event loop."""
+class Mailboxes:
+    """The calls under way in the event loop that is running."""
 
     def __init__(self) -> None:
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop = asyncio.get_running_loop()
         self._mailboxes: dict[Growing, _Mailbox] = {}
 
-    def start(self, job: Job) -> Call:
-        """Submit a job.
+    def start(self, job: Job) -> AsyncRun:
+        """Start a job.
 
-        :raises LLMError: the engine does not take it.
+        :raises LLMError: the model does not take it.
         """
-        self._loop = asyncio.get_running_loop()
         mailbox = self._mailboxes[job.answer] = _Mailbox()
         try:
-            handles = job.start(self._post)
+            mailbox.handles = job.start(self._post)
         except BaseException:
             del self._mailboxes[job.answer]
             raise
-        return Call(self, job.answer, mailbox, handles)
+        return AsyncRun(self, job.answer, mailbox)
 
     def forget(self, answer: Growing) -> None:
         """Drop what may still come for an answer."""
         self._mailboxes.pop(answer, None)
 
     def _post(self, events: list[Event]) -> None:
-        assert self._loop is not None
-        self._loop.call_soon_threadsafe(self._deliver, events)
+        """Take a step's events; called on an engine's thread."""
+        try:
+            self._loop.call_soon_threadsafe(self._deliver, events)
+        except RuntimeError:
+            if not self._loop.is_closed():
+                raise
+            self._abandon()
 
     def _deliver(self, events: list[Event]) -> None:
         for event in events:
@@ -72,17 +75,21 @@ class Calls:
             if mailbox is not None:
                 mailbox.put(event)
 
+    def _abandon(self) -> None:
+        """Nobody is left who could wait: the loop was closed with calls under way."""
+        for answer in list(self._mailboxes):
+            mailbox = self._mailboxes.pop(answer, None)
+            for handle in mailbox.handles if mailbox else ():
+                handle.cancel()
 
-class Call:
-    """One answer in the making."""
 
-    def __init__(
-        self, calls: Calls, answer: Growing, mailbox: _Mailbox, handles: Sequence[Handle]
-    ) -> None:
+class AsyncRun:
+    """A job under way, its chunks read by one coroutine."""
+
+    def __init__(self, mailboxes: Mailboxes, answer: Growing, mailbox: _Mailbox) -> None:
         self.answer = answer
-        self._calls = calls
+        self._mailboxes = mailboxes
         self._mailbox = mailbox
-        self._handles = handles
 
     async def step(self) -> list[JSONObject]:
         """The next chunks, once there are any.
@@ -92,18 +99,12 @@ class Call:
         return self.answer.feed(await self._mailbox.take())
 
     def cancel(self) -> None:
-        """Free the slots within a step."""
-        for handle in self._handles:
+        """Free the slots within a step; nothing happens to what has ended."""
+        for handle in self._mailbox.handles:
             handle.cancel()
-
-    async def cancel_when_gone(self, receive: Receive) -> None:
-        """Wait for the client to leave, then cancel."""
-        while (await receive())["type"] != "http.disconnect":
-            continue
-        self.cancel()
 
     def close(self) -> None:
         """Cancel what still runs and take no more events."""
         if not self.answer.done:
             self.cancel()
-        self._calls.forget(self.answer)
+        self._mailboxes.forget(self.answer)
