@@ -23,6 +23,10 @@ class OutOfCache(Exception):
     """The cache has no room for the batch; nothing of it was kept."""
 
 
+class Interrupted(Exception):
+    """`Runner.interrupt` ended a computation; the cache may hold a part of the batch."""
+
+
 class Vocabulary(Protocol):
     """The model's tokens."""
 
@@ -32,7 +36,7 @@ class Vocabulary(Protocol):
 
     @property
     def pieces(self) -> list[bytes]:
-        """Bytes of each token's text, which may be part of a character; control tokens have none."""
+        """Bytes of each token's text, maybe part of a character; none of control tokens."""
 
     @property
     def ends(self) -> list[bool]:
@@ -84,14 +88,21 @@ class Runner(Protocol):
         """Compute the rows from `start` on.
 
         :raises OutOfCache: there is no room in the cache; nothing was kept.
+        :raises Interrupted: `interrupt` was called.
         :raises LLMServerError: the computation failed.
         """
 
-    def logits(self, n_rows: int) -> Row:
-        """(n_rows, n_vocab) float32 of the wanted rows of the last `decode`, valid until the next."""
+    def interrupt(self) -> None:
+        """Let the running `decode`, or else the next one, give up soon; called by any thread."""
 
-    def likeliest(self, n_rows: int) -> list[int]:
-        """The token with the highest logit of each of those rows: cheap where logits are far."""
+    def logits(self, n_rows: int) -> Row:
+        """(n_rows, n_vocab) float32 of the wanted rows of the last `decode`; valid until the next.
+
+        Called only where they are needed: on a GPU they are far away.
+        """
+
+    def likeliest(self, n_rows: int) -> tuple[list[int], list[float]]:
+        """Of each of those rows the token with the highest logit, and that logit."""
 
     def forget(self, sequence: int, start: int = 0) -> None:
         """Drop a sequence's cells from position `start` on."""
@@ -104,3 +115,16 @@ class Runner(Protocol):
 
     def use_adapter(self, name: str | None) -> None:
         """Compute what follows with this adapter, or with the bare model."""
+
+    def save(self, sequence: int, n_tokens: int) -> bytes:
+        """The first `n_tokens` cells of a sequence, in a form of the runner's own."""
+
+    def restore(self, sequence: int, data: bytes, n_tokens: int) -> None:
+        """Fill an empty sequence with what `save` gave.
+
+        :raises InvalidRequestError: the data does not fit this cache.
+        :raises OutOfCache: there is no room.
+        """
+
+    def free(self) -> None:
+        """Give the memory back."""

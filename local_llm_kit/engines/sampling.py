@@ -69,7 +69,7 @@ class Sampler:
     :param params: how.
     :param prompt: the prompt's token ids, which the repetition penalty counts too.
     :ivar plain: True when the choice is the row's argmax, so that a whole batch can be
-        chosen at once.
+        chosen at once, where the logits are.
     """
 
     def __init__(self, params: SamplingParams, prompt: Iterable[int] = ()) -> None:
@@ -92,11 +92,15 @@ class Sampler:
         """
         token = self._pick(self._adjusted(row) if self._adjusts else row)
         self._step += 1
+        self.note(token)
+        return token
+
+    def note(self, token: int) -> None:
+        """Count a token for the penalties; `pick` does it itself."""
         if self._generated is not None:
             self._generated.add(token)
         if self._seen is not None:
             self._seen.add(token)
-        return token
 
     def _adjusted(self, row: Row) -> Row:
         row = row.copy()

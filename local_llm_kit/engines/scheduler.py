@@ -1,15 +1,16 @@
 """Continuous batching: one thread, one batch per step, every running sequence in it.
 
-A step's rows are, first, one row for each sequence that is generating, in the order of `_running`;
-then chunks of the prompts that are still being read. Invariants between steps:
+A sequence that holds a slot has at least one token that is not in the cache yet. With exactly one
+it is *running*: its next row gives its next token. With more it is *reading*: its prompt, or what
+its grammar forced. A step's rows are the running sequences' rows, each followed by its guesses if
+there is speculation, then chunks of those that are reading. Between steps:
 
 - a busy slot's `tokens` is its sequence's own list, and `n_cached` of them are in the cache;
-- a generating sequence has exactly one token, the last, not yet in the cache: its next row;
-- `_stale` is False only if row i of the batch belongs to `_running[i]`, so that the next step only
-  has to write new tokens and add one to the positions.
+- `_steady` is True only if the batch's rows belong to `_running` in order, one row each, so that
+  the next step only has to write new tokens and add one to the positions.
 
-While sequences are generating, prompts get what is left of `chunk` rows a step, shared fairly: a
-long prompt then delays streams by a small step at a time (0.6 s against 4.9 s for a 1,400-token
+While sequences are running, those that read get what is left of `chunk` rows a step, shared fairly:
+a long prompt then delays streams by a small step at a time (0.6 s against 4.9 s for a 1,400-token
 prompt beside three streams), and does not delay a short prompt behind it.
 
 When the cache is full, idle slots give theirs back, oldest first; then the youngest sequence is
@@ -20,74 +21,81 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import math
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from queue import SimpleQueue
-from typing import Literal
+from typing import TypeVar
 
 from LLM.exceptions import LLMError, LLMRateLimitError, LLMServerError
-from local_llm_kit.engines.llama_cpp.binding import Context, Model
+from local_llm_kit.engines.choosing import Chooser, Part
+from local_llm_kit.engines.compute import Interrupted, OutOfCache, Runner, Vocabulary
+from local_llm_kit.engines.drafting import Drafter, Pace
+from local_llm_kit.engines.protocol import EngineStats, Event, FinishReason, Sink
+from local_llm_kit.engines.rows import RowPlanner
 from local_llm_kit.engines.sequence import Sequence
 from local_llm_kit.engines.slots import NO_SLOT, SlotTable, common_prefix
-from local_llm_kit.engines.protocol import EngineStats, Event, FinishReason, Sink
-from local_llm_kit.engines.compute import Row
+from local_llm_kit.engines.state_file import State
 
-_log = logging.getLogger("local_llm_kit.llama_cpp")
+_log = logging.getLogger("local_llm_kit.engine")
 
-_NO_ROOM = 1  # llama_decode: the cache is full, nothing was kept
-_ROW_UNIT = 16  # matrix kernels work on rows in units of 16
 #: A prompt waits for another that is being read when it can share this many more tokens.
 _WORTH_WAITING = 64
 
-_Command = tuple[Literal["submit", "cancel", "close"], Sequence | None]
+_Command = Callable[[], None]
+_T = TypeVar("_T")
 
 
 class Scheduler:
-    """Runs sequences on a context until closed.
+    """Runs sequences on a runner until closed.
 
-    :param model: the model's vocabulary is used to end and to spell sequences.
-    :param context: computed only on the scheduler's thread.
+    :param vocabulary: used to end and to spell sequences.
+    :param runner: computes; used only on the scheduler's thread, but for `interrupt`.
     :param n_slots: sequences that run at once.
-    :param chunk: most rows of a step while sequences are generating.
+    :param chunk: most rows of a step while sequences are running.
     :param max_queue: requests that may wait for a slot.
     :param share_prefixes: False for models whose memory cannot be cut (recurrent ones).
+    :param drafter: guesses tokens ahead; None for no speculation.
+    :param calibrate: split batches that cost more than their parts.
     """
 
     def __init__(
         self,
-        model: Model,
-        context: Context,
+        vocabulary: Vocabulary,
+        runner: Runner,
         *,
         n_slots: int,
         chunk: int = 128,
         max_queue: int = 256,
         share_prefixes: bool = True,
+        drafter: Drafter | None = None,
+        calibrate: bool = False,
     ) -> None:
-        self._context = context
-        self._batch = context.batch
-        self._pieces = model.pieces
-        self._ends = model.ends
-        self._chunk = min(chunk, context.batch.n_rows)
+        self._runner = runner
+        self._rows = RowPlanner(runner.batch, chunk, vocabulary.n_vocab, calibrate=calibrate)
+        self._chooser = Chooser(
+            vocabulary, runner, emit=self._emit, end=self._end, learn=self._learn
+        )
         self._max_queue = max_queue
         self._share = share_prefixes
-        self._slots = SlotTable(context, n_slots, share=share_prefixes)
-        self._commands: SimpleQueue[_Command] = SimpleQueue()
+        self._drafter = drafter
+        self._pace = Pace()
+        self._slots = SlotTable(runner, n_slots, share=share_prefixes)
+        self._commands: SimpleQueue[_Command | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._open: set[Sequence] = set()  # submitted and not ended, wherever they are
         self._closed = False
         self._waiting: deque[Sequence] = deque()
         self._reading: deque[Sequence] = deque()
         self._running: list[Sequence] = []
-        self._next: list[int] = []
-        self._stale = True
+        self._parts: list[Part] = []
+        self._steady = False
         self._hold = False  # no new sequence until one ends: the cache was full
         self._outbox: dict[Sink, list[Event]] = {}
         self._n_steps = 0
-        self._n_generated = 0
         self._decode_s = 0.0
-        self._thread = threading.Thread(target=self._run, name="llama.cpp engine", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._thread.start()
 
     # -- any thread ---------------------------------------------------------------------------
@@ -98,16 +106,8 @@ class Scheduler:
         :raises LLMRateLimitError: `max_queue` sequences are waiting.
         :raises LLMServerError: the scheduler is closed, or stayed behind in another process.
         """
-        if not (self._closed or self._thread.is_alive()):
-            raise LLMServerError(
-                "this process was forked from the one that loaded the model, and threads do not "
-                "follow; load the model after the fork, or start processes by 'spawn'",
-                status_code=503,
-                code="engine_closed",
-            )
         with self._lock:
-            if self._closed:
-                raise LLMServerError("the engine is closed", status_code=503, code="engine_closed")
+            self._require_open()
             if len(self._open) >= self._max_queue + len(self._slots):
                 raise LLMRateLimitError(
                     f"{len(self._slots)} requests run and {self._max_queue} wait, the most that "
@@ -117,19 +117,63 @@ class Scheduler:
                     code="queue_full",
                 )
             self._open.add(sequence)
-            self._commands.put(("submit", sequence))
+            self._commands.put(lambda: self._waiting.append(sequence))
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise LLMServerError("the engine is closed", status_code=503, code="engine_closed")
+        if not self._thread.is_alive():
+            raise LLMServerError(
+                "this process was forked from the one that loaded the model, and threads do not "
+                "follow; load the model after the fork, or start processes by 'spawn'",
+                status_code=503,
+                code="engine_closed",
+            )
 
     def cancel(self, sequence: Sequence) -> None:
         """End a sequence before its next token."""
-        if not sequence.ended:
-            self._commands.put(("cancel", sequence))
+        if sequence.ended:
+            return
+        self._commands.put(lambda: self._cancel(sequence))
+        if len(self._open) == 1:  # a long chunk of a prompt that nobody waits for
+            self._runner.interrupt()
+
+    def save(self, tokens: list[int]) -> State | None:
+        """What the cache holds of a text; None when it holds nothing of it."""
+        return self._call(lambda: self._save(tokens))
+
+    def restore(self, state: State) -> None:
+        """Put a text into the cache.
+
+        :raises LLMRateLimitError: every slot is busy.
+        """
+        self._call(lambda: self._restore(state))
+
+    def _call(self, function: Callable[[], _T]) -> _T:
+        """Run a function on the engine's thread, between steps."""
+        done: SimpleQueue[_T | LLMError] = SimpleQueue()
+
+        def run() -> None:
+            try:
+                done.put(function())
+            except Exception as err:  # noqa: BLE001  # the caller waits
+                done.put(_as_llm_error(err))
+
+        with self._lock:
+            self._require_open()
+            self._commands.put(run)
+        result = done.get()
+        if isinstance(result, LLMError):
+            raise result
+        return result
 
     def close(self) -> None:
         """End everything that runs or waits with an error and stop the thread."""
         with self._lock:
             if not self._closed:
                 self._closed = True
-                self._commands.put(("close", None))
+                self._commands.put(None)
+                self._runner.interrupt()
         if not self.is_current_thread:
             self._thread.join()
 
@@ -147,7 +191,7 @@ class Scheduler:
             n_running=n_running,
             n_waiting=max(0, len(self._open) - n_running),
             n_steps=self._n_steps,
-            n_generated=self._n_generated,
+            n_generated=self._chooser.n_chosen,
             decode_s=self._decode_s,
         )
 
@@ -161,6 +205,9 @@ class Scheduler:
             while self._receive():
                 try:
                     self._step()
+                except Interrupted:
+                    self._roll_back()
+                    self._settle()
                 except Exception as err:  # noqa: BLE001  # callers must not hang, whatever it is
                     _log.exception("a decoding step failed")
                     self._fail_all(_as_llm_error(err))
@@ -172,126 +219,145 @@ class Scheduler:
             with self._lock:
                 self._closed = True
             while not self._commands.empty():
-                self._take(self._commands.get())
+                command = self._commands.get()
+                if command is not None:
+                    command()
             self._fail_all(error)
             self._deliver()
 
     def _receive(self) -> bool:
         """Take what callers sent, waiting for it when there is nothing else to do."""
         commands = self._commands
-        idle = not (self._running or self._reading or self._waiting)
-        while idle or not commands.empty():
-            if not self._take(commands.get()):
+        while self._is_idle or not commands.empty():
+            command = commands.get()
+            if command is None:
                 return False
-            idle = not self._waiting and not (self._running or self._reading)
-            if idle and self._outbox:
+            command()
+            if self._is_idle and self._outbox:
                 self._deliver()
         return True
 
-    def _take(self, command: _Command) -> bool:
-        action, sequence = command
-        if sequence is None:
-            return False
+    @property
+    def _is_idle(self) -> bool:
+        return not (self._running or self._reading or self._waiting)
+
+    def _cancel(self, sequence: Sequence) -> None:
         if sequence.ended:
-            return True
-        if action == "submit":
-            self._waiting.append(sequence)
-        else:
-            with contextlib.suppress(ValueError):
-                self._waiting.remove(sequence)
-            self._end(sequence, "cancelled")
-        return True
+            return
+        with contextlib.suppress(ValueError):
+            self._waiting.remove(sequence)
+        self._end(sequence, "cancelled")
 
     def _step(self) -> None:
-        """Admit, compute one batch, choose tokens."""
+        """Admit, compute a batch, choose tokens."""
         if self._waiting:
             self._admit()
-        batch, n_running = self._batch, len(self._running)
-        if self._stale:
-            for i, sequence in enumerate(self._running):
-                batch.write(i, sequence.tokens[-1:], sequence.slot.n_cached, sequence.slot.id)
-            batch.wanted[:n_running] = 1
-            self._stale = False
-        elif n_running:
-            batch.token[:n_running] = self._next
-            batch.position[:n_running] += 1
-        chunks = self._write_chunks(n_running) if self._reading else []
-        n_rows = n_running + sum(n for _, n in chunks)
-        if not n_rows or not self._decode(n_rows):
-            return
-        for sequence in self._running:
-            sequence.slot.n_cached += 1
-        if chunks:
-            self._running = self._running + self._read(chunks)
-        if self._running:
-            self._choose(self._running)
+        if self._steady:
+            self._rows.advance([sequence.tokens[-1] for sequence in self._running])
+        else:
+            self._parts = self._rows.write(self._running, self._draft(), self._reading)
+        for start, end, first_row, n_rows in self._rows.groups(self._parts):
+            if not self._compute(self._parts[start:end], first_row, n_rows):
+                break
+        self._settle()
+
+    def _draft(self) -> list[list[int]]:
+        """Guesses for each running sequence; an empty list where there is no speculation."""
+        if self._drafter is None or not self._running:
+            return []
+        room = self._rows.room_for_drafts(len(self._running))
+        wanted = [
+            (sequence, 0 if sequence.matcher else min(room, self._pace.length(sequence)))
+            for sequence in self._running
+        ]
+        return self._drafter.propose(wanted)
+
+    def _learn(self, sequence: Sequence, n_drafted: int, n_right: int) -> None:
+        self._pace.learn(sequence, n_drafted, n_right)
+
+    def _compute(self, parts: list[Part], first_row: int, n_rows: int) -> bool:
+        """Compute a group of rows and go on with its sequences; False when one had to give way."""
+        self._runner.use_adapter(parts[0].sequence.request.adapter)
+        if not self._decode(first_row, n_rows):
+            return False
+        for part in parts:
+            part.sequence.slot.n_cached += part.n_rows - len(part.draft)
+        self._chooser.choose(parts)
+        return True
+
+    def _settle(self) -> None:
+        """Sort the sequences into running and reading by what they have left to compute."""
+        running = []
+        for part in self._parts:
+            sequence = part.sequence
+            if sequence.slot is NO_SLOT:
+                continue
+            if sequence.n_left == 1:
+                running.append(sequence)
+                if part.reading:
+                    self._reading.remove(sequence)
+            elif not part.reading:
+                self._reading.appendleft(sequence)
+        self._steady = (
+            not self._reading
+            and self._drafter is None
+            and len(running) == len(self._parts)
+            and all(part.n_rows == 1 and not part.reading for part in self._parts)
+        )
+        self._running = running
 
     def _admit(self) -> None:
         """Give free slots to waiting sequences, in order of arrival."""
         deferred: list[Sequence] = []
         while self._waiting and not self._hold:
             sequence = self._waiting[0]
-            if sequence.limit == 0:
+            if sequence.limit == 0 and sequence.request.score_from is None:
                 self._waiting.popleft()
                 self._end(sequence, "length")
                 continue
-            found = self._slots.place(sequence.tokens)
+            adapter = sequence.request.adapter
+            found = self._slots.place(sequence.tokens, adapter, sequence.most_shared)
             if found is None:
                 break
             self._waiting.popleft()
             if self._share and self._gains_by_waiting(sequence, found.n_shared):
                 deferred.append(sequence)
                 continue
-            sequence.slot = self._slots.take(found, sequence.tokens)
+            sequence.slot = self._slots.take(found, sequence.tokens, adapter)
             if sequence.n_cached is None:
                 sequence.n_cached = found.n_shared
             self._reading.append(sequence)
+            self._steady = False
         self._waiting.extendleft(reversed(deferred))
 
     def _gains_by_waiting(self, sequence: Sequence, n_shared: int) -> bool:
         """Whether a prompt now being read will leave much more to share (the n of a request)."""
+        limit = len(sequence.tokens) - 1
+        if sequence.most_shared is not None:
+            limit = min(limit, sequence.most_shared)
         return any(
-            common_prefix(other.tokens, sequence.tokens, len(sequence.tokens) - 1)
-            >= n_shared + _WORTH_WAITING
+            other.request.adapter == sequence.request.adapter
+            and common_prefix(other.tokens, sequence.tokens, limit) >= n_shared + _WORTH_WAITING
             for other in self._reading
         )
 
-    def _write_chunks(self, start: int) -> list[tuple[Sequence, int]]:
-        """Fill the rows from `start` with prompts; the sequences and how many rows each got."""
-        limit = self._chunk if start else self._batch.n_rows
-        room = limit - start
-        chunks: list[tuple[Sequence, int]] = []
-        for i, sequence in enumerate(self._reading):
-            if room <= 0:
-                break
-            share = room // (len(self._reading) - i) // _ROW_UNIT * _ROW_UNIT
-            begin = sequence.slot.n_cached
-            tokens = sequence.tokens[begin : begin + max(share, min(room, _ROW_UNIT))]
-            end = self._batch.write(start, tokens, begin, sequence.slot.id)
-            if begin + len(tokens) == len(sequence.tokens):
-                self._batch.wanted[end - 1] = 1
-            start, room = end, room - len(tokens)
-            chunks.append((sequence, len(tokens)))
-        self._reading.rotate(-len(chunks))  # those that had their turn go behind the others
-        return chunks
-
-    def _decode(self, n_rows: int) -> bool:
-        """Compute the batch, making room as needed; False when a sequence had to give way."""
+    def _decode(self, first_row: int, n_rows: int) -> bool:
+        """Compute rows, making room as needed; False when a sequence had to give way."""
         while True:
             begin = time.perf_counter()
-            code = self._context.decode(n_rows)
-            self._decode_s += time.perf_counter() - begin
-            self._n_steps += 1
-            if code == 0:
-                return True
-            if code != _NO_ROOM:
-                raise LLMServerError(
-                    f"llama.cpp failed to compute a batch of {n_rows} rows: code {code}",
-                    status_code=500,
-                )
-            if not self._slots.empty_oldest_idle():
+            try:
+                self._runner.decode(first_row, n_rows)
+            except OutOfCache:
+                if self._slots.empty_oldest_idle():
+                    continue
                 self._give_way()
                 return False
+            finally:
+                took_s = time.perf_counter() - begin
+                self._decode_s += took_s
+                self._n_steps += 1
+            self._rows.learn(n_rows, took_s)
+            return True
 
     def _give_way(self) -> None:
         """Send the youngest sequence back to the queue; it goes on once another has ended."""
@@ -305,58 +371,19 @@ class Scheduler:
         self._waiting.appendleft(youngest)
         self._hold = True
 
-    def _read(self, chunks: list[tuple[Sequence, int]]) -> list[Sequence]:
-        """Note what was read; the sequences whose prompt is complete, in row order."""
-        complete = []
-        for sequence, n in chunks:
-            sequence.slot.n_cached += n
-            if sequence.slot.n_cached == len(sequence.tokens):
-                self._reading.remove(sequence)
-                complete.append(sequence)
-        self._stale = True
-        return complete
+    def _roll_back(self) -> None:
+        """After an interruption: drop what the cache may hold of the batch."""
+        for sequence in (*self._running, *self._reading):
+            slot = sequence.slot
+            if not self._share:  # its cells cannot be cut: it is read again
+                slot.n_cached = 0
+            self._runner.forget(slot.id, slot.n_cached)
 
-    def _choose(self, rows: list[Sequence]) -> None:
-        """Choose the next token of each sequence; `rows` are in the order of the logits."""
-        logits = self._context.logits(len(rows))
-        best: list[int] = []
-        if any(sequence.sampler.plain for sequence in rows):
-            best = logits.argmax(axis=1).tolist()
-        ends, pieces, outbox = self._ends, self._pieces, self._outbox
-        going: list[Sequence] = []
-        chosen: list[int] = []
-        for i, sequence in enumerate(rows):
-            row = logits[i]
-            try:
-                token = self._pick(sequence, row, best[i] if best else None)
-            except LLMError as err:
-                self._end(sequence, err)
-                continue
-            if ends[token]:
-                self._end(sequence, "stop")
-                continue
-            wants_scores = sequence.request.sampling.n_logprobs is not None
-            text = sequence.accept(token, pieces, row if wants_scores else None)
-            if text:
-                events = outbox.get(sequence.sink)
-                if events is None:
-                    events = outbox[sequence.sink] = []
-                events.append(sequence.delta(text))
-            if sequence.text.stopped:
-                self._end(sequence, "stop")
-            elif len(sequence.tokens) - sequence.n_prompt >= sequence.limit:
-                self._end(sequence, "length")
-            else:
-                going.append(sequence)
-                chosen.append(token)
-        self._n_generated += len(rows)
-        self._running, self._next = going, chosen
-
-    @staticmethod
-    def _pick(sequence: Sequence, row: Row, best: int | None) -> int:
-        if best is not None and sequence.sampler.plain and math.isfinite(row[best]):
-            return best
-        return sequence.sampler.pick(row)
+    def _emit(self, sequence: Sequence, event: Event) -> None:
+        events = self._outbox.get(sequence.sink)
+        if events is None:
+            events = self._outbox[sequence.sink] = []
+        events.append(event)
 
     def _end(self, sequence: Sequence, how: FinishReason | LLMError) -> None:
         """Make the last events of a sequence and free its slot."""
@@ -375,13 +402,41 @@ class Scheduler:
         self._running = [other for other in self._running if other is not sequence]
         if sequence in self._reading:
             self._reading.remove(sequence)
-        self._stale = True
+        if self._drafter is not None:
+            self._drafter.release(sequence)
+            self._pace.forget(sequence)
+        self._steady = False
+
+    def _save(self, tokens: list[int]) -> State | None:
+        found = self._slots.holding(tokens)
+        if found is None:
+            return None
+        slot, n_tokens = found
+        return State(tokens[:n_tokens], self._runner.save(slot.id, n_tokens))
+
+    def _restore(self, state: State) -> None:
+        found = self._slots.place([])
+        if found is None:
+            raise LLMRateLimitError(
+                "every slot is busy; load the state when a request has ended", status_code=429
+            )
+        slot = found.slot
+        self._slots.empty(slot)
+        while True:
+            try:
+                self._runner.restore(slot.id, state.payload, len(state.tokens))
+                break
+            except OutOfCache:
+                if not self._slots.empty_oldest_idle():
+                    raise LLMServerError("the cache has no room for the state") from None
+        slot.tokens, slot.n_cached, slot.adapter = list(state.tokens), len(state.tokens), None
+        slot.used = self._n_steps
 
     def _fail_all(self, error: LLMError) -> None:
         """End every sequence with `error`, and forget a cache that may be half written."""
         for sequence in list(self._open):
             self._end(sequence, error)
-        self._running, self._next = [], []
+        self._running, self._parts, self._steady = [], [], False
         self._reading.clear()
         self._waiting.clear()
         self._slots.clear()

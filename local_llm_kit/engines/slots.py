@@ -22,6 +22,7 @@ class Slot:
     :ivar n_cached: how many of `tokens`, from the first, are in the cache.
     :ivar busy: a request is using it.
     :ivar used: when it was last given back, as a step number.
+    :ivar adapter: the adapter that its cells were computed with.
     """
 
     id: int
@@ -29,6 +30,7 @@ class Slot:
     n_cached: int = 0
     busy: bool = False
     used: int = 0
+    adapter: str | None = None
 
 
 #: The slot of a sequence that has none.
@@ -61,17 +63,23 @@ def common_prefix(first: list[int], second: list[int], limit: int) -> int:
     return same
 
 
-def place(slots: Sequence[Slot], tokens: list[int]) -> Placement | None:
+def place(
+    slots: Sequence[Slot], tokens: list[int], adapter: str | None = None, limit: int | None = None
+) -> Placement | None:
     """The best free slot for `tokens`; None when all are busy.
 
-    At least one token is left to compute, because its logits are wanted.
+    :param adapter: the adapter they are computed with: only its own cells can be shared.
+    :param limit: most tokens to share. At least one is left to compute: its logits are wanted.
     """
     free = [slot for slot in slots if not slot.busy]
     if not free:
         return None
+    most = len(tokens) - 1 if limit is None else min(limit, len(tokens) - 1)
     n_shared, source = 0, None
     for slot in slots:
-        n = common_prefix(slot.tokens, tokens, min(slot.n_cached, len(tokens) - 1))
+        if slot.adapter != adapter:
+            continue
+        n = common_prefix(slot.tokens, tokens, min(slot.n_cached, most))
         if n > n_shared:
             n_shared, source = n, slot
     if source is not None and not source.busy and source.n_cached - n_shared <= 1:
@@ -115,11 +123,23 @@ class SlotTable:
         """Slots in use."""
         return sum(slot.busy for slot in self._slots)
 
-    def place(self, tokens: list[int]) -> Placement | None:
+    def place(
+        self, tokens: list[int], adapter: str | None = None, limit: int | None = None
+    ) -> Placement | None:
         """Where `tokens` would go; None when all slots are busy."""
-        return place(self._slots, tokens if self._share else tokens[:0])
+        return place(self._slots, tokens if self._share else tokens[:0], adapter, limit)
 
-    def take(self, placement: Placement, tokens: list[int]) -> Slot:
+    def holding(self, tokens: list[int]) -> tuple[Slot, int] | None:
+        """The slot that has most of `tokens` in the cache, and how many; None when none has any."""
+        found = [
+            (common_prefix(slot.tokens, tokens, slot.n_cached), slot)
+            for slot in self._slots
+            if slot.adapter is None
+        ]
+        n, slot = max(found, key=lambda pair: pair[0], default=(0, NO_SLOT))
+        return (slot, n) if n else None
+
+    def take(self, placement: Placement, tokens: list[int], adapter: str | None = None) -> Slot:
         """Give a slot to a request, with what it shares already in the cache."""
         slot, source, n_shared = placement
         if slot is source:
@@ -129,6 +149,7 @@ class SlotTable:
             if source is not None:
                 self._memory.copy(source.id, slot.id, n_shared)
         slot.tokens, slot.n_cached, slot.busy = tokens, n_shared, True
+        slot.adapter = adapter
         return slot
 
     def give_back(self, slot: Slot, step: int) -> None:

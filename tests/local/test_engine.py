@@ -155,7 +155,7 @@ def test_a_full_queue_is_a_typed_error() -> None:
 def test_four_sequences_in_a_cache_for_one_all_reach_their_length() -> None:
     with running_engine(n_slots=1, context_length=256) as small:
         expected = generate(small, "A story: once", sampling=ENDLESS, max_tokens=200).wait().text
-        cell_bytes = small._model.kv_cell_bytes
+        cell_bytes = 2 * small._model.kv_cell_numbers
     options = {"n_slots": 4, "context_length": 256, "cache_bytes": 256 * cell_bytes}
     with running_engine(**options) as engine:
         calls = [

@@ -84,7 +84,7 @@ def test_a_model_that_is_no_name_is_refused(model: object) -> None:
 
 
 def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    from local_llm_kit.engines.llama_cpp.binding import library
+    from local_llm_kit.engines.llama_cpp.library import library
 
     library.cache_clear()
     monkeypatch.setitem(sys.modules, "llama_cpp", None)

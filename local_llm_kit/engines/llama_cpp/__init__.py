@@ -5,6 +5,7 @@ Nothing outside this folder imports `llama_cpp`, and this folder only when an en
 
 from __future__ import annotations
 
-from local_llm_kit.engines.llama_cpp.engine import LlamaCppEngine, LlamaCppOptions
+from local_llm_kit.engines.llama_cpp.engine import LlamaCppEngine
+from local_llm_kit.engines.llama_cpp.options import LlamaCppOptions
 
 __all__ = ["LlamaCppEngine", "LlamaCppOptions"]

@@ -4,110 +4,32 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence as SequenceOf
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import Any
 
-from LLM.exceptions import (
-    InvalidRequestError,
-    LLMConfigError,
-    LLMContextLengthError,
-    LLMServerError,
-)
-from local_llm_kit.engines.llama_cpp.binding import Context, Model, library
-from local_llm_kit.engines.scheduler import Scheduler
-from local_llm_kit.engines.sequence import Sequence
-from local_llm_kit.engines.protocol import EngineStats, GenerationRequest, ModelInfo, Sink
+import numpy.typing as npt
+
+from LLM.exceptions import LLMConfigError
+from local_llm_kit.engines.base import BaseEngine
+from local_llm_kit.engines.drafting import Drafter, DraftModel, PromptLookup
+from local_llm_kit.engines.llama_cpp.context import KV_TYPES, Context
+from local_llm_kit.engines.llama_cpp.embedder import Embedder
+from local_llm_kit.engines.llama_cpp.library import library
+from local_llm_kit.engines.llama_cpp.model import Model
+from local_llm_kit.engines.llama_cpp.options import LlamaCppOptions
+from local_llm_kit.engines.protocol import ModelInfo
+from local_llm_kit.engines.state_file import fingerprint
 
 #: Longest window taken without being asked for, in tokens.
 DEFAULT_WINDOW = 8192
 #: Cache that slots may take together without being asked for, in bytes.
 DEFAULT_CACHE_BYTES = 1 << 30
-MAX_SLOTS = 256  # llama.cpp's limit of sequences
 #: Below this many weights the threads' meeting costs more than they save.
 _ONE_THREAD_PARAMS = 50_000_000
 _BATCH_ROWS = 512
 
 
-@dataclass(frozen=True, slots=True)
-class LlamaCppOptions:
-    """How a model is run.
-
-    :param context_length: window of a request in tokens, prompt and output together; None takes
-        the model's own, at most 8,192.
-    :param n_slots: sequences that run at once, 1 to 256.
-    :param max_queue: requests that may wait beyond those, at least 0.
-    :param n_threads: None takes one for small models, else one a core.
-    :param n_gpu_layers: layers held on a GPU; None leaves it to llama.cpp.
-    :param cache_bytes: None lets the cache take up to 1 GiB, or what one full window needs.
-    """
-
-    context_length: int | None = None
-    n_slots: int = 8
-    max_queue: int = 256
-    n_threads: int | None = None
-    n_gpu_layers: int | None = None
-    cache_bytes: int | None = None
-
-    def __post_init__(self) -> None:
-        for name, low, high in (
-            ("context_length", 16, 1 << 24),
-            ("n_slots", 1, MAX_SLOTS),
-            ("max_queue", 0, 1 << 20),
-            ("n_threads", 1, 1024),
-            ("n_gpu_layers", -1, 1 << 16),
-            ("cache_bytes", 1, 1 << 50),
-        ):
-            value = getattr(self, name)
-            if value is None and name not in ("n_slots", "max_queue"):
-                continue
-            if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-                raise LLMConfigError(
-                    f"{name} is {value!r}; give a whole number from {low:,} to {high:,}"
-                )
-
-
-class _Gate:
-    """Lets callers use C objects until they are freed, and frees them when nobody is inside."""
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._n_inside = 0
-        self._closed = False
-
-    def __enter__(self) -> None:
-        with self._changed:
-            if self._closed:
-                raise LLMServerError("the engine is closed", status_code=503, code="engine_closed")
-            self._n_inside += 1
-
-    def __exit__(self, *exc_info: object) -> None:
-        with self._changed:
-            self._n_inside -= 1
-            self._changed.notify_all()
-
-    def close(self) -> bool:
-        """Let nobody in and wait until all are out; False when it was closed already."""
-        with self._changed:
-            if self._closed:
-                return False
-            self._closed = True
-            self._changed.wait_for(lambda: self._n_inside == 0)
-            return True
-
-
-class _Handle:
-    """A submitted request."""
-
-    def __init__(self, scheduler: Scheduler, sequence: Sequence) -> None:
-        self._scheduler = scheduler
-        self._sequence = sequence
-
-    def cancel(self) -> None:
-        """Stop it and free its slot within a step."""
-        self._scheduler.cancel(self._sequence)
-
-
-class LlamaCppEngine:
+class LlamaCppEngine(BaseEngine):
     """A model of llama.cpp, ready to serve many callers.
 
     :param path: a GGUF file, already checked by `local_llm_kit.gguf`.
@@ -120,151 +42,139 @@ class LlamaCppEngine:
     def __init__(self, path: str, name: str, options: LlamaCppOptions | None = None) -> None:
         options = options or LlamaCppOptions()
         library()
-        self._gate = _Gate()
-        self._model = Model(path, options.n_gpu_layers)
+        self._model = model = Model(path, options.n_gpu_layers)
+        self._context: Context | None = None
+        self._drafter: Drafter | None = None
+        self._draft_model: Model | None = None
+        self._embedder: Embedder | None = None
+        self._embedder_lock = threading.Lock()
+        self._n_threads = options.n_threads or _default_threads(model)
         try:
-            window = self._window(options)
-            self._context = Context(
-                self._model,
-                n_cells=self._n_cells(window, options),
-                n_sequences=options.n_slots,
-                n_batch=_BATCH_ROWS,
-                n_threads=options.n_threads or self._default_threads(),
-            )
+            window = _window(model, options)
+            adapters = {
+                adapter: model.load_adapter(adapter, file)
+                for adapter, file in options.adapters.items()
+            }
+            self._context = self._make_context(model, window, options, adapters)
+            self._drafter = self._make_drafter(window, options)
         except BaseException:
-            self._model.free()
+            self._free()
             raise
-        self._info = self._describe(path, name, window)
-        self._scheduler = Scheduler(
-            self._model,
+        self._layout = f"{options.kv_type} {options.flash_attention}"
+        super().__init__(
+            _describe(model, path, name, window),
+            model,
             self._context,
             n_slots=options.n_slots,
             max_queue=options.max_queue,
-            share_prefixes=self._model.can_share,
+            share_prefixes=model.can_share,
+            adapters=options.adapters,
+            drafter=self._drafter,
+            calibrate=not library().llama_supports_gpu_offload(),
         )
 
-    def _window(self, options: LlamaCppOptions) -> int:
-        trained = self._model.n_ctx_train
-        if options.context_length is None:
-            return min(trained, DEFAULT_WINDOW)
-        if options.context_length > trained:
+    def _make_context(
+        self, model: Model, window: int, options: LlamaCppOptions, adapters: dict[str, Any]
+    ) -> Context:
+        return Context(
+            model,
+            n_cells=_n_cells(model, window, options),
+            n_sequences=options.n_slots,
+            n_batch=_BATCH_ROWS,
+            n_threads=self._n_threads,
+            kv_type=options.kv_type,
+            flash_attention=options.flash_attention,
+            adapters=adapters,
+        )
+
+    def _make_drafter(self, window: int, options: LlamaCppOptions) -> Drafter | None:
+        if not (options.speculation or options.draft_path):
+            return None
+        if not self._model.can_share:
             raise LLMConfigError(
-                f"context_length is {options.context_length}, but the model was trained for "
-                f"{trained} tokens; choose at most that"
+                "this model's memory cannot be cut, so wrong guesses could not be taken back; "
+                "leave speculation and draft_path out"
             )
-        return options.context_length
-
-    def _n_cells(self, window: int, options: LlamaCppOptions) -> int:
-        """Tokens of cache: a full window for every slot, as far as the budget goes."""
-        budget = options.cache_bytes or DEFAULT_CACHE_BYTES
-        affordable = budget // max(self._model.kv_cell_bytes, 1)
-        if options.cache_bytes is not None and affordable < window:
+        if options.draft_path is None:
+            return PromptLookup()
+        self._draft_model = draft = Model(options.draft_path, options.n_gpu_layers)
+        if draft.pieces != self._model.pieces or not draft.can_share:
             raise LLMConfigError(
-                f"cache_bytes is {budget:,}, but one window of {window} tokens takes "
-                f"{window * self._model.kv_cell_bytes:,}; raise it or lower context_length"
+                f"the draft model {options.draft_path!r} has another vocabulary than the model, "
+                "or a memory that cannot be cut; take a smaller one of the same family"
             )
-        return max(window, min(window * options.n_slots, affordable))
+        window = min(window, draft.n_ctx_train)
+        return DraftModel(self._make_context(draft, window, options, {}))
 
-    def _default_threads(self) -> int:
-        if self._model.n_params < _ONE_THREAD_PARAMS:
-            return 1
-        return (
-            len(os.sched_getaffinity(0))
-            if hasattr(os, "sched_getaffinity")
-            else (os.cpu_count() or 1)
-        )
-
-    def _describe(self, path: str, name: str, window: int) -> ModelInfo:
-        model = self._model
-        return ModelInfo(
-            name=name,
-            path=path,
-            context_length=window,
-            n_ctx_train=model.n_ctx_train,
-            n_vocab=model.n_vocab,
-            n_params=model.n_params,
-            size_bytes=model.size_bytes,
-            longest_token_bytes=model.longest_piece,
-            chat_template=model.chat_template,
-            bos_token=model.special_text("bos"),
-            eos_token=model.special_text("eos"),
-            control_tokens=model.control_texts(),
-        )
+    def _embed(self, prompts: Sequence[Sequence[int]]) -> npt.NDArray[Any]:
+        with self._embedder_lock:
+            if self._embedder is None:
+                self._embedder = Embedder(self._model, self._info.context_length, self._n_threads)
+        return self._embedder.embed(prompts)
 
     @property
-    def info(self) -> ModelInfo:
-        """Facts about the model."""
-        return self._info
-
-    @property
-    def stats(self) -> EngineStats:
-        """A snapshot of the engine's work."""
-        return self._scheduler.stats
-
-    def tokenize(
-        self, text: str, *, add_special: bool = False, parse_special: bool = False
-    ) -> list[int]:
-        """Token ids of `text`."""
-        with self._gate:
-            return self._model.tokenize(text, add_special=add_special, parse_special=parse_special)
-
-    def detokenize(self, tokens: SequenceOf[int]) -> str:
-        """Text of `tokens`; special tokens have none."""
-        self._check_tokens(tokens)
-        return b"".join(self._model.pieces[token] for token in tokens).decode("utf-8", "replace")
-
-    def submit(self, request: GenerationRequest, sink: Sink) -> _Handle:
-        """Queue a request; its events go to `sink`, on the engine's thread."""
-        n_prompt, window = len(request.prompt), self._info.context_length
-        if not n_prompt:
-            raise InvalidRequestError(
-                "the prompt has no tokens; give it some text", status_code=400
-            )
-        room = window - n_prompt
-        if room < (1 if request.max_tokens != 0 else 0):
-            raise LLMContextLengthError(
-                f"the prompt has {n_prompt} tokens, but the window of {self._info.name!r} is "
-                f"{window} for prompt and output together; shorten the prompt"
-                + self._larger_window(),
-                status_code=400,
-                code="context_length_exceeded",
-            )
-        self._check_tokens(request.prompt)
-        self._check_tokens([token for token, _ in request.sampling.logit_bias])
-        limit = room if request.max_tokens is None else min(request.max_tokens, room)
-        sequence = Sequence(request, sink, limit)
-        self._scheduler.submit(sequence)
-        return _Handle(self._scheduler, sequence)
-
-    def _larger_window(self) -> str:
-        info = self._info
-        if info.context_length == info.n_ctx_train:
-            return ""
-        return f" or raise context_length (up to {info.n_ctx_train})"
-
-    def _check_tokens(self, tokens: SequenceOf[int]) -> None:
-        n_vocab = self._info.n_vocab
-        if tokens and not (min(tokens) >= 0 and max(tokens) < n_vocab):
-            wrong = next(token for token in tokens if not 0 <= token < n_vocab)
-            raise InvalidRequestError(
-                f"there is no token {wrong!r}: the model's tokens are 0 to {n_vocab - 1}",
-                status_code=400,
-            )
-
-    def close(self) -> None:
-        """End what runs, stop the thread, give the memory back; repeatable.
-
-        On the engine's own thread (a sink, or a finaliser that the collector ran there) the memory
-        is given back once that thread has ended: it is still computing.
-        """
-        if not self._gate.close():
-            return
-        if self._scheduler.is_current_thread:
-            threading.Thread(target=self._free, name="llama.cpp engine's end").start()
-        else:
-            self._free()
+    def _state_owner(self) -> str:
+        return f"llama.cpp {self._layout} {fingerprint(self._info.path)}"
 
     def _free(self) -> None:
-        self._scheduler.close()
-        self._context.free()
-        self._model.free()
+        for owned in (
+            self._embedder,
+            self._drafter,
+            self._draft_model,
+            self._context,
+            self._model,
+        ):
+            if owned is not None:
+                owned.free()
+
+
+def _window(model: Model, options: LlamaCppOptions) -> int:
+    trained = model.n_ctx_train
+    if options.context_length is None:
+        return min(trained, DEFAULT_WINDOW)
+    if options.context_length > trained:
+        raise LLMConfigError(
+            f"context_length is {options.context_length}, but the model was trained for "
+            f"{trained} tokens; choose at most that"
+        )
+    return options.context_length
+
+
+def _n_cells(model: Model, window: int, options: LlamaCppOptions) -> int:
+    """Tokens of cache: a full window for every slot, as far as the budget goes."""
+    budget = options.cache_bytes or DEFAULT_CACHE_BYTES
+    cell_bytes = max(1, round(model.kv_cell_numbers * KV_TYPES[options.kv_type][1]))
+    affordable = budget // cell_bytes
+    if options.cache_bytes is not None and affordable < window:
+        raise LLMConfigError(
+            f"cache_bytes is {budget:,}, but one window of {window} tokens takes "
+            f"{window * cell_bytes:,}; raise it or lower context_length"
+        )
+    return max(window, min(window * options.n_slots, affordable))
+
+
+def _default_threads(model: Model) -> int:
+    if model.n_params < _ONE_THREAD_PARAMS:
+        return 1
+    return (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+    )
+
+
+def _describe(model: Model, path: str, name: str, window: int) -> ModelInfo:
+    return ModelInfo(
+        name=name,
+        path=path,
+        context_length=window,
+        n_ctx_train=model.n_ctx_train,
+        n_vocab=model.n_vocab,
+        n_params=model.n_params,
+        size_bytes=model.size_bytes,
+        longest_token_bytes=model.longest_piece,
+        chat_template=model.chat_template,
+        bos_token=model.special_text("bos"),
+        eos_token=model.special_text("eos"),
+        control_tokens=tuple(text for text in model.control_names if text),
+        backend="llama.cpp",
+        n_embd=model.n_embd,
+    )

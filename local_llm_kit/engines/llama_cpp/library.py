@@ -1,0 +1,52 @@
+"""The `llama_cpp` package, loaded once and made quiet.
+
+The process dies, without an exception, on several mistakes: more rows than n_batch, a partial copy
+of a sequence without a unified cache, a NULL pointer used. Everything that reaches C from this
+folder is checked or bounded first.
+"""
+
+from __future__ import annotations
+
+import atexit
+import importlib
+import logging
+import os
+from functools import cache
+from typing import Any
+
+from LLM.exceptions import LLMConfigError
+
+_log = logging.getLogger("local_llm_kit.llama_cpp")
+
+_WARN_LEVEL = 3  # ggml_log_level: none, debug, info, warn, error, cont
+
+
+@cache
+def library() -> Any:
+    """The `llama_cpp` module, imported on first use, its chatter sent to `logging`.
+
+    :raises LLMConfigError: the package is not installed.
+    """
+    # A failed assertion would otherwise start gdb on the process to print a backtrace.
+    os.environ.setdefault("GGML_NO_BACKTRACE", "1")
+    try:
+        llama: Any = importlib.import_module("llama_cpp")
+    except ImportError as err:
+        raise LLMConfigError(
+            f"the llama.cpp back end needs the package llama-cpp-python, which cannot be imported "
+            f"({err}); in llm-kit's folder run: pip install '.[llama]'",
+            code="missing_package",
+        ) from err
+
+    def forward(level: int, text: bytes | None, _data: Any) -> None:
+        if level >= _WARN_LEVEL and text:
+            _log.debug("%s", text.decode("utf-8", "replace").rstrip())
+
+    # The package leaves two files open for good, which Python complains about at its exit.
+    for name in ("outnull_file", "errnull_file"):
+        file = getattr(importlib.import_module("llama_cpp._utils"), name, None)
+        if file is not None:
+            atexit.register(file.close)
+    llama.kept_log_callback = llama.llama_log_callback(forward)  # C holds no reference
+    llama.llama_log_set(llama.kept_log_callback, None)
+    return llama

@@ -1,0 +1,73 @@
+"""How a GGUF model is run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from LLM.exceptions import LLMConfigError
+from local_llm_kit.engines.llama_cpp.context import KV_TYPES
+
+MAX_SLOTS = 255  # llama.cpp has 256 sequences; one is kept to save states with
+SPECULATIONS = ("prompt_lookup",)
+_OPTIONAL = frozenset(("context_length", "n_threads", "n_gpu_layers", "cache_bytes"))
+
+
+@dataclass(frozen=True, slots=True)
+class LlamaCppOptions:
+    """How a model is run.
+
+    :param context_length: window of a request in tokens, prompt and output together; None takes
+        the model's own, at most 8,192.
+    :param n_slots: sequences that run at once, 1 to 255.
+    :param max_queue: requests that may wait beyond those, at least 0.
+    :param n_threads: None takes one for small models, else one a core.
+    :param n_gpu_layers: layers held on a GPU; None leaves it to llama.cpp, -1 means all.
+    :param cache_bytes: None lets the cache take up to 1 GiB, or what one full window needs.
+    :param kv_type: type of the cache's numbers: f16, q8_0, q4_0 and so on. What is smaller holds
+        more tokens, and costs accuracy; a quantised one needs flash attention.
+    :param flash_attention: None takes it on a GPU, or where `kv_type` needs it.
+    :param adapters: GGUF files of LoRA adapters by the names that requests give.
+    :param speculation: ``prompt_lookup`` guesses that what stood in the prompt comes again.
+    :param draft_path: GGUF file of a smaller model with the same vocabulary that guesses ahead.
+    """
+
+    context_length: int | None = None
+    n_slots: int = 8
+    max_queue: int = 256
+    n_threads: int | None = None
+    n_gpu_layers: int | None = None
+    cache_bytes: int | None = None
+    kv_type: str = "f16"
+    flash_attention: bool | None = None
+    adapters: Mapping[str, str] = field(default_factory=dict)
+    speculation: str | None = None
+    draft_path: str | None = None
+
+    def __post_init__(self) -> None:
+        self._check_numbers()
+        if self.kv_type not in KV_TYPES:
+            raise LLMConfigError(f"kv_type is {self.kv_type!r}; choose of {', '.join(KV_TYPES)}")
+        if self.speculation not in (None, *SPECULATIONS):
+            raise LLMConfigError(
+                f"speculation is {self.speculation!r}; there is 'prompt_lookup', or give draft_path"
+            )
+        if self.speculation and self.draft_path:
+            raise LLMConfigError("speculation and draft_path both guess ahead; give one of them")
+
+    def _check_numbers(self) -> None:
+        for name, low, high in (
+            ("context_length", 16, 1 << 24),
+            ("n_slots", 1, MAX_SLOTS),
+            ("max_queue", 0, 1 << 20),
+            ("n_threads", 1, 1024),
+            ("n_gpu_layers", -1, 1 << 16),
+            ("cache_bytes", 1, 1 << 50),
+        ):
+            value = getattr(self, name)
+            if value is None and name in _OPTIONAL:
+                continue
+            if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+                raise LLMConfigError(
+                    f"{name} is {value!r}; give a whole number from {low:,} to {high:,}"
+                )

@@ -1,0 +1,133 @@
+"""Which rows a step computes, and in which batches."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from collections.abc import Sequence as SequenceOf
+from itertools import groupby, zip_longest
+
+from local_llm_kit.engines.choosing import Part
+from local_llm_kit.engines.compute import Batch
+from local_llm_kit.engines.drafting import MAX_DRAFT
+from local_llm_kit.engines.row_costs import RowCosts
+from local_llm_kit.engines.sequence import Sequence
+
+_ROW_UNIT = 16  # matrix kernels work on rows in units of 16
+#: Logits of a batch that are kept at most, in numbers (64 MiB): prompts are scored in pieces.
+_MAX_LOGITS = 1 << 24
+
+
+class RowPlanner:
+    """Writes a step's rows and parts them into groups that are computed one after another.
+
+    Sequences with different adapters cannot share a batch, and on some CPU kernels two small
+    batches take less time than one larger.
+
+    :param batch: where the rows are written.
+    :param chunk: most rows of a step while sequences are running.
+    :param n_vocab: tokens of the model.
+    :param calibrate: learn how long batches take, and part them by it.
+    """
+
+    def __init__(self, batch: Batch, chunk: int, n_vocab: int, *, calibrate: bool) -> None:
+        self._batch = batch
+        self._chunk = min(chunk, batch.n_rows)
+        self._n_scored = max(_ROW_UNIT, _MAX_LOGITS // max(n_vocab, 1))
+        self._costs = RowCosts() if calibrate else None
+        self._pure = False  # one row for each of the running sequences and nothing else
+        self._n_rows = 0
+
+    def advance(self, tokens: list[int]) -> None:
+        """Write the next token of each running sequence; the rows are else as they were."""
+        n = len(tokens)
+        self._batch.token[:n] = tokens
+        self._batch.position[:n] += 1
+
+    def write(
+        self,
+        running: SequenceOf[Sequence],
+        drafts: SequenceOf[list[int]],
+        reading: deque[Sequence],
+    ) -> list[Part]:
+        """Write all rows of a step.
+
+        :param running: sequences with one token left to compute.
+        :param drafts: guesses for each of them, or nothing.
+        :param reading: sequences with more; rotated, so that none is last for ever.
+        """
+        parts = [
+            Part(sequence, 1 + len(draft or ()), 1 + len(draft or ()), draft or ())
+            for sequence, draft in zip_longest(running, drafts)
+        ]
+        self._pure = not reading and not any(part.draft for part in parts)
+        parts += self._chunks(sum(part.n_rows for part in parts), reading)
+        parts.sort(key=_adapter)
+        start = 0
+        for part in parts:
+            start = self._write_part(part, start)
+        self._n_rows = start
+        return parts
+
+    def _chunks(self, n_taken: int, reading: deque[Sequence]) -> list[Part]:
+        """A fair share of the rows that are left for each sequence that reads."""
+        room = (self._chunk if n_taken else self._batch.n_rows) - n_taken
+        parts: list[Part] = []
+        for i, sequence in enumerate(reading):
+            if room <= 0:
+                break
+            share = room // (len(reading) - i) // _ROW_UNIT * _ROW_UNIT
+            n_rows = min(sequence.n_left, max(share, min(room, _ROW_UNIT)))
+            parts.append(self._chunk_of(sequence, n_rows))
+            room -= parts[-1].n_rows
+        reading.rotate(-len(parts))  # those that had their turn go behind the others
+        return parts
+
+    def _chunk_of(self, sequence: Sequence, n_rows: int) -> Part:
+        begin = sequence.slot.n_cached
+        n_wanted = 0
+        if sequence.to_score < sequence.n_prompt:
+            first = max(begin, sequence.to_score - 1)
+            n_rows = min(n_rows, first - begin + self._n_scored)
+            n_wanted = max(0, begin + n_rows - first)
+        elif n_rows == sequence.n_left:
+            n_wanted = 1
+        return Part(sequence, n_rows, n_wanted, reading=True)
+
+    def _write_part(self, part: Part, start: int) -> int:
+        """Write a part's rows from `start`; the row after them."""
+        sequence = part.sequence
+        begin = sequence.slot.n_cached
+        tokens = sequence.tokens[begin : begin + part.n_rows - len(part.draft)]
+        end = self._batch.write(start, [*tokens, *part.draft], begin, sequence.slot.id)
+        self._batch.wanted[end - part.n_wanted : end] = 1
+        return end
+
+    def groups(self, parts: SequenceOf[Part]) -> Iterator[tuple[int, int, int, int]]:
+        """Parts that are computed together: first part, part after the last, first row, rows."""
+        if not parts:
+            return
+        if (self._costs is None or not self._pure) and not any(map(_adapter, parts)):
+            yield 0, len(parts), 0, self._n_rows
+            return
+        part = row = 0
+        for _, same in groupby(parts, _adapter):
+            sizes = [one.n_rows for one in same]
+            cuts = self._costs.cut(len(sizes)) if self._costs and self._pure else [len(sizes)]
+            for n in cuts:
+                n_rows = sum(sizes[:n])
+                yield part, part + n, row, n_rows
+                part, row, sizes = part + n, row + n_rows, sizes[n:]
+
+    def room_for_drafts(self, n_running: int) -> int:
+        """Guesses for each running sequence, so that the rows stay within one unit."""
+        return min(MAX_DRAFT, max(0, _ROW_UNIT - n_running) // max(n_running, 1))
+
+    def learn(self, n_rows: int, took_s: float) -> None:
+        """Note how long a batch took."""
+        if self._costs is not None and self._pure:
+            self._costs.learn(n_rows, took_s)
+
+
+def _adapter(part: Part) -> str:
+    return part.sequence.request.adapter or ""
