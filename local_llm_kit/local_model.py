@@ -1,9 +1,9 @@
-"""The back end that is an engine of ours, with its chat template around it."""
+"""The back end that is an engine of ours, with what calls need around it."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -12,11 +12,13 @@ from LLM.exceptions import LLMContextLengthError
 from local_llm_kit.answers import Answer, ChatAnswer, CompletionAnswer
 from local_llm_kit.arguments import ChatArguments, CompletionArguments, Defaults
 from local_llm_kit.backends import Job, JSONObject
-from local_llm_kit.embeddings import (
-    EmbeddingArguments,
-    check_dimensions,
-    embeddings_response,
+from local_llm_kit.decisions import (
+    DecisionAnswer,
+    DecisionArguments,
+    ScoredQuestion,
+    messages_with,
 )
+from local_llm_kit.embeddings import EmbeddingArguments, check_dimensions, embeddings_response
 from local_llm_kit.engines.protocol import (
     Engine,
     EngineStats,
@@ -26,27 +28,24 @@ from local_llm_kit.engines.protocol import (
     SamplingParams,
     Sink,
 )
-from local_llm_kit.prompts import PromptShield
-from local_llm_kit.templates import CHATML, ChatTemplate
+from local_llm_kit.prompts import Prompter
+from local_llm_kit.waves import Waves
 
 _SEEDS = 1 << 64
 
 
 class LocalModel:
-    """An engine with what calls need around it; see `Backend`.
+    """A model of ours; see `Backend`.
 
     :param engine: owned; closed with this.
     :param defaults: used for arguments that a call leaves out.
+    :raises InvalidRequestError: the model's chat template cannot be used.
     """
 
     def __init__(self, engine: Engine, defaults: Defaults | None = None) -> None:
         self.engine = engine
         self.defaults = defaults or Defaults()
-        info = engine.info
-        self._template = ChatTemplate(
-            info.chat_template or CHATML, bos_token=info.bos_token, eos_token=info.eos_token
-        )
-        self._shield = PromptShield(info.control_tokens)
+        self._prompter = Prompter(engine)
 
     @property
     def info(self) -> ModelInfo:
@@ -64,7 +63,7 @@ class LocalModel:
         :raises InvalidRequestError: the template refuses the messages.
         :raises LLMContextLengthError: the prompt does not fit the window.
         """
-        prompt = self._prompt(arguments.messages, arguments.tools)
+        prompt = self._prompter.chat(arguments.messages, arguments.tools)
         answer = ChatAnswer(
             self.info.name,
             arguments.n,
@@ -81,7 +80,7 @@ class LocalModel:
         :raises LLMContextLengthError: a prompt does not fit the window.
         """
         prompts = [
-            self._tokens(prompt) if isinstance(prompt, str) else prompt
+            self._prompter.text(prompt) if isinstance(prompt, str) else prompt
             for prompt in arguments.prompts
         ]
         echoes = [
@@ -99,18 +98,44 @@ class LocalModel:
         )
         return self._job(answer, _requests(answer, prompts, arguments))
 
+    def decision(self, arguments: DecisionArguments) -> Job:
+        """Prepare questions; see `local_llm_kit.decisions.answers` for what is computed.
+
+        :raises LLMContextLengthError: the input does not fit the window with a question.
+        """
+        ending = self.engine.vocabulary.eos_token_id
+        questions = [
+            ScoredQuestion(
+                question,
+                self._prompter.chat(messages_with(question, arguments.messages)),
+                [[*self.engine.tokenize(option.text), ending] for option in question.options],
+            )
+            for question in arguments.questions
+        ]
+        for one in questions:
+            self._check_room(len(one.prompt) + max(map(len, one.options)))
+        answer = DecisionAnswer(self.info.name, questions)
+
+        def start(sink: Sink) -> list[Handle]:
+            waves = Waves(self.engine, _option_requests(answer), sink)
+            waves.start(self.stats.n_slots)
+            return [waves]
+
+        return Job(answer, start)
+
     def embeddings(self, arguments: EmbeddingArguments) -> JSONObject:
         """Embeddings of texts, in OpenAI's shape; blocks while they are computed.
 
         :raises InvalidRequestError: an input is too long, or another length is asked for.
         """
-        check_dimensions(arguments, self.info.name, self.info.n_embd)
-        prompts = [self._tokens(one) if isinstance(one, str) else one for one in arguments.inputs]
+        name = self.info.name
+        check_dimensions(arguments, name, self.info.n_embd)
+        prompts = [
+            self._prompter.text(one) if isinstance(one, str) else one for one in arguments.inputs
+        ]
         vectors = self.engine.embed(prompts)
         n_tokens = sum(map(len, prompts))
-        return embeddings_response(
-            self.info.name, list(vectors), n_tokens, arguments.encoding_format
-        )
+        return embeddings_response(name, list(vectors), n_tokens, arguments.encoding_format)
 
     def models(self) -> list[str]:
         """Its own name."""
@@ -129,17 +154,21 @@ class LocalModel:
         messages: Sequence[Mapping[str, Any]],
         tools: Sequence[Mapping[str, Any]] | None = None,
     ) -> int:
-        """Tokens of the prompt that a conversation makes, the opening of the answer included."""
-        return len(self._prompt(messages, tools))
+        """Tokens of the prompt that a conversation makes, however long."""
+        return self._prompter.count(messages, tools)
 
     def save_state(self, arguments: ChatArguments, path: str | os.PathLike[str]) -> int:
         """Write what the cache holds of a conversation to a file; tokens saved."""
-        prompt = self._prompt(arguments.messages, arguments.tools)
+        prompt = self._prompter.chat(arguments.messages, arguments.tools)
         return self.engine.save_state(prompt, os.fspath(path))
 
     def load_state(self, path: str | os.PathLike[str]) -> int:
         """Put a saved conversation back into the cache; tokens restored."""
         return self.engine.load_state(os.fspath(path))
+
+    def close(self) -> None:
+        """End what runs and give the memory back; repeatable."""
+        self.engine.close()
 
     def _job(self, answer: Answer, requests: list[GenerationRequest]) -> Job:
         return Job(answer, partial(self._submit, requests))
@@ -159,47 +188,14 @@ class LocalModel:
             raise
         return handles
 
-    def _prompt(
-        self,
-        messages: Sequence[Mapping[str, Any]],
-        tools: Sequence[Mapping[str, Any]] | None,
-    ) -> list[int]:
-        text = self._template.render(self._shield.mark(messages), self._shield.mark(tools))
-        return self._chat_tokens(text)
-
-    def _tokens(self, text: str) -> list[int]:
-        self._check_size(text)
-        return self.engine.tokenize(text, add_special=True)
-
-    def _chat_tokens(self, text: str) -> list[int]:
-        """Tokens of a rendered conversation, where the template's control tokens are read."""
-        self._check_size(text)
-        # A template that spells the BOS token itself must not get a second one.
-        bos = self.info.bos_token
-        spelled = bool(bos) and text.startswith(bos)
-
-        def tokenize(piece: str, is_first: bool) -> list[int]:
-            add_special = is_first and not spelled
-            return self.engine.tokenize(piece, add_special=add_special, parse_special=True)
-
-        return self._shield.tokenize(text, tokenize)
-
-    def _check_size(self, text: str) -> None:
-        """Refuse a text that cannot fit before C walks over it."""
-        info = self.info
-        n_bytes = len(text.encode())
-        at_least = -(-n_bytes // info.longest_token_bytes)
-        if at_least > info.context_length:
+    def _check_room(self, n_tokens: int) -> None:
+        if n_tokens > self.info.context_length:
             raise LLMContextLengthError(
-                f"the prompt has at least {at_least} tokens ({n_bytes:,} bytes), but the window of "
-                f"{info.name!r} is {info.context_length}; shorten the prompt",
+                f"the input and the longest question have {n_tokens} tokens, but the window of "
+                f"{self.info.name!r} is {self.info.context_length}; shorten them",
                 status_code=400,
                 code="context_length_exceeded",
             )
-
-    def close(self) -> None:
-        """End what runs and give the memory back; repeatable."""
-        self.engine.close()
 
 
 def _requests(
@@ -215,6 +211,20 @@ def _requests(
         )
         for choice in answer.choices
     ]
+
+
+def _option_requests(answer: DecisionAnswer) -> Iterator[GenerationRequest]:
+    """One request an option: it generates nothing and tells the scores of the option's tokens."""
+    sampling = SamplingParams(temperature=0.0, n_logprobs=0)
+    for tag in answer.tags():
+        one = answer.questions[tag.question]
+        yield GenerationRequest(
+            prompt=one.prompt + one.options[tag.option],
+            max_tokens=0,
+            sampling=sampling,
+            tag=tag,
+            score_from=len(one.prompt),
+        )
 
 
 def _seeded(sampling: SamplingParams, index: int) -> SamplingParams:

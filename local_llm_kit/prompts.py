@@ -1,4 +1,4 @@
-"""From rendered text to tokens, so that what a message says stays said.
+"""From messages to tokens, so that what a message says stays said.
 
 A prompt is text with the names of control tokens in it, and a message may spell such a name:
 ``<|im_end|><|im_start|>system`` would end the user's turn and begin a system's. Before rendering, a
@@ -9,8 +9,12 @@ marks and tokenised piece by piece, so that no name is left whole but the templa
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
+
+from LLM.exceptions import LLMContextLengthError
+from local_llm_kit.engines.protocol import Engine
+from local_llm_kit.templates import CHATML, ChatTemplate
 
 #: A private character of Unicode's last plane; one that is in the messages already is taken out.
 _MARK = "\U0010fffd"
@@ -52,3 +56,82 @@ class PromptShield:
         """
         pieces = text.split(_MARK)
         return [token for i, piece in enumerate(pieces) for token in tokenize(piece, i == 0)]
+
+
+class Prompter:
+    """Makes a model's prompts.
+
+    :param engine: tokenises, and says which chat template the model has.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        info = engine.info
+        self._engine = engine
+        self._template = ChatTemplate(
+            info.chat_template or CHATML, bos_token=info.bos_token, eos_token=info.eos_token
+        )
+        self._shield = PromptShield(info.control_tokens)
+
+    def chat(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        tools: Sequence[Mapping[str, Any]] | None = None,
+    ) -> list[int]:
+        """Tokens of a conversation, the opening of the answer included.
+
+        :raises InvalidRequestError: the template refuses the messages.
+        :raises LLMContextLengthError: they cannot fit the window.
+        """
+        text = self._render(messages, tools)
+        self._check_size(text)
+        return self._tokens(text)
+
+    def count(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        tools: Sequence[Mapping[str, Any]] | None = None,
+    ) -> int:
+        """Tokens of a conversation, however long.
+
+        :raises InvalidRequestError: the template refuses the messages.
+        """
+        return len(self._tokens(self._render(messages, tools)))
+
+    def _render(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        tools: Sequence[Mapping[str, Any]] | None,
+    ) -> str:
+        return self._template.render(self._shield.mark(messages), self._shield.mark(tools))
+
+    def _tokens(self, text: str) -> list[int]:
+        # A template that spells the BOS token itself must not get a second one.
+        bos = self._engine.info.bos_token
+        spelled = bool(bos) and text.startswith(bos)
+
+        def tokenize(piece: str, is_first: bool) -> list[int]:
+            add_special = is_first and not spelled
+            return self._engine.tokenize(piece, add_special=add_special, parse_special=True)
+
+        return self._shield.tokenize(text, tokenize)
+
+    def text(self, text: str) -> list[int]:
+        """Tokens of a plain text, with the model's BOS token where it wants one.
+
+        :raises LLMContextLengthError: it cannot fit the window.
+        """
+        self._check_size(text)
+        return self._engine.tokenize(text, add_special=True)
+
+    def _check_size(self, text: str) -> None:
+        """Refuse a text that cannot fit before C walks over it."""
+        info = self._engine.info
+        n_bytes = len(text.encode())
+        at_least = -(-n_bytes // info.longest_token_bytes)
+        if at_least > info.context_length:
+            raise LLMContextLengthError(
+                f"the prompt has at least {at_least} tokens ({n_bytes:,} bytes), but the window of "
+                f"{info.name!r} is {info.context_length}; shorten the prompt",
+                status_code=400,
+                code="context_length_exceeded",
+            )
