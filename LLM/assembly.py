@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
+from LLM.overflow import Overflow
 from LLM.types import (
     ChatCompletionChunk,
     ChatCompletionResponse,
@@ -246,9 +247,21 @@ class _Assembler(Generic[ChunkT, PartsT]):
 
 
 class ChatAssembler(_Assembler[ChatCompletionChunk, _ChatParts]):
-    """Adds up chat chunks. `text` and `finished` can be read at any time."""
+    """Adds up chat chunks. `text` and `finished` can be read at any time.
+
+    :param overflow: what the client dropped from the messages.
+    """
 
     _new_parts = _ChatParts
+
+    def __init__(self, overflow: Overflow | None = None) -> None:
+        super().__init__()
+        self._overflow = overflow
+
+    @property
+    def overflow(self) -> Any:
+        """An `Overflow`: what was dropped from the messages; None when nothing was, so far."""
+        return self._overflow or Overflow.read(self._extra.get("overflow"))
 
     def response(self) -> ChatCompletionResponse | None:
         """The answer as far as it has arrived; None when nothing has."""
@@ -256,7 +269,8 @@ class ChatAssembler(_Assembler[ChatCompletionChunk, _ChatParts]):
         if facts is None:
             return None
         tier = self._head.service_tier if self._head else None
-        return ChatCompletionResponse(choices=self._choices(), service_tier=tier, **facts)
+        facts |= {"service_tier": tier, "overflow": self.overflow}
+        return ChatCompletionResponse(choices=self._choices(), **facts)
 
 
 class CompletionAssembler(_Assembler[CompletionChunk, _CompletionParts]):

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
-from LLM._version import __version__
 from LLM.assembly import ChatAssembler, CompletionAssembler
 from LLM.cache import ResponseCache
 from LLM.caller import Caller
 from LLM.codec import check_prompt, check_sampling, message_list
 from LLM.config import LLMConfig
 from LLM.exceptions import InvalidRequestError, LLMConfigError
+from LLM.headers import request_headers
+from LLM.overflow import Count, OverflowPolicy, Summarise
 from LLM.rate_limit import RateLimiter
 from LLM.retry import RetryPolicy, RetryStrategy
-from LLM.secrets import Secret
 from LLM.streaming import ChatStream, CompletionStream
 from LLM.structured import is_model_class, parse_choices, response_format_of
 from LLM.tools import nested_tools
@@ -29,6 +28,7 @@ from LLM.types import (
     ModelsResponse,
 )
 from LLM.usage import UsageTracker
+from LLM.window import Window
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -54,6 +54,10 @@ class LLM:
     :param rate_limiter: shared limiter in place of the one that `config` describes.
     :param cache: store of answers; a call that was made before, in every byte, is answered from it
         without being sent or counted. Streams are never cached.
+    :param count_tokens: tokens of a list of messages, for `config.context_length`; None estimates
+        them by their bytes, rather too high than too low.
+    :param summarise: gives the text that stands for a list of messages which the overflow policy
+        ``summarise`` drops; None asks the model, in calls that count as any other.
     :raises LLMConfigError: the CA bundle that is configured does not exist.
     """
 
@@ -64,6 +68,8 @@ class LLM:
         retry_policy: RetryStrategy | None = None,
         rate_limiter: RateLimiter | None = None,
         cache: ResponseCache | None = None,
+        count_tokens: Count | None = None,
+        summarise: Summarise | None = None,
     ) -> None:
         config = LLMConfig() if config is None else config
         if not isinstance(config, LLMConfig):
@@ -78,18 +84,19 @@ class LLM:
             rate_limiter = RateLimiter(config.requests_per_minute, config.tokens_per_minute)
         self._transport = Transport(
             config.api_root,
-            _headers(config),
+            request_headers(config),
             verify=config.verify,
             max_connections=config.max_connections,
         )
         self._caller = Caller(
             self._transport,
-            retry_policy or _retry_policy(config),
+            retry_policy or RetryPolicy.of(config),
             self.usage,
             rate_limiter=rate_limiter,
             cache=cache,
             secret=config.secrets,
         )
+        self._window = Window(config, count_tokens, summarise, self._answer_text)
         self._last_response: LastResponse = None
         logger.info("initialized for %s, model %s", config.api_root, config.model)
 
@@ -112,6 +119,7 @@ class LLM:
         stream: Literal[False] = False,
         response_format: Any = None,
         timeout: float | None = None,
+        overflow: OverflowPolicy | None = None,
         **kwargs: Any,
     ) -> ChatCompletionResponse: ...
 
@@ -125,6 +133,7 @@ class LLM:
         stream: Literal[True],
         response_format: Any = None,
         timeout: float | None = None,
+        overflow: OverflowPolicy | None = None,
         **kwargs: Any,
     ) -> ChatStream: ...
 
@@ -138,6 +147,7 @@ class LLM:
         stream: bool,
         response_format: Any = None,
         timeout: float | None = None,
+        overflow: OverflowPolicy | None = None,
         **kwargs: Any,
     ) -> ChatCompletionResponse | ChatStream: ...
 
@@ -150,6 +160,7 @@ class LLM:
         stream: bool = False,
         response_format: Any = None,
         timeout: float | None = None,
+        overflow: OverflowPolicy | None = None,
         **kwargs: Any,
     ) -> ChatCompletionResponse | ChatStream:
         """Answer a conversation.
@@ -162,6 +173,9 @@ class LLM:
         :param response_format: as the API takes it, or a pydantic class: the answer is then checked
             against it, and its object is in `.parsed`.
         :param timeout: seconds, in place of the config's for this call.
+        :param overflow: what to do with messages that `config.context_length` has no room for:
+            ``error``, ``drop_oldest``, ``drop_middle`` or ``summarise``; None takes the config's.
+            What was dropped is in the answer's, or the stream's, `.overflow`.
         :param kwargs: any further field of the API (`tools`, `tool_choice`, `n`, `seed`, `stop`,
             `logprobs`, …), sent as it is; None is not sent. `model` overrides the config's, and
             `tools` may be flat, ``{"name": …, "parameters": …}``, as well as nested.
@@ -173,6 +187,7 @@ class LLM:
         :raises LLMServerError: 5xx after all retries.
         :raises LLMResponseError: the answer is unreadable, cut short, or not of `response_format`.
         :raises UsageLimitError: the call would pass `max_total_tokens`.
+        :raises LLMContextLengthError: the messages do not fit, and `overflow` may not drop enough.
         """
         wanted: type[BaseModel] | None = None
         if is_model_class(response_format):
@@ -185,6 +200,7 @@ class LLM:
             "tools": nested_tools(kwargs.pop("tools", None)),
             **kwargs,
         }
+        report = self._window.fit(fields, overflow)
         logger.info(
             "chat completion: model %s, %d messages, temperature %s",
             fields["model"],
@@ -194,13 +210,14 @@ class LLM:
 
         def finish(response: ChatCompletionResponse) -> None:
             self._last_response = response
+            response.overflow = report or response.overflow
             if wanted is not None:
                 parse_choices(response.choices, wanted, self.config.secrets)
 
         path, timeout_s = "/chat/completions", self._timeout_s(timeout)
         if not stream:
             return self._caller.post(path, fields, ChatCompletionResponse, timeout_s, finish)
-        assembler = ChatAssembler()
+        assembler = ChatAssembler(report)
         self._ask_for_stream(fields)
         chunks, close = self._caller.stream(path, fields, ChatCompletionChunk, assembler, timeout_s)
         return ChatStream(chunks, close, finish, assembler)
@@ -355,6 +372,12 @@ class LLM:
         check_sampling(temperature, max_tokens)
         return {"temperature": temperature, "max_tokens": max_tokens}
 
+    def _answer_text(self, model: str, messages: list[dict[str, Any]], max_tokens: int) -> str:
+        """What the model writes to fit messages: the calls that summaries are made of."""
+        return self.chat_completion(
+            messages, max_tokens=max_tokens, overflow="error", model=model
+        ).text
+
     def _ask_for_stream(self, fields: dict[str, Any]) -> None:
         fields["stream"] = True
         if self.config.stream_usage:
@@ -368,25 +391,3 @@ class LLM:
         if not is_number or not 0 < timeout <= 86_400:
             raise InvalidRequestError(f"timeout is {timeout!r}; give seconds above 0, up to a day")
         return float(timeout)
-
-
-def _retry_policy(config: LLMConfig) -> RetryPolicy:
-    return RetryPolicy(
-        max_retries=config.max_retries,
-        base_delay=config.retry_delay,
-        max_retry_after=config.max_retry_after,
-        retry_timeouts=config.retry_timeouts,
-    )
-
-
-def _headers(config: LLMConfig) -> dict[str, str]:
-    """Headers of every request; the config's replace ours, whatever their case."""
-    ours = {
-        "Accept": "application/json",
-        "User-Agent": f"llm-kit/{__version__} Python/{sys.version_info[0]}.{sys.version_info[1]}",
-    }
-    if config.api_key is not None:
-        ours["Authorization"] = Secret("Bearer " + config.api_key)
-    theirs = {name.lower() for name in config.headers}
-    kept = {name: value for name, value in ours.items() if name.lower() not in theirs}
-    return kept | config.headers

@@ -18,10 +18,12 @@ from pydantic import (
     Field,
     PlainSerializer,
     ValidationError,
+    ValidationInfo,
     field_validator,
 )
 
 from LLM.exceptions import LLMConfigError
+from LLM.overflow import OverflowPolicy
 from LLM.secrets import MASK, Secret
 
 DEFAULT_BASE_URL = "http://127.0.0.1:8000"
@@ -91,6 +93,10 @@ class LLMConfig(BaseModel):
     :param requests_per_minute: client-side limit, above 0; None for no limit.
     :param tokens_per_minute: client-side limit on prompt plus completion tokens; None for none.
     :param max_total_tokens: tokens after which every call raises `UsageLimitError`; None for none.
+    :param context_length: tokens that prompt and answer may take together, at least 1. With it,
+        messages are counted before they are sent; None counts nothing and cuts nothing.
+    :param overflow: what to do with messages that do not fit `context_length`: ``error``,
+        ``drop_oldest``, ``drop_middle`` or ``summarise``; see `LLM.overflow`.
     :param stream_usage: ask for token counts with streams (`stream_options.include_usage`). Turn it
         off for a server that refuses the field.
     :param headers: further HTTP headers, sent with every request; not printed.
@@ -121,6 +127,8 @@ class LLMConfig(BaseModel):
     requests_per_minute: Annotated[float, _Number, Field(gt=0.0)] | None = None
     tokens_per_minute: Annotated[float, _Number, Field(gt=0.0)] | None = None
     max_total_tokens: Annotated[int, _Number, Field(ge=0)] | None = None
+    context_length: Annotated[int, _Number, Field(ge=1)] | None = None
+    overflow: OverflowPolicy = "error"
     stream_usage: bool = True
     headers: Annotated[
         dict[str, str],
@@ -159,6 +167,14 @@ class LLMConfig(BaseModel):
         if parts.query or parts.fragment:
             raise ValueError("may not have a query or a fragment")
         return url.rstrip("/")
+
+    @field_validator("overflow")
+    @classmethod
+    def _check_overflow(cls, overflow: OverflowPolicy, info: ValidationInfo) -> OverflowPolicy:
+        # A context_length that was refused is not there, and has its own message.
+        if overflow != "error" and info.data.get("context_length", 1) is None:
+            raise ValueError(f"is {overflow!r}, which needs context_length, the model's window")
+        return overflow
 
     @field_validator("headers")
     @classmethod

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
 from LLM.exceptions import InvalidRequestError, LLMContextLengthError
@@ -69,6 +69,13 @@ class Overflow:
     def to_dict(self) -> dict[str, Any]:
         """The report as JSON takes it."""
         return asdict(self)
+
+    @classmethod
+    def read(cls, value: Any) -> Any:
+        """The report that `to_dict` wrote; anything else as it is, for servers have words too."""
+        if isinstance(value, dict) and value.keys() == {field.name for field in fields(cls)}:
+            return cls(**value)
+        return value
 
 
 def check_policy(policy: Any) -> OverflowPolicy:

@@ -6,7 +6,7 @@ import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from LLM.exceptions import (
     LLMConfigError,
@@ -15,6 +15,9 @@ from LLM.exceptions import (
     LLMRateLimitError,
     LLMTimeoutError,
 )
+
+if TYPE_CHECKING:
+    from LLM.config import LLMConfig
 
 #: HTTP statuses that are tried again: rate limits and the server's passing troubles.
 RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
@@ -60,6 +63,16 @@ class RetryPolicy:
     retry_timeouts: bool = False
     retry_disconnects: bool = True
     draw: Callable[[], float] = random.random
+
+    @classmethod
+    def of(cls, config: LLMConfig) -> RetryPolicy:
+        """The policy that a config describes."""
+        return cls(
+            max_retries=config.max_retries,
+            base_delay=config.retry_delay,
+            max_retry_after=config.max_retry_after,
+            retry_timeouts=config.retry_timeouts,
+        )
 
     def __post_init__(self) -> None:
         for name in ("max_retries", "base_delay", "max_delay", "max_retry_after", "jitter"):

@@ -6,7 +6,7 @@ The same class serves remote and local calls: it is handed the chunks and the wa
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Generic, NoReturn, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, Self, TypeVar
 
 from LLM.assembly import ChatAssembler, CompletionAssembler
 from LLM.exceptions import LLMResponseError
@@ -158,7 +158,8 @@ class ChatStream(Stream[ChatCompletionChunk, ChatCompletionResponse]):
         finish: Callable[[ChatCompletionResponse], None] | None = None,
         assembler: ChatAssembler | None = None,
     ) -> None:
-        super().__init__(chunks, close, assembler or ChatAssembler(), finish)
+        self._chat = assembler or ChatAssembler()
+        super().__init__(chunks, close, self._chat, finish)
 
     def iter_text(self) -> Iterator[str]:
         """The pieces of text of the first choice, empty ones left out."""
@@ -166,6 +167,14 @@ class ChatStream(Stream[ChatCompletionChunk, ChatCompletionResponse]):
             for choice in chunk.choices:
                 if choice.index == 0 and choice.delta.content:
                     yield choice.delta.content
+
+    @property
+    def overflow(self) -> Any:
+        """An `Overflow`: what was dropped from the messages; None when nothing was.
+
+        What the client dropped is known at once, what a server did when its first chunk is here.
+        """
+        return self._chat.overflow
 
     @property
     def tool_calls(self) -> list[ToolCall]:

@@ -13,6 +13,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from LLM.overflow import Overflow
+
 
 class OpenAIModel(BaseModel):
     """A shape of the API: unknown fields are kept; building is put off until first use."""
@@ -152,6 +154,8 @@ class ChatCompletionResponse(OpenAIModel):
     usage: Usage | None = None
     system_fingerprint: str | None = None
     service_tier: str | None = None
+    #: An `Overflow`: what was dropped from the messages; None when nothing was.
+    overflow: Annotated[Any, BeforeValidator(Overflow.read)] = None
 
     @property
     def text(self) -> str:

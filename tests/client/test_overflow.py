@@ -251,7 +251,7 @@ def test_a_cut_is_the_first_that_fits_and_starts_with_a_user(
     messages: list[dict[str, Any]], budget: int
 ) -> None:
     turns = turns_of(messages)
-    last = max(turn for turn in turns if turn is not None)
+    last = max((turn for turn in turns if turn is not None), default=0)
     cuts = [
         [m for m, turn in zip(messages, turns, strict=True) if turn is None or turn >= n_dropped]
         for n_dropped in range(last + 1)
