@@ -24,14 +24,12 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from queue import SimpleQueue
-from typing import TypeVar
 
 from LLM.exceptions import LLMError, LLMRateLimitError, LLMServerError
 from local_llm_kit.engines.choosing import Chooser, Part
 from local_llm_kit.engines.compute import Interrupted, OutOfCache, Runner, Vocabulary
 from local_llm_kit.engines.drafting import Drafter, Pace
+from local_llm_kit.engines.inbox import Inbox, as_llm_error
 from local_llm_kit.engines.protocol import EngineStats, Event, FinishReason, Sink
 from local_llm_kit.engines.rows import RowPlanner
 from local_llm_kit.engines.sequence import Sequence
@@ -42,9 +40,6 @@ _log = logging.getLogger("local_llm_kit.engine")
 
 #: A prompt waits for another that is being read when it can share this many more tokens.
 _WORTH_WAITING = 64
-
-_Command = Callable[[], None]
-_T = TypeVar("_T")
 
 
 class Scheduler:
@@ -77,15 +72,10 @@ class Scheduler:
         self._chooser = Chooser(
             vocabulary, runner, emit=self._emit, end=self._end, learn=self._learn
         )
-        self._max_queue = max_queue
         self._share = share_prefixes
         self._drafter = drafter
         self._pace = Pace()
         self._slots = SlotTable(runner, n_slots, share=share_prefixes)
-        self._commands: SimpleQueue[_Command | None] = SimpleQueue()
-        self._lock = threading.Lock()
-        self._open: set[Sequence] = set()  # submitted and not ended, wherever they are
-        self._closed = False
         self._waiting: deque[Sequence] = deque()
         self._reading: deque[Sequence] = deque()
         self._running: list[Sequence] = []
@@ -96,6 +86,7 @@ class Scheduler:
         self._n_steps = 0
         self._decode_s = 0.0
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        self._inbox = Inbox(n_slots, max_queue, self._thread)
         self._thread.start()
 
     # -- any thread ---------------------------------------------------------------------------
@@ -106,74 +97,31 @@ class Scheduler:
         :raises LLMRateLimitError: `max_queue` sequences are waiting.
         :raises LLMServerError: the scheduler is closed, or stayed behind in another process.
         """
-        with self._lock:
-            self._require_open()
-            if len(self._open) >= self._max_queue + len(self._slots):
-                raise LLMRateLimitError(
-                    f"{len(self._slots)} requests run and {self._max_queue} wait, the most that "
-                    "this engine takes; try again in a second",
-                    status_code=429,
-                    retry_after=1.0,
-                    code="queue_full",
-                )
-            self._open.add(sequence)
-            self._commands.put(lambda: self._waiting.append(sequence))
-
-    def _require_open(self) -> None:
-        if self._closed:
-            raise LLMServerError("the engine is closed", status_code=503, code="engine_closed")
-        if not self._thread.is_alive():
-            raise LLMServerError(
-                "this process was forked from the one that loaded the model, and threads do not "
-                "follow; load the model after the fork, or start processes by 'spawn'",
-                status_code=503,
-                code="engine_closed",
-            )
+        self._inbox.submit(sequence, lambda: self._waiting.append(sequence))
 
     def cancel(self, sequence: Sequence) -> None:
         """End a sequence before its next token."""
         if sequence.ended:
             return
-        self._commands.put(lambda: self._cancel(sequence))
-        if len(self._open) == 1:  # a long chunk of a prompt that nobody waits for
+        self._inbox.put(lambda: self._cancel(sequence))
+        if len(self._inbox.open) == 1:  # a long chunk of a prompt that nobody waits for
             self._runner.interrupt()
 
     def save(self, tokens: list[int]) -> State | None:
         """What the cache holds of a text; None when it holds nothing of it."""
-        return self._call(lambda: self._save(tokens))
+        return self._inbox.call(lambda: self._save(tokens))
 
     def restore(self, state: State) -> None:
         """Put a text into the cache.
 
         :raises LLMRateLimitError: every slot is busy.
         """
-        self._call(lambda: self._restore(state))
-
-    def _call(self, function: Callable[[], _T]) -> _T:
-        """Run a function on the engine's thread, between steps."""
-        done: SimpleQueue[_T | LLMError] = SimpleQueue()
-
-        def run() -> None:
-            try:
-                done.put(function())
-            except Exception as err:  # noqa: BLE001  # the caller waits
-                done.put(_as_llm_error(err))
-
-        with self._lock:
-            self._require_open()
-            self._commands.put(run)
-        result = done.get()
-        if isinstance(result, LLMError):
-            raise result
-        return result
+        self._inbox.call(lambda: self._restore(state))
 
     def close(self) -> None:
         """End everything that runs or waits with an error and stop the thread."""
-        with self._lock:
-            if not self._closed:
-                self._closed = True
-                self._commands.put(None)
-                self._runner.interrupt()
+        if self._inbox.close():
+            self._runner.interrupt()
         if not self.is_current_thread:
             self._thread.join()
 
@@ -189,7 +137,7 @@ class Scheduler:
         return EngineStats(
             n_slots=len(self._slots),
             n_running=n_running,
-            n_waiting=max(0, len(self._open) - n_running),
+            n_waiting=max(0, len(self._inbox.open) - n_running),
             n_steps=self._n_steps,
             n_generated=self._chooser.n_chosen,
             decode_s=self._decode_s,
@@ -210,26 +158,20 @@ class Scheduler:
                     self._settle()
                 except Exception as err:  # noqa: BLE001  # callers must not hang, whatever it is
                     _log.exception("a decoding step failed")
-                    self._fail_all(_as_llm_error(err))
+                    self._fail_all(as_llm_error(err))
                 self._deliver()
         except BaseException as err:
-            error = _as_llm_error(err)
+            error = as_llm_error(err)
             raise
         finally:
-            with self._lock:
-                self._closed = True
-            while not self._commands.empty():
-                command = self._commands.get()
-                if command is not None:
-                    command()
+            self._inbox.drain()
             self._fail_all(error)
             self._deliver()
 
     def _receive(self) -> bool:
         """Take what callers sent, waiting for it when there is nothing else to do."""
-        commands = self._commands
-        while self._is_idle or not commands.empty():
-            command = commands.get()
+        while self._is_idle or not self._inbox.empty:
+            command = self._inbox.take()
             if command is None:
                 return False
             command()
@@ -389,8 +331,7 @@ class Scheduler:
         """Make the last events of a sequence and free its slot."""
         last = sequence.fail(how) if isinstance(how, LLMError) else sequence.finish(how)
         self._outbox.setdefault(sequence.sink, []).extend(last)
-        with self._lock:
-            self._open.discard(sequence)
+        self._inbox.ended(sequence)
         self._release(sequence)
         self._hold = False
 
@@ -434,7 +375,7 @@ class Scheduler:
 
     def _fail_all(self, error: LLMError) -> None:
         """End every sequence with `error`, and forget a cache that may be half written."""
-        for sequence in list(self._open):
+        for sequence in list(self._inbox.open):
             self._end(sequence, error)
         self._running, self._parts, self._steady = [], [], False
         self._reading.clear()
@@ -451,15 +392,5 @@ class Scheduler:
                 sink(events)
             except Exception:  # noqa: BLE001  # the other callers go on
                 _log.exception("a sink failed; its requests are cancelled")
-                for sequence in [one for one in list(self._open) if one.sink == sink]:
+                for sequence in [one for one in list(self._inbox.open) if one.sink == sink]:
                     self.cancel(sequence)
-
-
-def _as_llm_error(err: BaseException) -> LLMError:
-    if isinstance(err, LLMError):
-        return err
-    error = LLMServerError(
-        f"the engine failed: {type(err).__name__}: {err}", status_code=500, code="engine_failed"
-    )
-    error.__cause__ = err
-    return error

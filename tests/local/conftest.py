@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from local_llm_kit import LLMClient
 from local_llm_kit.engines.llama_cpp import LlamaCppEngine
 from local_llm_kit.server import LocalServer
-from tests.local.support import running_engine, running_server
+from tests.local.support import TINY, running_engine, running_server
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +29,13 @@ def engine() -> Iterator[LlamaCppEngine]:
 def server() -> Iterator[LocalServer]:
     with running_server() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def tiny_f32(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """tiny with the weights as they were trained: sums that do not depend on a batch's shape."""
+    from tiny_model.to_gguf import convert
+
+    path = tmp_path_factory.mktemp("f32") / "tiny-f32.gguf"
+    convert(TINY.parent, path, "F32")
+    return path

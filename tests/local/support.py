@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
@@ -54,8 +55,8 @@ def chat_prompt(text: str) -> str:
 
 
 @contextmanager
-def running_engine(**options: Any) -> Iterator[LlamaCppEngine]:
-    engine = LlamaCppEngine(str(TINY), "tiny", LlamaCppOptions(**options))
+def running_engine(path: Path = TINY, **options: Any) -> Iterator[LlamaCppEngine]:
+    engine = LlamaCppEngine(str(path), "tiny", LlamaCppOptions(**options))
     try:
         yield engine
     finally:

@@ -9,7 +9,6 @@ import pytest
 
 from LLM import InvalidRequestError, LLMContextLengthError, LLMRateLimitError, LLMServerError
 from local_llm_kit.engines.llama_cpp import LlamaCppEngine
-from local_llm_kit.engines.sequence import Sequence
 from local_llm_kit.engines.protocol import (
     Delta,
     Event,
@@ -18,6 +17,7 @@ from local_llm_kit.engines.protocol import (
     GenerationRequest,
     SamplingParams,
 )
+from local_llm_kit.engines.sequence import Sequence
 from tests.local.support import Collector, chat_prompt, generate, running_engine
 
 GREEDY = SamplingParams(temperature=0)
@@ -172,7 +172,7 @@ def test_a_failure_in_a_step_ends_every_request_and_not_the_engine(
     with running_engine() as engine:
         calls = [Collector() for _ in range(3)]
         with monkeypatch.context() as patch:
-            patch.setattr(engine._context, "decode", lambda n_rows: 1 / 0)
+            patch.setattr(engine._context, "decode", lambda *_: 1 / 0)
             for call in calls:
                 engine.submit(GenerationRequest(engine.tokenize("Hi"), 5), call)
             errors = [call.wait().end.error for call in calls]

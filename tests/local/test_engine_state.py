@@ -1,0 +1,100 @@
+"""A conversation's cache, saved to a file and restored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from LLM.exceptions import InvalidRequestError, LLMConfigError
+from local_llm_kit.engines.llama_cpp import LlamaCppEngine
+from local_llm_kit.engines.protocol import SamplingParams
+from tests.local.support import chat_prompt, generate, running_engine
+
+GREEDY = SamplingParams(temperature=0)
+PROMPT = chat_prompt("My name is Ada, and I like the colour green. " * 10 + "What is my name?")
+
+
+def saved(engine: LlamaCppEngine, path: Path) -> int:
+    generate(engine, PROMPT, sampling=GREEDY).wait()
+    return engine.save_state(engine.tokenize(PROMPT, parse_special=True), str(path))
+
+
+def test_a_restored_conversation_is_not_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "ada.state"
+    with running_engine() as engine:
+        n_tokens = saved(engine, path)
+        expected = generate(engine, PROMPT, sampling=GREEDY).wait()
+    with running_engine() as engine:
+        assert engine.load_state(str(path)) == n_tokens
+        done = generate(engine, PROMPT, sampling=GREEDY).wait()
+        assert done.text == expected.text
+        assert done.end.cached_tokens == done.end.prompt_tokens - 1
+
+
+def test_only_the_text_asked_for_is_saved(tmp_path: Path) -> None:
+    path = tmp_path / "short.state"
+    with running_engine() as engine:
+        saved(engine, tmp_path / "long.state")
+        tokens = engine.tokenize(PROMPT, parse_special=True)[:20]
+        assert engine.save_state(tokens, str(path)) == 20
+        assert path.stat().st_size < (tmp_path / "long.state").stat().st_size / 3
+
+
+def test_a_text_that_is_not_cached_writes_no_file(engine: LlamaCppEngine, tmp_path: Path) -> None:
+    path = tmp_path / "none.state"
+    assert engine.save_state([engine.info.n_vocab - 1] * 3, str(path)) == 0
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("cut", [0, 5, 20, 200, -1], ids=str)
+def test_a_cut_file_is_refused_and_the_engine_goes_on(tmp_path: Path, cut: int) -> None:
+    path = tmp_path / "cut.state"
+    with running_engine() as engine:
+        saved(engine, path)
+        path.write_bytes(path.read_bytes()[:cut])
+        with pytest.raises(InvalidRequestError, match=r"damaged|no state file"):
+            engine.load_state(str(path))
+        assert generate(engine, PROMPT, sampling=GREEDY).wait().end.reason == "stop"
+
+
+def test_a_flipped_byte_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "flipped.state"
+    with running_engine() as engine:
+        saved(engine, path)
+        data = bytearray(path.read_bytes())
+        data[-100] ^= 1
+        path.write_bytes(data)
+        with pytest.raises(InvalidRequestError, match="damaged"):
+            engine.load_state(str(path))
+
+
+def test_a_state_of_another_model_is_refused(tmp_path: Path, tiny_f32: Path) -> None:
+    path = tmp_path / "other.state"
+    with running_engine() as engine:
+        saved(engine, path)
+    with running_engine(tiny_f32) as other, pytest.raises(InvalidRequestError, match="another"):
+        other.load_state(str(path))
+
+
+def test_a_folder_that_is_not_there_is_a_clear_error(tmp_path: Path) -> None:
+    with running_engine() as engine, pytest.raises(LLMConfigError, match="cannot write"):
+        saved(engine, tmp_path / "nowhere" / "x.state")
+
+
+def test_a_failed_write_leaves_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "kept.state"
+    with running_engine() as engine:
+        saved(engine, path)
+        before = path.read_bytes()
+
+        def full_disk(_: int) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr("os.fsync", full_disk)
+        with pytest.raises(LLMConfigError, match="No space left"):
+            saved(engine, path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
