@@ -13,10 +13,20 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
-from local_llm_kit.engines.protocol import Delta, Event, Failed, Finished, TokenScore
-from local_llm_kit.tools import ParsedCall, ToolCallParser
+from local_llm_kit.engines.protocol import (
+    CallMade,
+    Delta,
+    Event,
+    Failed,
+    Finished,
+    PromptScores,
+    Thought,
+    TokenScore,
+)
+from local_llm_kit.tools import ParsedCall, ToolCallParser, new_call_id
 
 JSONObject = dict[str, Any]
+Progress = Delta | Thought | CallMade | PromptScores | Finished
 
 
 class Choice:
@@ -144,7 +154,7 @@ class Answer(ABC):
         return chunk
 
     @abstractmethod
-    def _parts(self, choice: Choice, event: Delta | Finished) -> list[JSONObject]:
+    def _parts(self, choice: Choice, event: Progress) -> list[JSONObject]:
         """What an event adds to a choice, as the choices of chunks."""
 
     @abstractmethod
@@ -179,13 +189,19 @@ class ChatAnswer(Answer):
         self._n_calls = [0] * len(self.choices)
         self._waiting_scores: list[tuple[TokenScore, ...]] = [()] * len(self.choices)
 
-    def _parts(self, choice: Choice, event: Delta | Finished) -> list[JSONObject]:
+    def _parts(self, choice: Choice, event: Progress) -> list[JSONObject]:
         i = choice.index
         if isinstance(event, Delta):
             if not self._parsers:
                 return [self._part(choice, {"content": event.text}, event.scores)]
             self._waiting_scores[i] += event.scores
             return self._pieces(choice, self._parsers[i].feed(event.text))
+        if isinstance(event, CallMade):
+            return self._pieces(choice, [ParsedCall(new_call_id(), event.name, event.arguments)])
+        if isinstance(event, Thought):
+            return [self._part(choice, {"reasoning_content": event.text}, ())]
+        if isinstance(event, PromptScores):
+            return []  # OpenAI's chat shape has no place for them, and nothing asks for them
         parts = self._pieces(choice, self._parsers[i].flush()) if self._parsers else []
         choice.end = event
         reason = event.reason
@@ -253,6 +269,9 @@ class ChatAnswer(Answer):
         }
         if calls:
             message["tool_calls"] = calls
+        thoughts = [delta["reasoning_content"] for delta in deltas if "reasoning_content" in delta]
+        if thoughts:
+            message["reasoning_content"] = "".join(thoughts)
         scores = [
             score
             for part in choice.parts
@@ -301,9 +320,11 @@ class CompletionAnswer(Answer):
             self._keep(choice, self._part(choice, self._echoes[choice.prompt], ()), chunks)
         return chunks
 
-    def _parts(self, choice: Choice, event: Delta | Finished) -> list[JSONObject]:
+    def _parts(self, choice: Choice, event: Progress) -> list[JSONObject]:
         if isinstance(event, Delta):
             return [self._part(choice, event.text, event.scores)]
+        if not isinstance(event, Finished):
+            return []
         choice.end = event
         return [self._part(choice, "", ()) | {"finish_reason": event.reason}]
 

@@ -33,6 +33,11 @@ def _begun(text: str, tag: str) -> int:
     return 0
 
 
+def new_call_id() -> str:
+    """An id by which a tool's result names its call."""
+    return f"call_{secrets.token_hex(12)}"
+
+
 def parse_call(text: str) -> ParsedCall | None:
     """The call that a block's inside spells; None when it is none."""
     try:
@@ -44,7 +49,7 @@ def parse_call(text: str) -> ParsedCall | None:
     arguments = data.get("arguments", data.get("parameters", {}))
     if not isinstance(arguments, str):
         arguments = to_json({} if arguments is None else arguments).decode()
-    return ParsedCall(f"call_{secrets.token_hex(12)}", data["name"], arguments)
+    return ParsedCall(new_call_id(), data["name"], arguments)
 
 
 class ToolCallParser:

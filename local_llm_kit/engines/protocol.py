@@ -129,6 +129,24 @@ class Delta(NamedTuple):
     scores: tuple[TokenScore, ...] = ()
 
 
+class Thought(NamedTuple):
+    """Text that a model thinks before it answers, from a back end that tells it apart."""
+
+    tag: Any
+    text: str
+
+
+class CallMade(NamedTuple):
+    """A whole tool call, from a back end that reads the calls out of the text itself.
+
+    :ivar arguments: JSON text.
+    """
+
+    tag: Any
+    name: str
+    arguments: str
+
+
 class PromptScores(NamedTuple):
     """Scores of the prompt's tokens from the place that was asked for, at least its second."""
 
@@ -158,7 +176,7 @@ class Failed(NamedTuple):
     error: LLMError
 
 
-Event = Delta | PromptScores | Finished | Failed
+Event = Delta | Thought | CallMade | PromptScores | Finished | Failed
 
 #: Takes what one step produced. Called on the engine's thread: it must hand over and return.
 Sink = Callable[[list[Event]], None]
