@@ -1,8 +1,9 @@
 """A check of a GGUF file's header before C code reads it.
 
 llama.cpp trusts much of what a file says about itself; damaged or hostile counts, lengths and
-offsets have crashed it. Here every number is held against the file's size first. A header that
-passes has consistent sizes; what the weights compute is another matter.
+offsets have crashed it. Here every number is held against the file's size first, and then what the
+header tells of the model (`gguf_model`). A header that passes has consistent sizes; what the
+weights compute is another matter.
 
 Source: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 """
@@ -15,10 +16,12 @@ import os
 import re
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, NoReturn
 
 from LLM.exceptions import InvalidRequestError
+from local_llm_kit.gguf_model import check_model
 
 _MAX_KEYS = 1 << 16
 _MAX_TENSORS = 1 << 16
@@ -26,15 +29,21 @@ _MAX_KEY_BYTES = (1 << 16) - 1
 _MAX_NAME_BYTES = 63
 _MAX_DIMS = 4
 _DEFAULT_ALIGNMENT = 32
+#: Longest list whose values are kept: more than one for each block of any model.
+_MAX_LIST = 4096
+#: Most files of one model.
+_MAX_PARTS = 1024
+_PART = re.compile(r"(.+)-(\d{5})-of-(\d{5})\.gguf", re.IGNORECASE)
 _STRING, _ARRAY = 8, 9
 _SCALARS = {
     0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?",
     10: "<Q", 11: "<q", 12: "<d",
 }  # fmt: skip
+#: Scalars that are whole numbers or truth values.
+_WHOLE = frozenset({0, 1, 2, 3, 4, 5, 7, 10, 11})
 
 #: Tensor types that are whole numbers, which no weight is.
 _INTEGERS = frozenset(range(24, 29))
-_MAX_EXPERTS = 512
 
 #: Tensor type: weights in a block, bytes of a block.
 _BLOCKS = {
@@ -59,52 +68,113 @@ class Tensor:
 class Header:
     """What a GGUF file says about itself.
 
-    :param values: metadata; an array is told by its length.
-    :param tensors: by name.
+    :param values: metadata that are one value each.
+    :param lengths: of the metadata that are lists.
+    :param lists: those of at most 4,096 whole numbers or truth values, such as one for each block.
+    :param tensors: by name; of every part, when the model is in several files.
     """
 
     values: Mapping[str, Any]
     lengths: Mapping[str, int]
-    tensors: Mapping[str, Tensor] = field(default_factory=dict)
+    lists: Mapping[str, tuple[int, ...]]
+    tensors: Mapping[str, Tensor]
 
     @property
     def architecture(self) -> str:
         """``llama``, ``qwen2`` and so on."""
         return str(self.values["general.architecture"])
 
+    def per_block(self, key: str) -> tuple[int, ...] | None:
+        """The values of a key of the architecture, for each block; None when it is not there.
+
+        :param key: without the architecture, ``attention.head_count_kv`` for example.
+        """
+        value = self.values.get(f"{self.architecture}.{key}")
+        if value is None:
+            return self.lists.get(f"{self.architecture}.{key}")
+        return (value,) * int(self.values[f"{self.architecture}.block_count"])
+
 
 def check(path: str | os.PathLike[str]) -> Header:
-    """Read and check a file's header.
+    """Read and check a model's header.
 
-    :raises InvalidRequestError: the file is no GGUF, is cut short, or contradicts itself.
+    :param path: a GGUF file; the first one, of a model in several. Then all parts are read.
+    :raises InvalidRequestError: a file is no GGUF, is cut short, or contradicts itself or another.
     """
-    name = os.fspath(path)
+    path = Path(path)
+    header = _joined(path, _read(path))
+    try:
+        check_model(header)
+    except ValueError as err:
+        _fail(path, str(err))
+    return header
+
+
+def part_paths(path: Path) -> list[Path]:
+    """All files of the model that a file belongs to, whether they exist or not.
+
+    They are told by their names, as llama.cpp does it: ``name-00001-of-00003.gguf``. A file of any
+    other name stands alone, and so does one that counts what cannot be.
+    """
+    match = _PART.fullmatch(path.name)
+    n_parts = int(match[3]) if match else 1
+    if not match or not 1 <= int(match[2]) <= n_parts <= _MAX_PARTS:
+        return [path]
+    ending = path.name[len(match[1]) + len("-00001-of-00001") :]
+    return [
+        path.with_name(f"{match[1]}-{i:05d}-of-{n_parts:05d}{ending}")
+        for i in range(1, n_parts + 1)
+    ]
+
+
+def _read(path: Path) -> Header:
     try:
         with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            return _Reader(name, data).header()
+            return _Reader(path, data).header()
     except ValueError as err:  # an empty file cannot be mapped
-        raise InvalidRequestError(_message(name, f"it cannot be read ({err})")) from err
+        _fail(path, f"it cannot be read ({err})")
     except OSError as err:
         raise InvalidRequestError(
-            f"cannot open the model file {name!r}: {err.strerror or err}"
+            f"cannot open the model file {str(path)!r}: {err.strerror or err}"
         ) from err
 
 
-def _message(path: str, what: str) -> str:
-    return f"{path!r} is not a model that can be loaded: {what}; download or convert it again"
+def _joined(path: Path, first: Header) -> Header:
+    """The header of a whole model, whose tensors may be in several files."""
+    paths = part_paths(path)
+    tensors = dict(first.tensors)
+    for i, part in enumerate(paths):
+        header = _read(part) if i else first
+        found = (header.values.get("split.no", 0), header.values.get("split.count", 1))
+        if found != (i, len(paths)):
+            _fail(part, f"it says it is part {found[0]!r} of {found[1]!r}, counted from 0")
+        if i and (twice := tensors.keys() & header.tensors.keys()):
+            _fail(part, f"tensor {min(twice)!r} is in another part too")
+        tensors.update(header.tensors)
+    return replace(first, tensors=tensors)
+
+
+def _fail(path: Path, what: str) -> NoReturn:
+    raise InvalidRequestError(
+        f"{str(path)!r} is not a model that can be loaded: {what}; download or convert it again",
+        code="invalid_gguf",
+    )
 
 
 class _Reader:
     """Reads a header, holding each number against the bytes that are left."""
 
-    def __init__(self, path: str, data: mmap.mmap) -> None:
+    def __init__(self, path: Path, data: mmap.mmap) -> None:
         self._path = path
         self._data = data
         self._size = len(data)
         self._at = 0
+        self._values: dict[str, Any] = {}
+        self._lengths: dict[str, int] = {}
+        self._lists: dict[str, tuple[int, ...]] = {}
 
     def fail(self, what: str) -> NoReturn:
-        raise InvalidRequestError(_message(self._path, what), code="invalid_gguf")
+        _fail(self._path, what)
 
     def _take(self, n: int, what: str) -> int:
         """Step over `n` bytes; where they start."""
@@ -133,13 +203,14 @@ class _Reader:
             self.fail(f"its version is {version}, and 2 or 3 can be read")
         n_tensors = self._number("<Q", "the counts")
         n_keys = self._number("<Q", "the counts")
-        if not 0 < n_tensors <= _MAX_TENSORS or not 0 < n_keys <= _MAX_KEYS:
+        if n_tensors > _MAX_TENSORS or not 0 < n_keys <= _MAX_KEYS:
             self.fail(f"it is said to have {n_tensors:,} tensors and {n_keys:,} keys")
-        values: dict[str, Any] = {}
-        lengths: dict[str, int] = {}
         for _ in range(n_keys):
-            self._read_key(values, lengths)
-        alignment = values.get("general.alignment", _DEFAULT_ALIGNMENT)
+            self._read_key()
+        return Header(self._values, self._lengths, self._lists, self._read_tensors(n_tensors))
+
+    def _read_tensors(self, n_tensors: int) -> dict[str, Tensor]:
+        alignment = self._values.get("general.alignment", _DEFAULT_ALIGNMENT)
         if not isinstance(alignment, int) or alignment <= 0 or alignment & (alignment - 1):
             self.fail(f"its alignment is {alignment!r}, not a power of two")
         found = [self._read_tensor(alignment) for _ in range(n_tensors)]
@@ -150,25 +221,24 @@ class _Reader:
         tensors = {tensor.name: tensor for tensor, _ in found}
         if len(tensors) != len(found):
             self.fail("two tensors have one name")
-        header = Header(values, lengths, tensors)
-        self._check_model(header)
-        return header
+        return tensors
 
-    def _read_key(self, values: dict[str, Any], lengths: dict[str, int]) -> None:
+    def _read_key(self) -> None:
         key = self._string(_MAX_KEY_BYTES, "a key")
-        if not key or key in values or key in lengths:
+        if not key or key in self._values or key in self._lengths:
             self.fail(f"the key {key[:64]!r} is empty or comes twice")
         kind = self._number("<I", "a value")
         if kind == _ARRAY:
-            lengths[key] = self._skip_array(key)
+            self._lengths[key] = self._read_array(key)
         elif kind == _STRING:
-            values[key] = self._string(self._size, f"the value of {key[:64]!r}")
+            self._values[key] = self._string(self._size, f"the value of {key[:64]!r}")
         elif kind in _SCALARS:
-            values[key] = self._number(_SCALARS[kind], f"the value of {key[:64]!r}")
+            self._values[key] = self._number(_SCALARS[kind], f"the value of {key[:64]!r}")
         else:
             self.fail(f"the value of {key[:64]!r} has the unknown type {kind}")
 
-    def _skip_array(self, key: str) -> int:
+    def _read_array(self, key: str) -> int:
+        """Step over a list, keeping it when it is short and of whole numbers; its length."""
         what = f"the list {key[:64]!r}"
         kind = self._number("<I", what)
         count: int = self._number("<Q", what)
@@ -177,7 +247,11 @@ class _Reader:
                 self.fail(f"{what} is said to have {count:,} items")
             self._skip_texts(key, count)
         elif kind in _SCALARS:
-            self._take(count * struct.calcsize(_SCALARS[kind]), what)
+            form = _SCALARS[kind]
+            start = self._take(count * struct.calcsize(form), what)
+            if kind in _WHOLE and count <= _MAX_LIST:
+                form = f"<{count}{form[1]}"
+                self._lists[key] = struct.unpack_from(form, self._data, start)
         else:
             self.fail(f"{what} has items of the unknown type {kind}")
         return count
@@ -214,66 +288,3 @@ class _Reader:
         if 0 in dims or dims[0] % n_weights or offset % alignment:
             self.fail(f"tensor {name!r} has dimensions {dims} at offset {offset}")
         return Tensor(name, dims, math.prod(dims) // n_weights * n_bytes), offset
-
-    def _check_model(self, header: Header) -> None:
-        """What llama.cpp takes for granted about the numbers of a model."""
-        architecture = header.values.get("general.architecture")
-        if not isinstance(architecture, str) or not re.fullmatch(r"[\w.-]{1,64}", architecture):
-            self.fail("it names no architecture")
-        n_blocks = self._integer(header, "block_count", 1, 4096)
-        width = self._integer(header, "embedding_length", 1, 1 << 20)
-        self._integer(header, "context_length", 1, 1 << 30)
-        heads = self._integer(header, "attention.head_count", 1, 1 << 16)
-        kv_heads = self._integer(header, "attention.head_count_kv", 1, 1 << 16)
-        if heads and kv_heads and heads % kv_heads:
-            self.fail(f"{heads} heads cannot share {kv_heads} key-value heads")
-        self._check_experts(header)
-        for key, value in header.values.items():
-            if key.endswith("_epsilon") and not (isinstance(value, float) and 0 <= value < 1):
-                self.fail(f"its {key} is {value!r}")
-        blocks = {
-            int(m[1]) for name in header.tensors if (m := re.match(r"blk\.(\d{1,9})\.", name))
-        }
-        split = header.values.get("split.count", 1) != 1  # other blocks are in the other parts
-        if (
-            not split
-            and n_blocks
-            and blocks
-            and (max(blocks) >= n_blocks or len(blocks) < n_blocks)
-        ):
-            self.fail(f"it is said to have {n_blocks} blocks, and its tensors have {len(blocks)}")
-        self._check_vocabulary(header, width)
-
-    def _check_experts(self, header: Header) -> None:
-        n_experts = self._integer(header, "expert_count", 0, _MAX_EXPERTS) or 0
-        n_used = self._integer(header, "expert_used_count", 0, _MAX_EXPERTS) or 0
-        is_list = f"{header.architecture}.expert_used_count" in header.lengths
-        if not is_list and not min(n_experts, 1) <= n_used <= n_experts:
-            self.fail(f"it is said to have {n_experts} experts and to use {n_used}")
-
-    def _check_vocabulary(self, header: Header, width: int | None) -> None:
-        embedding = header.tensors.get("token_embd.weight")
-        n_tokens = header.lengths.get("tokenizer.ggml.tokens")
-        if embedding is None or not n_tokens:
-            self.fail("it has no token embedding or no vocabulary")
-        if width and embedding.dims[0] != width:
-            self.fail(f"its embedding is {embedding.dims[0]} wide, and {width} are said")
-        if len(embedding.dims) < 2 or embedding.dims[1] != n_tokens:
-            self.fail(f"its embedding has dimensions {embedding.dims} for {n_tokens} tokens")
-        for key in ("scores", "token_type"):
-            length = header.lengths.get(f"tokenizer.ggml.{key}", n_tokens)
-            if length != n_tokens:
-                self.fail(f"its {key} are {length} for {n_tokens} tokens")
-        for key, value in header.values.items():
-            names_token = key.startswith("tokenizer.ggml.") and key.endswith("_token_id")
-            if names_token and not (isinstance(value, int) and 0 <= value < n_tokens):
-                self.fail(f"{key} is {value!r}, and there are {n_tokens} tokens")
-
-    def _integer(self, header: Header, key: str, low: int, high: int) -> int | None:
-        """A number of the architecture, when it is there as one number (a list is per block)."""
-        value = header.values.get(f"{header.architecture}.{key}")
-        if value is None:
-            return None
-        if not isinstance(value, int) or not low <= value <= high:
-            self.fail(f"its {key} is {value!r}")
-        return value

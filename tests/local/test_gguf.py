@@ -30,13 +30,43 @@ def after(text: bytes) -> int:
     return DATA.index(text) + len(text)
 
 
-def with_key(key: bytes, value: int) -> bytes:
-    """A number more, and a text that keeps the tensors where they are aligned."""
-    entry = struct.pack("<Q", len(key)) + key + struct.pack("<II", 4, value)
+#: The bundled model without the number of its key-value heads, under a name that nobody reads.
+NO_KV_HEADS = DATA.replace(b"llama.attention.head_count_kv", b"llama.attention.head_count_xx")
+
+
+def with_entry(entry: bytes, data: bytes = DATA) -> bytes:
+    """One more key, and a text that keeps the tensors where they are aligned."""
     size = -(len(entry) + 23) % 32
     entry += struct.pack("<Q", 3) + b"pad" + struct.pack("<IQ", 8, size) + b" " * size
-    n_keys = struct.unpack_from("<Q", DATA, 16)[0]
-    return with_number(DATA, 16, "<Q", n_keys + 2)[:24] + entry + DATA[24:]
+    n_keys = struct.unpack_from("<Q", data, 16)[0]
+    return with_number(data, 16, "<Q", n_keys + 2)[:24] + entry + data[24:]
+
+
+def with_key(key: bytes, value: int) -> bytes:
+    return with_entry(struct.pack("<Q", len(key)) + key + struct.pack("<II", 4, value))
+
+
+def with_list(key: bytes, values: list[int], kind: int = 4, data: bytes = DATA) -> bytes:
+    head = struct.pack("<Q", len(key)) + key + struct.pack("<IIQ", 9, kind, len(values))
+    return with_entry(head + struct.pack(f"<{len(values)}I", *values), data)
+
+
+def split(folder: Path, n_tensors: int = 20) -> list[Path]:
+    """The bundled model in several files."""
+    package = pytest.importorskip("gguf")  # the reference's own writer
+    reader = package.GGUFReader(TINY)
+    writer = package.GGUFWriter(folder / "tiny.gguf", "llama", split_max_tensors=n_tensors)
+    for key, field in reader.fields.items():
+        if not key.startswith(("GGUF.", "general.architecture")):
+            kind, item = field.types[0], field.types[-1]
+            writer.add_key_value(key, field.contents(), kind, item if kind == 9 else None)
+    for tensor in reader.tensors:
+        writer.add_tensor(tensor.name, tensor.data, raw_dtype=tensor.tensor_type)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return sorted(folder.glob("*.gguf"))
 
 
 def test_the_bundled_model_passes() -> None:
@@ -67,6 +97,13 @@ def test_the_bundled_model_passes() -> None:
         (with_key(b"llama.expert_count", 4), "4 experts"),
         (with_key(b"llama.expert_count", 1 << 31), "expert_count"),
         (with_key(b"llama.expert_used_count", 4), "0 experts"),
+        (with_list(b"llama.expert_used_count", [4] * 5), "0 experts"),
+        (with_list(b"llama.expert_used_count", [0] * 4), "list of 4"),
+        (with_list(b"llama.expert_used_count", [0] * 5, kind=6), "list of 5"),
+        (with_list(b"llama.expert_used_count", [0] * 5000), "list of 5,000"),
+        (with_list(b"llama.attention.head_count_kv", [3] * 5, data=NO_KV_HEADS), "share 3"),
+        (with_list(b"llama.attention.head_count_kv", [2, 0, 2, 2, 2], data=NO_KV_HEADS), "block 1"),
+        (with_number(DATA, after(b"llama.attention.head_count") + 4, "<I", 0), "0 attention heads"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -74,6 +111,35 @@ def test_a_header_that_lies_is_refused(tmp_path: Path, data: bytes, reason: str)
     with pytest.raises(InvalidRequestError, match="not a model that can be loaded") as caught:
         gguf.check(written(tmp_path, data))
     assert reason in str(caught.value)
+
+
+def test_lists_for_each_block_are_told(tmp_path: Path) -> None:
+    header = gguf.check(written(tmp_path, with_list(b"llama.sliding", [1, 0, 1, 0, 1])))
+    assert header.per_block("sliding") == (1, 0, 1, 0, 1)
+    assert header.per_block("attention.head_count_kv") == (2,) * 5
+    assert header.per_block("unheard_of") is None
+
+
+def test_a_model_in_parts_is_checked_and_loaded_whole(tmp_path: Path) -> None:
+    first = split(tmp_path)[0]
+    assert gguf.check(first).tensors.keys() == gguf.check(TINY).tensors.keys()
+    with LLMClient(str(first)) as client:
+        assert client.info.name == "tiny"
+        assert client.completions.create(prompt="Hello", max_tokens=4).usage.completion_tokens
+
+
+def test_parts_that_do_not_belong_together_are_refused(tmp_path: Path) -> None:
+    parts = split(tmp_path)
+    assert len(parts) == 3
+    parts[1].write_bytes(parts[2].read_bytes())
+    with pytest.raises(InvalidRequestError, match=r"00002-of-00003.*it says it is part 2 of 3"):
+        gguf.check(parts[0])
+
+
+def test_a_part_is_no_model_of_its_own(tmp_path: Path) -> None:
+    alone = split(tmp_path)[0].rename(tmp_path / "alone.gguf")
+    with pytest.raises(InvalidRequestError, match="it says it is part 0 of 3"):
+        gguf.check(alone)
 
 
 def test_every_truncation_of_the_header_is_refused(tmp_path: Path) -> None:
