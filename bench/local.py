@@ -28,7 +28,7 @@ def in_process(model: str, n_tokens: int, rounds: int) -> None:
     """Callers are threads that read streams, with a stop string to look for."""
     with LLMClient(model, threads=1) as client:
         for n_callers in CALLERS * rounds:
-            before = client._model.engine.stats
+            before = client.stats
             begin = time.perf_counter()
             threads = [
                 threading.Thread(target=read_stream, args=(client, n_tokens))
@@ -39,7 +39,7 @@ def in_process(model: str, n_tokens: int, rounds: int) -> None:
             for thread in threads:
                 thread.join()
             wall_s = time.perf_counter() - begin
-            after = client._model.engine.stats
+            after = client.stats
             n = after.n_generated - before.n_generated
             decode_s = after.decode_s - before.decode_s
             print(

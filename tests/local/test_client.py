@@ -92,7 +92,7 @@ def test_a_stream_is_left_early_and_frees_its_slot(client: LLMClient) -> None:
     assert first.choices[0].delta.role == "assistant"
     assert list(stream) == []
     client.chat.completions.create(messages=HELLO, max_tokens=1)
-    assert client._model.engine.stats.n_running == 0
+    assert client.stats.n_running == 0
 
 
 def test_a_stream_that_is_dropped_is_cancelled(client: LLMClient) -> None:
@@ -101,7 +101,7 @@ def test_a_stream_that_is_dropped_is_cancelled(client: LLMClient) -> None:
     del stream
     gc.collect()
     client.chat.completions.create(messages=HELLO, max_tokens=1)
-    assert client._model.engine.stats.n_running == 0
+    assert client.stats.n_running == 0
 
 
 def test_usage_comes_last_when_it_is_asked_for(client: LLMClient) -> None:
@@ -213,8 +213,10 @@ def test_a_closed_client_says_so_and_closes_again() -> None:
 
 def test_a_dropped_client_gives_its_engine_back() -> None:
     client = LLMClient("tiny", context_length=256, n_slots=1)
-    engine = weakref.ref(client._model.engine)
-    thread = client._model.engine._scheduler._thread  # type: ignore[attr-defined]
+    with client._catalog.lease(None) as model:
+        engine = weakref.ref(model.engine)
+        thread = model.engine._scheduler._thread
+    del model
     del client
     gc.collect()
     thread.join(10)

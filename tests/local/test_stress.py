@@ -52,5 +52,5 @@ def test_thirty_two_threads_with_random_cancels_leave_nothing_behind() -> None:
             thread.join()
         assert wrong == []
         client.chat.completions.create(messages=[{"role": "user", "content": "Hi"}], max_tokens=1)
-        stats = client._model.engine.stats
+        stats = client.stats
         assert (stats.n_running, stats.n_waiting) == (0, 0)

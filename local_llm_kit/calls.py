@@ -1,0 +1,233 @@
+"""Calls of a client, prepared: once for the blocking client and the asynchronous one.
+
+What a caller gave becomes a `Call`: the arguments checked, the model found and held, the job ready
+to run, and what becomes of its answer. How one waits for the answer is all in which the clients
+differ.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from LLM.assembly import ChatAssembler
+from LLM.exceptions import LLMTimeoutError
+from LLM.structured import is_model_class, parse_choices, response_format_of
+from LLM.types import ChatCompletionResponse, Usage
+from LLM.types import CompletionResponse as TextCompletionResponse
+from local_llm_kit.arguments import check_text, invalid, parse_chat, parse_completion
+from local_llm_kit.decisions import parse_decision
+from local_llm_kit.embeddings import parse_embeddings
+from local_llm_kit.messages import normalise_messages, normalise_tools
+from local_llm_kit.types import CompletionResponse, DecisionResponse, EmbeddingsResponse
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from local_llm_kit.backends import Backend, Growing, Job, JSONObject
+    from local_llm_kit.catalog import Catalog, Lease
+
+ResponseT = TypeVar("ResponseT")
+
+#: Longest time to wait that is taken, in seconds: what the system's clocks can count.
+MAX_TIMEOUT_S = 1e6
+
+
+class Deadlines:
+    """When to stop waiting for an answer.
+
+    :param timeout_s: seconds; None waits for ever. A whole answer has so long in total; a stream
+        so long for its first event and between events, so that a healthy one is not cut.
+    :param stream: whether the answer is streamed.
+    """
+
+    def __init__(self, timeout_s: float | None, stream: bool) -> None:
+        self.timeout_s = timeout_s
+        self._stream = stream
+        self._start = time.monotonic()
+        self._waits_for = "first_byte" if stream else "total"
+
+    def left_s(self) -> float | None:
+        """Seconds that may still be waited for the next event."""
+        if self.timeout_s is None or self._waits_for == "between_chunks":
+            return self.timeout_s
+        return max(0.0, self.timeout_s - (time.monotonic() - self._start))
+
+    def met(self) -> None:
+        """Events have come."""
+        if self._stream:
+            self._waits_for = "between_chunks"
+
+    def error(self, model: str) -> LLMTimeoutError:
+        """The error once the time is up."""
+        what = {
+            "total": "the answer was not complete",
+            "first_byte": "the stream had not begun",
+            "between_chunks": "nothing more of the stream came",
+        }[self._waits_for]
+        return LLMTimeoutError(
+            f"{what} within {self.timeout_s:g} seconds (deadline: {self._waits_for}); raise "
+            "timeout or lower max_tokens",
+            model=model,
+            code=self._waits_for,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[ResponseT]):
+    """A call that is ready to run.
+
+    :param lease: keeps the model until the call has ended.
+    :param job: starts it.
+    :param deadlines: how long it may take.
+    :param read: makes the whole answer's dict the caller's object.
+    :param finish: what is left to do with a complete answer: raises where it is not what was asked
+        for. May write to disk.
+    """
+
+    lease: Lease
+    job: Job
+    deadlines: Deadlines
+    read: Callable[[JSONObject], ResponseT]
+    finish: Callable[[Any], None] | None = None
+
+    @property
+    def model_name(self) -> str:
+        """Name of the model that answers."""
+        return self.lease.model.info.name
+
+
+class LocalAssembler(ChatAssembler):
+    """Gives this package's response, with the token counts even where no chunk has them."""
+
+    def __init__(self, answer: Growing) -> None:
+        super().__init__()
+        self._answer = answer
+
+    def response(self) -> CompletionResponse | None:
+        """The answer as far as it has arrived; None when nothing has."""
+        response = super().response()
+        if response is None:
+            return None
+        if response.usage is None and self._answer.done:
+            response.usage = Usage.model_validate(self._answer.usage())
+        return CompletionResponse.model_construct(response.model_fields_set, **dict(response))
+
+
+class Calls:
+    """Prepares the calls of a client.
+
+    :param catalog: where the models are.
+    :param timeout_s: for calls that give none; None waits for ever.
+    :raises InvalidRequestError: the timeout is no number of seconds.
+    """
+
+    def __init__(self, catalog: Catalog, timeout_s: float | None = None) -> None:
+        self.catalog = catalog
+        self._timeout_s = _timeout_s(timeout_s)
+
+    def chat(self, messages: Any, arguments: Mapping[str, Any]) -> Call[CompletionResponse]:
+        """A chat completion.
+
+        :param messages: as `ChatCompletions.create` takes them.
+        :param arguments: its other arguments; those that are None were not given.
+        :raises InvalidRequestError: an argument is wrong, or cannot be honoured.
+        :raises LLMContextLengthError: the prompt does not fit the window.
+        """
+        fields = {**arguments, "messages": messages}
+        timeout_s = self._taken_timeout_s(fields)
+        finish = _taken_class(fields)
+        parsed = parse_chat(fields, self.catalog.defaults)
+        lease, job = self._prepared(parsed.model, lambda model: model.chat(parsed))
+        deadlines = Deadlines(timeout_s, parsed.stream)
+        return Call(lease, job, deadlines, CompletionResponse.model_validate, finish)
+
+    def completion(self, prompt: Any, arguments: Mapping[str, Any]) -> Call[TextCompletionResponse]:
+        """A text completion; raises as `chat` does."""
+        fields = {**arguments, "prompt": prompt}
+        timeout_s = self._taken_timeout_s(fields)
+        parsed = parse_completion(fields, self.catalog.defaults)
+        lease, job = self._prepared(parsed.model, lambda model: model.completion(parsed))
+        deadlines = Deadlines(timeout_s, parsed.stream)
+        return Call(lease, job, deadlines, TextCompletionResponse.model_validate)
+
+    def decision(self, arguments: Mapping[str, Any]) -> Call[DecisionResponse]:
+        """A decision; raises as `chat` does."""
+        fields = dict(arguments)
+        timeout_s = self._taken_timeout_s(fields)
+        parsed = parse_decision(fields)
+        lease, job = self._prepared(parsed.model, lambda model: model.decision(parsed))
+        return Call(lease, job, Deadlines(timeout_s, False), DecisionResponse.model_validate)
+
+    def embeddings(self, arguments: Mapping[str, Any]) -> EmbeddingsResponse:
+        """Embeddings; blocks while they are computed.
+
+        :raises InvalidRequestError: an argument is wrong, or cannot be honoured.
+        """
+        parsed = parse_embeddings(arguments)
+        with self.catalog.lease(parsed.model) as model:
+            return EmbeddingsResponse.model_validate(model.embeddings(parsed))
+
+    def count_tokens(
+        self, text: str | Sequence[Any], tools: Sequence[Mapping[str, Any]] | None
+    ) -> int:
+        """Tokens of a text, or of the prompt that messages make."""
+        if isinstance(text, str):
+            plain = text
+            check_text("text", plain)
+            return self.with_model(lambda model: len(model.tokenize(plain)))
+        messages, checked = normalise_messages(text), normalise_tools(tools)
+        return self.with_model(lambda model: model.count_tokens(messages, checked))
+
+    def save_state(
+        self,
+        messages: Any,
+        path: str | os.PathLike[str],
+        tools: Sequence[Mapping[str, Any]] | None,
+    ) -> int:
+        """Write what is cached of a conversation to a file; tokens saved."""
+        parsed = parse_chat({"messages": messages, "tools": tools}, self.catalog.defaults)
+        return self.with_model(lambda model: model.save_state(parsed, path))
+
+    def with_model(self, use: Callable[[Backend], ResponseT]) -> ResponseT:
+        """What `use` makes of the client's own model, loaded while it does."""
+        with self.catalog.lease(None) as model:
+            return use(model)
+
+    def _prepared(self, name: str | None, prepare: Callable[[Backend], Job]) -> tuple[Lease, Job]:
+        lease = self.catalog.lease(name)
+        try:
+            return lease, prepare(lease.model)
+        except BaseException:
+            lease.release()
+            raise
+
+    def _taken_timeout_s(self, fields: dict[str, Any]) -> float | None:
+        timeout_s = _timeout_s(fields.pop("timeout", None))
+        return self._timeout_s if timeout_s is None else timeout_s
+
+
+def _timeout_s(value: Any) -> float | None:
+    if value is None:
+        return None
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not is_number or not 0 < value <= MAX_TIMEOUT_S:
+        raise invalid(
+            "timeout",
+            f"timeout is {str(value)[:40]!r}; give seconds, more than 0 and at most "
+            f"{MAX_TIMEOUT_S:,.0f}, or None to wait for ever",
+        )
+    return float(value)
+
+
+def _taken_class(fields: dict[str, Any]) -> Callable[[ChatCompletionResponse], None] | None:
+    """Put a pydantic class's schema in its place; what fills in `parsed` at the end."""
+    wanted = fields.get("response_format")
+    if not is_model_class(wanted):
+        return None
+    fields["response_format"] = response_format_of(wanted)
+    model: type[BaseModel] = wanted
+    return lambda response: parse_choices(response.choices, model)

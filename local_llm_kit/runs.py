@@ -1,0 +1,71 @@
+"""Calls under way, waited for by a thread."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from queue import Empty, SimpleQueue
+from typing import Generic, TypeVar
+
+from LLM.exceptions import LLMServerError
+from local_llm_kit.backends import JSONObject
+from local_llm_kit.calls import Call
+from local_llm_kit.engines.protocol import Event
+
+ResponseT = TypeVar("ResponseT")
+
+
+class Run(Generic[ResponseT]):
+    """A call that was started, its chunks read as they come.
+
+    :raises LLMError: the model does not take it.
+    """
+
+    def __init__(self, call: Call[ResponseT]) -> None:
+        self._call: Call[ResponseT] = call
+        self._queue: SimpleQueue[list[Event]] = SimpleQueue()
+        try:
+            self._handles = call.job.start(self._queue.put)
+        except BaseException:
+            call.lease.release()
+            raise
+
+    def chunks(self) -> Iterator[JSONObject]:
+        """Chunks until every choice has ended.
+
+        :raises LLMTimeoutError: a deadline passed; the work is stopped.
+        :raises LLMError: the engine failed; the other choices are cancelled.
+        """
+        answer = self._call.job.answer
+        try:
+            yield from answer.start()
+            while not answer.done:
+                yield from answer.feed(self._next())
+        finally:
+            self.cancel()
+
+    def _next(self) -> list[Event]:
+        deadlines = self._call.deadlines
+        try:
+            events = self._queue.get(timeout=deadlines.left_s())
+        except Empty:
+            raise deadlines.error(self._call.model_name) from None
+        deadlines.met()
+        return events
+
+    def response(self) -> ResponseT:
+        """The whole answer.
+
+        :raises LLMError: as `chunks`, or the answer is not what was asked for.
+        """
+        for _ in self.chunks():
+            raise LLMServerError("an answer that is not streamed made a chunk", status_code=500)
+        response = self._call.read(self._call.job.answer.response())
+        if self._call.finish is not None:
+            self._call.finish(response)
+        return response
+
+    def cancel(self) -> None:
+        """Free the slots and the model; nothing happens to what has ended."""
+        for handle in self._handles:
+            handle.cancel()
+        self._call.lease.release()
