@@ -96,7 +96,7 @@ class LLM:
             cache=cache,
             secret=config.secrets,
         )
-        self._window = Window(config, count_tokens, summarise, self._answer_text)
+        self._window = Window(config, count_tokens, summarise)
         self._last_response: LastResponse = None
         logger.info("initialized for %s, model %s", config.api_root, config.model)
 
@@ -200,7 +200,7 @@ class LLM:
             "tools": nested_tools(kwargs.pop("tools", None)),
             **kwargs,
         }
-        report = self._window.fit(fields, overflow)
+        report = self._window.fit(fields, overflow, self._answer_text)
         logger.info(
             "chat completion: model %s, %d messages, temperature %s",
             fields["model"],

@@ -24,6 +24,10 @@ MEDIA_TOKENS = 1600
 #: Estimate of an answer whose length nobody bounds, where a quarter of the window is no less.
 ANSWER_TOKENS = 1024
 
+#: Has a model answer a conversation, within a number of tokens; gives the text. It is handed to each
+#: call: held, it would hold the client, which then would not end when it is dropped.
+Ask = Callable[[str, list[dict[str, Any]], int], str]
+
 _TEXT_PARTS = frozenset(("text", "refusal"))
 
 
@@ -59,28 +63,23 @@ class Window:
     :param config: its `context_length`, and the policy of calls that name none.
     :param count_tokens: tokens of a list of messages; None estimates.
     :param summarise: text for a list of dropped messages; None asks the model.
-    :param ask: has the model answer a conversation within a number of tokens; gives the text.
     """
 
     def __init__(
-        self,
-        config: LLMConfig,
-        count_tokens: Count | None,
-        summarise: Summarise | None,
-        ask: Callable[[str, list[dict[str, Any]], int], str],
+        self, config: LLMConfig, count_tokens: Count | None, summarise: Summarise | None
     ) -> None:
         self._context_length = config.context_length
         self._policy = config.overflow
         self._count = count_tokens or estimate_prompt_tokens
         self._estimated = count_tokens is None
         self._summarise = summarise
-        self._ask = ask
 
-    def fit(self, fields: dict[str, Any], overflow: Any = None) -> Overflow | None:
+    def fit(self, fields: dict[str, Any], overflow: Any, ask: Ask) -> Overflow | None:
         """Cut the messages of a call, in place.
 
         :param fields: the call's fields; `messages` are replaced when they are cut.
         :param overflow: the call's own policy; None takes the config's.
+        :param ask: writes summaries, unless the client was given something that does.
         :return: what was dropped; None when nothing was, or no context length is known.
         :raises InvalidRequestError: no such policy, or no context length to go by.
         :raises LLMContextLengthError: the call does not fit, and the policy cannot make it.
@@ -98,7 +97,7 @@ class Window:
             max(0, self._context_length - self._reserved(fields, self._context_length)),
             self._count,
             policy,
-            summarise=self._summarise or self._asks(fields["model"], self._context_length),
+            summarise=self._summarise or self._summariser(ask, fields, self._context_length),
             estimated=self._estimated,
         )
         return report
@@ -110,10 +109,10 @@ class Window:
         others = {name: fields.get(name) for name in ("tools", "functions", "response_format")}
         return n_answer + len(encode_body(others)) // 3
 
-    def _asks(self, model: str, context_length: int) -> Summarise:
+    def _summariser(self, ask: Ask, fields: Mapping[str, Any], context_length: int) -> Summarise:
         n_answer = min(NOTE_TOKENS, context_length // 4)
         return Summariser(
-            lambda messages: self._ask(model, messages, n_answer),
+            lambda messages: ask(fields["model"], messages, n_answer),
             self._count,
             context_length - n_answer,
         )
