@@ -39,6 +39,7 @@ if typing.TYPE_CHECKING:
         TokenLimitError,
         UsageLimitError,
     )
+    from LLM.overflow import Overflow
     from LLM.rate_limit import RateLimiter
     from LLM.retry import RetryPolicy, RetryStrategy
     from LLM.secrets import Secret
@@ -71,6 +72,7 @@ _HOMES = {
         "LLMResponseError LLMServerError LLMTimeoutError ModelNotFoundError TokenLimitError "
         "UsageLimitError"
     ),
+    "overflow": "Overflow",
     "rate_limit": "RateLimiter",
     "retry": "RetryPolicy RetryStrategy",
     "secrets": "Secret",
@@ -127,6 +129,7 @@ __all__ = [
     "Model",
     "ModelNotFoundError",
     "ModelsResponse",
+    "Overflow",
     "RateLimiter",
     "ResponseCache",
     "ResponseMessage",

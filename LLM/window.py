@@ -24,7 +24,7 @@ MEDIA_TOKENS = 1600
 #: Estimate of an answer whose length nobody bounds, where a quarter of the window is no less.
 ANSWER_TOKENS = 1024
 
-#: Has a model answer a conversation, within a number of tokens; gives the text. It is handed to each
+#: Has a model answer a conversation within a number of tokens; gives the text. It is handed to each
 #: call: held, it would hold the client, which then would not end when it is dropped.
 Ask = Callable[[str, list[dict[str, Any]], int], str]
 
