@@ -19,6 +19,7 @@ import typing
 from LLM._version import __version__
 
 if typing.TYPE_CHECKING:
+    from LLM.async_streaming import AsyncChatStream, AsyncCompletionStream, AsyncStream
     from LLM.cache import DiskCache, MemoryCache, ResponseCache
     from LLM.client import LLM
     from LLM.config import LLMConfig
@@ -63,6 +64,7 @@ if typing.TYPE_CHECKING:
 
 # Which module each public name lives in.
 _HOMES = {
+    "async_streaming": "AsyncChatStream AsyncCompletionStream AsyncStream",
     "cache": "DiskCache MemoryCache ResponseCache",
     "client": "LLM",
     "config": "LLMConfig",
@@ -101,6 +103,9 @@ def __dir__() -> list[str]:
 
 __all__ = [
     "LLM",
+    "AsyncChatStream",
+    "AsyncCompletionStream",
+    "AsyncStream",
     "ChatCompletionChunk",
     "ChatCompletionResponse",
     "ChatStream",

@@ -14,10 +14,12 @@
 from __future__ import annotations
 
 from LLM.exceptions import InvalidRequestError, ModelNotFoundError, TokenLimitError
+from local_llm_kit.async_client import AsyncLLMClient
 from local_llm_kit.client import LLMClient
 from local_llm_kit.types import Choice, CompletionResponse, Message, Usage
 
 __all__ = [
+    "AsyncLLMClient",
     "Choice",
     "CompletionResponse",
     "InvalidRequestError",

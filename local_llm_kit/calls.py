@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from LLM.assembly import ChatAssembler
 from LLM.exceptions import LLMTimeoutError
 from LLM.structured import is_model_class, parse_choices, response_format_of
-from LLM.types import ChatCompletionResponse, Usage
+from LLM.types import ChatCompletionResponse, Model, ModelsResponse, Usage
 from LLM.types import CompletionResponse as TextCompletionResponse
 from local_llm_kit.arguments import check_text, invalid, parse_chat, parse_completion
 from local_llm_kit.decisions import parse_decision
@@ -171,16 +171,33 @@ class Calls:
         with self.catalog.lease(parsed.model) as model:
             return EmbeddingsResponse.model_validate(model.embeddings(parsed))
 
+    def models(self) -> ModelsResponse:
+        """The models that calls can name."""
+        return ModelsResponse(
+            data=[Model(id=name, owned_by="local") for name in self.catalog.names()]
+        )
+
+    def load(self) -> None:
+        """Load the client's own model."""
+        self.catalog.lease(None).release()
+
+    def tokenize(self, text: str) -> list[int]:
+        """Token ids of a text."""
+        check_text("text", text)
+        return self._with_model(lambda model: model.tokenize(text))
+
+    def detokenize(self, tokens: Sequence[int]) -> str:
+        """Text of tokens."""
+        return self._with_model(lambda model: model.detokenize(tokens))
+
     def count_tokens(
         self, text: str | Sequence[Any], tools: Sequence[Mapping[str, Any]] | None
     ) -> int:
         """Tokens of a text, or of the prompt that messages make."""
         if isinstance(text, str):
-            plain = text
-            check_text("text", plain)
-            return self.with_model(lambda model: len(model.tokenize(plain)))
+            return len(self.tokenize(text))
         messages, checked = normalise_messages(text), normalise_tools(tools)
-        return self.with_model(lambda model: model.count_tokens(messages, checked))
+        return self._with_model(lambda model: model.count_tokens(messages, checked))
 
     def save_state(
         self,
@@ -190,9 +207,13 @@ class Calls:
     ) -> int:
         """Write what is cached of a conversation to a file; tokens saved."""
         parsed = parse_chat({"messages": messages, "tools": tools}, self.catalog.defaults)
-        return self.with_model(lambda model: model.save_state(parsed, path))
+        return self._with_model(lambda model: model.save_state(parsed, path))
 
-    def with_model(self, use: Callable[[Backend], ResponseT]) -> ResponseT:
+    def load_state(self, path: str | os.PathLike[str]) -> int:
+        """Put a saved conversation back into the cache; tokens restored."""
+        return self._with_model(lambda model: model.load_state(path))
+
+    def _with_model(self, use: Callable[[Backend], ResponseT]) -> ResponseT:
         """What `use` makes of the client's own model, loaded while it does."""
         with self.catalog.lease(None) as model:
             return use(model)

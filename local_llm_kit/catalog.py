@@ -16,7 +16,7 @@ from local_llm_kit.loading import LoadOptions, load_model
 
 if TYPE_CHECKING:
     from local_llm_kit.backends import Backend
-    from local_llm_kit.engines.protocol import ModelInfo
+    from local_llm_kit.engines.protocol import EngineStats, ModelInfo
 
 
 class Lease:
@@ -66,6 +66,16 @@ class Catalog:
                 "block, first"
             )
         return self._info
+
+    @property
+    def stats(self) -> EngineStats:
+        """What the client's own model is doing.
+
+        :raises LLMConfigError: it is not loaded.
+        """
+        if self._model is None:
+            raise LLMConfigError(f"the model {self.name!r} is not loaded; call load() first")
+        return self._model.stats
 
     @property
     def description(self) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 from LLM.streaming import ChatStream, CompletionStream
-from LLM.types import ChatCompletionChunk, CompletionChunk, Model, ModelsResponse
+from LLM.types import ChatCompletionChunk, CompletionChunk, ModelsResponse
 from LLM.types import CompletionResponse as TextCompletionResponse
 from local_llm_kit.calls import Calls, LocalAssembler
 from local_llm_kit.catalog import open_catalog
@@ -90,23 +90,26 @@ class LLMClient:
 
     @property
     def stats(self) -> EngineStats:
-        """What the client's model is doing."""
-        return self._calls.with_model(lambda model: model.stats)
+        """What the client's model is doing.
+
+        :raises LLMConfigError: it is not loaded.
+        """
+        return self._catalog.stats
 
     def load(self) -> None:
         """Load the client's model now, where it was closed to make room or after its keep-alive.
 
         Calls do so by themselves.
         """
-        self._catalog.lease(None).release()
+        self._calls.load()
 
     def tokenize(self, text: str) -> list[int]:
         """Token ids of `text` by the model's own tokenizer, without special tokens."""
-        return self._calls.with_model(lambda model: model.tokenize(text))
+        return self._calls.tokenize(text)
 
     def detokenize(self, tokens: Sequence[int]) -> str:
         """Text of `tokens`; special tokens have none."""
-        return self._calls.with_model(lambda model: model.detokenize(tokens))
+        return self._calls.detokenize(tokens)
 
     def count_tokens(
         self,
@@ -141,7 +144,7 @@ class LLMClient:
         :return: tokens restored.
         :raises InvalidRequestError: the file is damaged, or another model's.
         """
-        return self._calls.with_model(lambda model: model.load_state(path))
+        return self._calls.load_state(path)
 
     def close(self) -> None:
         """End what runs and give the memory back; repeatable."""
@@ -285,5 +288,4 @@ class Models:
 
     def list(self) -> ModelsResponse:
         """The models that calls can name: loaded, bundled, and found on this machine."""
-        names = self._calls.catalog.names()
-        return ModelsResponse(data=[Model(id=name, owned_by="local") for name in names])
+        return self._calls.models()

@@ -43,7 +43,7 @@ class Mailboxes:
         self._loop = asyncio.get_running_loop()
         self._mailboxes: dict[Growing, _Mailbox] = {}
 
-    def start(self, job: Job) -> AsyncRun:
+    def start(self, job: Job) -> Delivery:
         """Start a job.
 
         :raises LLMError: the model does not take it.
@@ -54,7 +54,7 @@ class Mailboxes:
         except BaseException:
             del self._mailboxes[job.answer]
             raise
-        return AsyncRun(self, job.answer, mailbox)
+        return Delivery(self, job.answer, mailbox)
 
     def forget(self, answer: Growing) -> None:
         """Drop what may still come for an answer."""
@@ -83,8 +83,8 @@ class Mailboxes:
                 handle.cancel()
 
 
-class AsyncRun:
-    """A job under way, its chunks read by one coroutine."""
+class Delivery:
+    """A job under way, its events taken by one coroutine."""
 
     def __init__(self, mailboxes: Mailboxes, answer: Growing, mailbox: _Mailbox) -> None:
         self.answer = answer

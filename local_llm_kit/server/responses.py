@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from LLM.exceptions import LLMError
 from local_llm_kit.backends import JSONObject
-from local_llm_kit.mailboxes import AsyncRun
+from local_llm_kit.mailboxes import Delivery
 from local_llm_kit.server.errors import describe
 
 _EVENT_HEADERS = [
@@ -26,14 +26,14 @@ def _event(data: JSONObject) -> bytes:
     return b"data: " + to_json(data) + b"\n\n"
 
 
-async def _cancel_when_gone(run: AsyncRun, receive: Receive) -> None:
+async def _cancel_when_gone(run: Delivery, receive: Receive) -> None:
     """Wait for the client to leave, then free its slots."""
     while (await receive())["type"] != "http.disconnect":
         continue
     run.cancel()
 
 
-async def whole(run: AsyncRun, request: Request) -> Response:
+async def whole(run: Delivery, request: Request) -> Response:
     """Wait for the whole answer; a client that leaves frees its slots.
 
     :raises LLMError: the engine failed.
@@ -55,7 +55,7 @@ class EventStream:
     An error after the start, when the status is already sent, is an event of its own.
     """
 
-    def __init__(self, run: AsyncRun) -> None:
+    def __init__(self, run: Delivery) -> None:
         self._run = run
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

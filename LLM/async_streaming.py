@@ -1,0 +1,192 @@
+"""Streams for coroutines: the twin of `LLM.streaming`, name by name.
+
+What reads the rest of the stream is awaited: ``await stream.response``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar
+
+from LLM.assembly import ChatAssembler, CompletionAssembler
+from LLM.exceptions import LLMResponseError
+from LLM.streaming import Assembler
+from LLM.types import (
+    ChatCompletionChunk,
+    ChatCompletionResponse,
+    CompletionChunk,
+    CompletionResponse,
+    ToolCall,
+    Usage,
+)
+
+ChunkT = TypeVar("ChunkT")
+ResponseT = TypeVar("ResponseT")
+
+
+class AsyncStream(Generic[ChunkT, ResponseT]):
+    """Chunks of one answer, as they arrive. Not for several tasks at once.
+
+    Iterate it, in an ``async with`` block if you may leave early: `aclose` (or the end of the
+    block, dropping the stream, or cancelling the task that waits for it) ends the work behind it.
+
+    :param chunks: the chunks; raises the call's errors.
+    :param close: ends the work behind the chunks; called once, whether or not they ran out.
+    :param assembler: adds the chunks up.
+    :param finish: called with the complete answer when the chunks have run out.
+    """
+
+    def __init__(
+        self,
+        chunks: AsyncIterator[ChunkT],
+        close: Callable[[], None],
+        assembler: Assembler[ChunkT, ResponseT],
+        finish: Callable[[ResponseT], Awaitable[None]] | None = None,
+    ) -> None:
+        self._chunks: AsyncIterator[ChunkT] | None = chunks
+        self._close: Callable[[], None] | None = close
+        self._assembler = assembler
+        self._finish = finish
+        self._final: ResponseT | None = None
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> ChunkT:
+        if self._chunks is None:
+            raise StopAsyncIteration
+        try:
+            chunk = await anext(self._chunks)
+            self._assembler.add(chunk)
+            return chunk
+        except StopAsyncIteration:
+            await self._end()
+            raise
+        except BaseException:
+            self._stop()
+            raise
+
+    def __repr__(self) -> str:
+        state = "ended" if self._close is None else "open"
+        return f"<{type(self).__name__} {state}, {len(self.text)} characters so far>"
+
+    if not TYPE_CHECKING:  # a type checker would take any name for an attribute
+
+        def __getattr__(self, name: str) -> NoReturn:
+            hint = "; it is in await .response" if name in ("choices", "id", "model") else ""
+            raise AttributeError(f"a {type(self).__name__} has no attribute {name!r}{hint}")
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        self._stop()
+
+    def __del__(self) -> None:
+        self._stop()
+
+    async def aclose(self) -> None:
+        """Stop the stream and free what is behind it. Safe to call again, and after the end."""
+        self._stop()
+
+    @property
+    def response(self) -> Awaitable[ResponseT]:
+        """The assembled answer, to be awaited; reads the rest of the stream first.
+
+        After an early `aclose`, it is what had arrived.
+
+        :raises LLMResponseError: the stream was closed before anything had arrived.
+        """
+        return self._response()
+
+    async def _response(self) -> ResponseT:
+        async for _ in self:
+            continue
+        response = self._final or self._assembler.response()
+        if response is None:
+            raise LLMResponseError("the stream was closed before any of the answer had arrived")
+        return response
+
+    @property
+    def text(self) -> str:
+        """Text of the first choice that has arrived so far."""
+        return self._assembler.text
+
+    @property
+    def usage(self) -> Usage | None:
+        """Token counts, once the server has sent them (with the last chunk, if at all)."""
+        return self._assembler.usage
+
+    def _stop(self) -> None:
+        close, self._close = getattr(self, "_close", None), None
+        if close:
+            self._chunks = None
+            # What was left early is no answer to hand over.
+            self._finish = None
+            close()
+
+    async def _end(self) -> None:
+        """The chunks ran out: free what is behind them and hand over the answer, once."""
+        finish, self._finish = self._finish, None
+        self._stop()
+        if finish and self._final is None:
+            self._final = self._assembler.response()
+            if self._final is not None:
+                await finish(self._final)
+
+
+class AsyncChatStream(AsyncStream[ChatCompletionChunk, ChatCompletionResponse]):
+    """A streamed chat completion."""
+
+    def __init__(
+        self,
+        chunks: AsyncIterator[ChatCompletionChunk],
+        close: Callable[[], None],
+        finish: Callable[[ChatCompletionResponse], Awaitable[None]] | None = None,
+        assembler: ChatAssembler | None = None,
+    ) -> None:
+        self._chat = assembler or ChatAssembler()
+        super().__init__(chunks, close, self._chat, finish)
+
+    async def iter_text(self) -> AsyncIterator[str]:
+        """The pieces of text of the first choice, empty ones left out."""
+        async for chunk in self:
+            for choice in chunk.choices:
+                if choice.index == 0 and choice.delta.content:
+                    yield choice.delta.content
+
+    @property
+    def overflow(self) -> Any:
+        """An `Overflow`: what was dropped from the messages; None when nothing was.
+
+        What the client dropped is known at once, what a server did when its first chunk is here.
+        """
+        return self._chat.overflow
+
+    @property
+    def tool_calls(self) -> Awaitable[list[ToolCall]]:
+        """Tool calls of the first choice, to be awaited; reads the rest of the stream first."""
+        return self._tool_calls()
+
+    async def _tool_calls(self) -> list[ToolCall]:
+        return (await self._response()).choices[0].message.tool_calls or []
+
+
+class AsyncCompletionStream(AsyncStream[CompletionChunk, CompletionResponse]):
+    """A streamed text completion."""
+
+    def __init__(
+        self,
+        chunks: AsyncIterator[CompletionChunk],
+        close: Callable[[], None],
+        finish: Callable[[CompletionResponse], Awaitable[None]] | None = None,
+        assembler: CompletionAssembler | None = None,
+    ) -> None:
+        super().__init__(chunks, close, assembler or CompletionAssembler(), finish)
+
+    async def iter_text(self) -> AsyncIterator[str]:
+        """The pieces of text of the first choice, empty ones left out."""
+        async for chunk in self:
+            for choice in chunk.choices:
+                if choice.index == 0 and choice.text:
+                    yield choice.text

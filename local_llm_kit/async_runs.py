@@ -1,0 +1,134 @@
+"""Calls under way, waited for by coroutines: the twin of `runs`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Generic, Self, TypeVar
+
+from local_llm_kit.backends import JSONObject
+from local_llm_kit.calls import Call
+from local_llm_kit.mailboxes import Mailboxes
+
+ChunkT = TypeVar("ChunkT")
+ResponseT = TypeVar("ResponseT")
+
+
+class AsyncRuns:
+    """Starts calls in whichever event loop is running; each loop has its own mailboxes."""
+
+    def __init__(self) -> None:
+        self._mailboxes: dict[asyncio.AbstractEventLoop, Mailboxes] = {}
+
+    def start(self, call: Call[ResponseT]) -> AsyncRun[ResponseT]:
+        """Start a call.
+
+        :raises LLMError: the model does not take it.
+        """
+        return AsyncRun(call, self._of_this_loop())
+
+    def _of_this_loop(self) -> Mailboxes:
+        loop = asyncio.get_running_loop()
+        found = self._mailboxes.get(loop)
+        if found is None:
+            for other in [one for one in list(self._mailboxes) if one.is_closed()]:
+                self._mailboxes.pop(other, None)
+            found = self._mailboxes[loop] = Mailboxes()
+        return found
+
+
+class AsyncRun(Generic[ResponseT]):
+    """A call that was started.
+
+    :raises LLMError: the model does not take it.
+    """
+
+    def __init__(self, call: Call[ResponseT], mailboxes: Mailboxes) -> None:
+        self._call: Call[ResponseT] = call
+        try:
+            self._delivery = mailboxes.start(call.job)
+        except BaseException:
+            call.lease.release()
+            raise
+
+    def chunks(self, make: Callable[[JSONObject], ChunkT]) -> AsyncChunks[ChunkT]:
+        """The answer's chunks as they come.
+
+        :param make: makes a chunk's dict the caller's object.
+        """
+        return AsyncChunks(self, make)
+
+    async def response(self) -> ResponseT:
+        """The whole answer; cancelling the task that waits for it stops the work.
+
+        :raises LLMTimeoutError: a deadline passed; the work is stopped.
+        :raises LLMError: the engine failed, or the answer is not what was asked for.
+        """
+        answer = self._call.job.answer
+        try:
+            answer.start()
+            while not answer.done:
+                await self.step()
+        finally:
+            self.cancel()
+        response = self._call.read(answer.response())
+        await self.finish(response)
+        return response
+
+    async def step(self) -> list[JSONObject]:
+        """Chunks of the next step that has any events for this call.
+
+        :raises LLMTimeoutError: a deadline passed.
+        :raises LLMError: the engine failed.
+        """
+        deadlines = self._call.deadlines
+        if deadlines.timeout_s is None:
+            return await self._delivery.step()
+        try:
+            async with asyncio.timeout(deadlines.left_s()) as limit:
+                chunks = await self._delivery.step()
+        except TimeoutError:
+            if limit.expired():
+                raise deadlines.error(self._call.model_name) from None
+            raise
+        deadlines.met()
+        return chunks
+
+    def first_chunks(self) -> list[JSONObject]:
+        """Chunks that come before anything was computed."""
+        return self._call.job.answer.start()
+
+    @property
+    def done(self) -> bool:
+        """Whether every choice has ended."""
+        return self._call.job.answer.done
+
+    async def finish(self, response: Any) -> None:
+        """What is left to do with a complete answer, off the loop since it may write to disk."""
+        if self._call.finish is not None:
+            await asyncio.to_thread(self._call.finish, response)
+
+    def cancel(self) -> None:
+        """Free the slots and the model; nothing happens to what has ended. Any thread."""
+        self._delivery.close()
+        self._call.lease.release()
+
+
+class AsyncChunks(Generic[ChunkT]):
+    """Chunks of a run; not a generator, whose end would need the loop."""
+
+    def __init__(self, run: AsyncRun[Any], make: Callable[[JSONObject], ChunkT]) -> None:
+        self._run = run
+        self._make = make
+        self._ready = deque(run.first_chunks())
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> ChunkT:
+        while not self._ready:
+            if self._run.done:
+                raise StopAsyncIteration
+            self._ready.extend(await self._run.step())
+        return self._make(self._ready.popleft())
