@@ -23,6 +23,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "click": ("local_llm_kit/cli.py",),
     "httptools": ("local_llm_kit/server/*",),
     "jinja2": ("local_llm_kit/templates.py", "local_llm_kit/templates/*"),
+    "httpx": ("local_llm_kit/engines/ollama/*",),
     "huggingface_hub": ("local_llm_kit/hub.py",),
     "llama_cpp": ("local_llm_kit/engines/llama_cpp/*",),
     "llguidance": ("local_llm_kit/engines/*",),

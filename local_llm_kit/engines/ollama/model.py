@@ -1,0 +1,246 @@
+"""The back end that is an Ollama server."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from functools import partial
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from LLM.exceptions import LLMConfigError, ModelNotFoundError
+from local_llm_kit.answers import Answer, ChatAnswer, CompletionAnswer
+from local_llm_kit.arguments import ChatArguments, CompletionArguments, Defaults
+from local_llm_kit.backends import Job, JSONObject
+from local_llm_kit.embeddings import EmbeddingArguments
+from local_llm_kit.engines.ollama.bodies import chat_bodies, completion_bodies, unsupported
+from local_llm_kit.engines.ollama.embedding import embedding_answer, embedding_body
+from local_llm_kit.engines.ollama.events import Reader
+from local_llm_kit.engines.ollama.facts import Facts, facts_of, model_names
+from local_llm_kit.engines.ollama.options import OllamaOptions
+from local_llm_kit.engines.ollama.worker import Request, Worker
+from local_llm_kit.engines.protocol import EngineStats, Event, ModelInfo
+
+if TYPE_CHECKING:
+    from local_llm_kit.decisions import DecisionArguments
+    from local_llm_kit.engines.ollama.wire import Wire
+
+
+class OllamaModel:
+    """A model of an Ollama server; see `Backend`.
+
+    :param name: as ``ollama list`` shows it; ``:latest`` may be left out.
+    :param options: how to reach the server.
+    :param defaults: used for arguments that a call leaves out.
+    :raises ModelNotFoundError: the server does not have the model.
+    :raises LLMConnectionError: no server answers.
+    :raises LLMConfigError: an option cannot work, or the package ``ollama`` is missing.
+    """
+
+    def __init__(
+        self, name: str, options: OllamaOptions | None = None, defaults: Defaults | None = None
+    ) -> None:
+        self.defaults = defaults or Defaults()
+        self._options = options or OllamaOptions()
+        self._wire = _connect(self._options)
+        self._worker = Worker(self._options.n_slots, self._options.max_queue)
+        try:
+            self._facts = self._worker.call(self._find(name))
+        except BaseException:
+            self.close()
+            raise
+
+    async def _find(self, name: str) -> Facts:
+        if not name:
+            raise LLMConfigError("model is ''; name a model of the Ollama server")
+        try:
+            shown = await self._wire.post("/api/show", {"model": name})
+        except ModelNotFoundError:
+            if not self._options.pull:
+                present = model_names(await self._wire.get("/api/tags"))
+                raise self._wire.failures.no_such_model(name, present) from None
+            await self._pull(name)
+            shown = await self._wire.post("/api/show", {"model": name})
+        return facts_of(name, self._wire.failures.origin, shown, self._options.context_length)
+
+    async def _pull(self, name: str) -> None:
+        progress = self._options.progress
+        status = None
+        async with aclosing(self._wire.stream("/api/pull", {"model": name})) as steps:
+            async for step in steps:
+                status = step.get("status")
+                if progress is not None:
+                    progress(str(status), _count(step, "completed"), _count(step, "total"))
+        if status != "success":
+            raise self._wire.failures.unreadable(f"ends before {name!r} is downloaded; try again")
+
+    @property
+    def info(self) -> ModelInfo:
+        """Facts about the model; 0 and "" where Ollama does not tell them."""
+        return self._facts.info
+
+    @property
+    def stats(self) -> EngineStats:
+        """A snapshot of this client's calls; those of others at the server are not in it."""
+        return self._worker.stats
+
+    def chat(self, arguments: ChatArguments) -> Job:
+        """Prepare a chat completion.
+
+        :raises InvalidRequestError: Ollama cannot honour an argument; names it.
+        """
+        bodies = chat_bodies(arguments, self._facts)
+        answer = ChatAnswer(
+            self._facts.name,
+            arguments.n,
+            scores=arguments.sampling.n_logprobs is not None,
+            stream=arguments.stream,
+            include_usage=arguments.include_usage,
+        )
+        return self._job(answer, "/api/chat", bodies)
+
+    def completion(self, arguments: CompletionArguments) -> Job:
+        """Prepare a text completion; the prompt is given to the model as it is.
+
+        :raises InvalidRequestError: Ollama cannot honour an argument; names it.
+        """
+        bodies = completion_bodies(arguments, self._facts)
+        answer = CompletionAnswer(
+            self._facts.name,
+            arguments.n,
+            len(arguments.prompts),
+            echoes=[body["prompt"] for body in bodies[:: arguments.n]] if arguments.echo else (),
+            scores=arguments.sampling.n_logprobs is not None,
+            stream=arguments.stream,
+            include_usage=arguments.include_usage,
+        )
+        return self._job(answer, "/api/generate", bodies)
+
+    def _job(self, answer: Answer, path: str, bodies: list[JSONObject]) -> Job:
+        if self._options.keep_alive is not None:
+            bodies = [body | {"keep_alive": self._options.keep_alive} for body in bodies]
+        requests = [
+            Request(choice, partial(self._events, choice, path, body))
+            for choice, body in zip(answer.choices, bodies, strict=True)
+        ]
+        return Job(answer, partial(self._worker.submit, requests))
+
+    async def _events(
+        self, tag: Any, path: str, body: JSONObject
+    ) -> AsyncGenerator[list[Event], None]:
+        failures = self._wire.failures
+        reader = Reader(tag, self._facts, body, failures.unreadable)
+        async with aclosing(self._wire.stream(path, body)) as objects:
+            async for one in objects:
+                events = reader.read(one)
+                if events:
+                    yield events
+        if not reader.ended:
+            raise failures.unreadable("breaks off before it is done")
+
+    def decision(self, arguments: DecisionArguments) -> Job:
+        """Not possible: Ollama does not tell the probability of a given answer.
+
+        :raises InvalidRequestError: always.
+        """
+        del arguments
+        raise unsupported("questions", "it has no scores of given texts; use a local engine")
+
+    def embeddings(self, arguments: EmbeddingArguments) -> JSONObject:
+        """Embeddings of texts, in OpenAI's shape; blocks while they are computed.
+
+        :raises InvalidRequestError: an input is no text or too long, or the model makes none.
+        """
+        body = embedding_body(arguments, self._facts)
+        told = self._worker.call(self._wire.post("/api/embed", body))
+        return embedding_answer(arguments, self._facts, told, self._wire.failures.unreadable)
+
+    def models(self) -> list[str]:
+        """Names of the server's models, this one first."""
+        names = model_names(self._worker.call(self._wire.get("/api/tags")))
+        return [self._facts.name, *(name for name in names if name != self._facts.name)]
+
+    def tokenize(self, text: str) -> list[int]:
+        """Not possible; see `count_tokens`."""
+        del text
+        self._no_tokenizer("tokenize")
+
+    def detokenize(self, tokens: Sequence[int]) -> str:
+        """Not possible; see `count_tokens`."""
+        del tokens
+        self._no_tokenizer("detokenize")
+
+    def count_tokens(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        tools: Sequence[Mapping[str, Any]] | None = None,
+    ) -> int:
+        """Not possible: Ollama's API has no tokenizer.
+
+        :raises InvalidRequestError: always; says what to do instead.
+        """
+        del messages, tools
+        self._no_tokenizer("count_tokens")
+
+    def _no_tokenizer(self, what: str) -> NoReturn:
+        raise unsupported(
+            what,
+            "its API has no tokenizer; the usage of an answer tells the prompt's tokens, and "
+            f"'ollama:{self._facts.name}' with backend='llama.cpp' runs the same model in process",
+        )
+
+    def save_state(self, arguments: ChatArguments, path: str | os.PathLike[str]) -> int:
+        """Not possible: the cache is the server's.
+
+        :raises InvalidRequestError: always.
+        """
+        del arguments, path
+        raise unsupported("save_state", "the cache is the server's; use a local engine")
+
+    def load_state(self, path: str | os.PathLike[str]) -> int:
+        """Not possible; see `save_state`."""
+        del path
+        raise unsupported("load_state", "the cache is the server's; use a local engine")
+
+    def close(self) -> None:
+        """End what runs with `Failed`, and close the connections; repeatable."""
+        self._worker.close(self._wire.close)
+
+
+def _connect(options: OllamaOptions) -> Wire:
+    """The connections to the server; nothing is sent yet.
+
+    :raises LLMConfigError: the package is missing, or an address or the key cannot work.
+    """
+    key = os.environ.get("OLLAMA_API_KEY", "")
+    if not (key.isascii() and key.isprintable()):
+        raise LLMConfigError("OLLAMA_API_KEY holds characters that a header cannot carry")
+    host = options.host or os.environ.get("OLLAMA_HOST")
+    # Importing the package makes a client of OLLAMA_HOST, so that a wrong one fails there.
+    try:
+        from local_llm_kit.engines.ollama.wire import BadAddress, Wire
+    except ImportError as err:
+        raise LLMConfigError(
+            f"the ollama back end needs the package {err.name or 'ollama'!r}, which cannot be "
+            "imported; in llm-kit's folder run: pip install '.[ollama]'",
+            code="missing_package",
+        ) from err
+    except ValueError:
+        raise _bad_host(host) from None
+    try:
+        return Wire(options.host, options.timeout_s)
+    except BadAddress:
+        raise _bad_host(host) from None
+
+
+def _bad_host(host: str | None) -> LLMConfigError:
+    shown = "an address with a password" if host and "@" in host else repr(host)
+    return LLMConfigError(
+        f"host or OLLAMA_HOST is {shown}, which is no address, or a proxy variable is none; write "
+        "it as 'host', 'host:port' or 'http://host:port'"
+    )
+
+
+def _count(step: JSONObject, name: str) -> int:
+    value = step.get(name)
+    return value if isinstance(value, int) else 0
