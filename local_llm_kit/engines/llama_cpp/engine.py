@@ -142,6 +142,8 @@ def _window(model: Model, options: LlamaCppOptions) -> int:
 
 def _n_cells(model: Model, window: int, options: LlamaCppOptions) -> int:
     """Tokens of cache: a full window for every slot, as far as the budget goes."""
+    if options.n_cells is not None:
+        return max(window, options.n_cells)
     budget = options.cache_bytes or DEFAULT_CACHE_BYTES
     cell_bytes = max(1, round(model.kv_cell_numbers * KV_TYPES[options.kv_type][1]))
     affordable = budget // cell_bytes

@@ -15,6 +15,7 @@ from functools import cache
 from typing import Any
 
 from LLM.exceptions import LLMConfigError
+from local_llm_kit.engines.llama_cpp import buffers
 
 _log = logging.getLogger("local_llm_kit.llama_cpp")
 
@@ -39,6 +40,8 @@ def library() -> Any:
         ) from err
 
     def forward(level: int, text: bytes | None, _data: Any) -> None:
+        if text:
+            buffers.note(text)
         if level >= _WARN_LEVEL and text:
             _log.debug("%s", text.decode("utf-8", "replace").rstrip())
 

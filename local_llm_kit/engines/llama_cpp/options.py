@@ -10,7 +10,7 @@ from local_llm_kit.engines.llama_cpp.context import KV_TYPES
 
 MAX_SLOTS = 255  # llama.cpp has 256 sequences; one is kept to save states with
 SPECULATIONS = ("prompt_lookup",)
-_OPTIONAL = frozenset(("context_length", "n_threads", "n_gpu_layers", "cache_bytes"))
+_OPTIONAL = frozenset(("context_length", "n_threads", "n_gpu_layers", "cache_bytes", "n_cells"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,8 @@ class LlamaCppOptions:
     :param n_threads: None takes one for small models, else one a core.
     :param n_gpu_layers: layers held on a GPU; None leaves it to llama.cpp, -1 means all.
     :param cache_bytes: None lets the cache take up to 1 GiB, or what one full window needs.
+    :param n_cells: tokens that the cache holds, as a memory plan says; None takes what
+        `cache_bytes` allows.
     :param kv_type: type of the cache's numbers: f16, q8_0, q4_0 and so on. What is smaller holds
         more tokens, and costs accuracy; a quantised one needs flash attention.
     :param flash_attention: None takes it on a GPU, or where `kv_type` needs it.
@@ -38,6 +40,7 @@ class LlamaCppOptions:
     n_threads: int | None = None
     n_gpu_layers: int | None = None
     cache_bytes: int | None = None
+    n_cells: int | None = None
     kv_type: str = "f16"
     flash_attention: bool | None = None
     adapters: Mapping[str, str] = field(default_factory=dict)
@@ -63,6 +66,7 @@ class LlamaCppOptions:
             ("n_threads", 1, 1024),
             ("n_gpu_layers", -1, 1 << 16),
             ("cache_bytes", 1, 1 << 50),
+            ("n_cells", 16, 1 << 30),
         ):
             value = getattr(self, name)
             if value is None and name in _OPTIONAL:

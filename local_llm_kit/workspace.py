@@ -1,0 +1,90 @@
+"""Bytes of the workspace in which a batch is computed.
+
+llama.cpp lays out, once, a buffer in which the intermediate values of its largest batch fit; values
+that are not needed at one time share a place. So its size is that of the largest of three moments:
+attention with its scores, the feed-forward layer, and the logits. What each holds was read off the
+buffers that llama.cpp 0.5 (llama-cpp-python 0.3.36) reports for 16 shapes at 18 settings each:
+architectures llama, qwen2, qwen3 and qwen3moe, 64 and 512 rows, 512 to 16,384 cells, with and
+without flash attention, f16 and q8_0. The formulas below give these within 2 % without flash
+attention from 1,024 cells on, and never more than 1 % too little; with it up to 30 % too much,
+where the feed-forward layer leads (the buffer is small then, and the error below 2 % of the plan).
+Shapes that were not measured are told so in the plan. `tests/local/test_planner_measured.py`
+measures again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from local_llm_kit.model_shape import ModelShape
+
+#: Places, tokens and indices of a row.
+_INDEX_BYTES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The largest batch that a workspace is for.
+
+    :param n_rows: rows of it.
+    :param n_outputs: rows of it that may give logits, at most `n_rows`.
+    :param flash_attention: scores are never laid out whole.
+    """
+
+    n_rows: int = 512
+    n_outputs: int = 512
+    flash_attention: bool = False
+
+
+def llama_workspace(shape: ModelShape, batch: Batch, n_cells: int) -> int:
+    """Bytes of llama.cpp's compute buffer.
+
+    :param n_cells: tokens that the cache holds; the scores of a row are as many.
+    """
+    hidden, query = 4 * shape.n_embd, 4 * shape.query_width
+    attention = 2 * query + 3 * hidden
+    if batch.flash_attention:
+        mask = 2 * n_cells
+    else:
+        mask = 4 * n_cells
+        # Without it values lie across the cache, and each number has an index of its own.
+        attention += mask * shape.n_heads + 8 * _widest_values(shape)
+    a_row = _INDEX_BYTES + mask + max(attention, _feed_forward(shape))
+    logits = batch.n_outputs * (4 * shape.n_vocab + 3 * hidden)
+    return max(batch.n_rows * a_row, logits)
+
+
+def input_bytes(shape: ModelShape, batch: Batch, n_cells: int) -> int:
+    """Bytes of what a batch is made of before the first layer: all that a host holds of it when
+    every layer is on a GPU. Not measured: derived from what the layers need as input.
+    """
+    mask = (2 if batch.flash_attention else 4) * n_cells
+    return batch.n_rows * (_INDEX_BYTES + mask + 4 * shape.n_embd)
+
+
+def _widest_values(shape: ModelShape) -> int:
+    return max((layer.value_width for layer in shape.layers), default=0)
+
+
+def _feed_forward(shape: ModelShape) -> int:
+    """Bytes of a row in the widest feed-forward layer."""
+    hidden = 4 * shape.n_embd
+    dense = 3 * 4 * shape.n_ff + 4 * hidden if shape.n_ff else 0
+    experts = shape.n_used_experts * (2 * 4 * shape.n_ff_expert + 3 * hidden)
+    return max(dense, experts)
+
+
+def output_buffer(shape: ModelShape, n_outputs: int) -> int:
+    """Bytes in which logits are kept for the caller.
+
+    :param n_outputs: rows kept; one a sequence until a batch asks for more.
+    """
+    return 4 * n_outputs * shape.n_vocab
+
+
+def vocabulary_bytes(shape: ModelShape) -> int:
+    """Bytes of the vocabulary: texts, look-up tables and merges, in C and in Python; an estimate.
+
+    Measured on 151,936 tokens: 150 bytes a token in C and about 50 in Python.
+    """
+    return 200 * shape.n_vocab + 130 * shape.n_merges
