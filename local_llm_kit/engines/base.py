@@ -47,6 +47,8 @@ class BaseEngine(ABC):
     :param drafter: guesses tokens ahead; None for no speculation.
     :param calibrate: let the scheduler learn how long batches of each size take, and split
         batches that cost more than their parts (CPU kernels).
+    :param idle_tokens: drop a text from the cache once as many tokens were generated since its
+        last use, where its cells slow the others; None keeps it until there is need of room.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class BaseEngine(ABC):
         adapters: Collection[str] = (),
         drafter: Drafter | None = None,
         calibrate: bool = False,
+        idle_tokens: int | None = None,
     ) -> None:
         self._info = info
         self._vocabulary = vocabulary
@@ -75,6 +78,7 @@ class BaseEngine(ABC):
             share_prefixes=share_prefixes,
             drafter=drafter,
             calibrate=calibrate,
+            idle_tokens=idle_tokens,
         )
 
     @property

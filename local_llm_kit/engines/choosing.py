@@ -78,7 +78,9 @@ class Chooser:
                 continue
             sequence = part.sequence
             try:
-                if sequence.greedy and all(map(math.isfinite, peaks[start:end])):
+                if sequence.greedy and not part.draft and math.isfinite(peaks[start]):
+                    self._say(sequence, tokens[start], None)  # the common case, quickly
+                elif sequence.greedy and all(map(math.isfinite, peaks[start:end])):
                     self._follow(part, tokens[start:end].__getitem__)
                 else:
                     rows = self._runner.logits(n_rows) if logits is None else logits

@@ -35,8 +35,9 @@ class RowPlanner:
         self._chunk = min(chunk, batch.n_rows)
         self._n_scored = max(_ROW_UNIT, _MAX_LOGITS // max(n_vocab, 1))
         self._costs = RowCosts() if calibrate else None
-        self._pure = False  # one row for each of the running sequences and nothing else
         self._n_rows = 0
+        self._cuttable = False  # several rows, each of another sequence
+        self._adapted = False
 
     def advance(self, tokens: list[int]) -> None:
         """Write the next token of each running sequence; the rows are else as they were."""
@@ -60,9 +61,16 @@ class RowPlanner:
             Part(sequence, 1 + len(draft or ()), 1 + len(draft or ()), draft or ())
             for sequence, draft in zip_longest(running, drafts)
         ]
-        self._pure = not reading and not any(part.draft for part in parts)
+        self._cuttable = (
+            self._costs is not None
+            and len(parts) > 1
+            and not reading
+            and not any(part.draft for part in parts)
+        )
         parts += self._chunks(sum(part.n_rows for part in parts), reading)
-        parts.sort(key=_adapter)
+        self._adapted = any(map(_adapter, parts))
+        if self._adapted:
+            parts.sort(key=_adapter)
         start = 0
         for part in parts:
             start = self._write_part(part, start)
@@ -103,21 +111,24 @@ class RowPlanner:
         self._batch.wanted[end - part.n_wanted : end] = 1
         return end
 
-    def groups(self, parts: SequenceOf[Part]) -> Iterator[tuple[int, int, int, int]]:
-        """Parts that are computed together: first part, part after the last, first row, rows."""
+    def groups(self, parts: list[Part]) -> Iterator[tuple[list[Part], int, int]]:
+        """Parts that are computed together, their first row, and how many rows they have."""
         if not parts:
             return
-        if (self._costs is None or not self._pure) and not any(map(_adapter, parts)):
-            yield 0, len(parts), 0, self._n_rows
+        if not self._adapted and not self._cuttable:
+            yield parts, 0, self._n_rows
             return
-        part = row = 0
-        for _, same in groupby(parts, _adapter):
-            sizes = [one.n_rows for one in same]
-            cuts = self._costs.cut(len(sizes)) if self._costs and self._pure else [len(sizes)]
-            for n in cuts:
-                n_rows = sum(sizes[:n])
-                yield part, part + n, row, n_rows
-                part, row, sizes = part + n, row + n_rows, sizes[n:]
+        row = 0
+        for _, found in groupby(parts, _adapter):
+            same = list(found)
+            for n in self._cut(len(same)):
+                group, same = same[:n], same[n:]
+                n_rows = sum(part.n_rows for part in group)
+                yield group, row, n_rows
+                row += n_rows
+
+    def _cut(self, n: int) -> list[int]:
+        return self._costs.cut(n) if self._costs is not None and self._cuttable else [n]
 
     def room_for_drafts(self, n_running: int) -> int:
         """Guesses for each running sequence, so that the rows stay within one unit."""
@@ -125,7 +136,7 @@ class RowPlanner:
 
     def learn(self, n_rows: int, took_s: float) -> None:
         """Note how long a batch took."""
-        if self._costs is not None and self._pure:
+        if self._costs is not None and self._cuttable:
             self._costs.learn(n_rows, took_s)
 
 

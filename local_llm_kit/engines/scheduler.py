@@ -6,8 +6,9 @@ its grammar forced. A step's rows are the running sequences' rows, each followed
 there is speculation, then chunks of those that are reading. Between steps:
 
 - a busy slot's `tokens` is its sequence's own list, and `n_cached` of them are in the cache;
-- `_steady` is True only if the batch's rows belong to `_running` in order, one row each, so that
-  the next step only has to write new tokens and add one to the positions.
+- `_steady` is True only if the batch's rows belong to `_running` in order, one row each, and no
+  grammar can force tokens, so that the next step only has to write new tokens and add one to the
+  positions. Whatever ends, cancels or places a sequence sets it False.
 
 While sequences are running, those that read get what is left of `chunk` rows a step, shared fairly:
 a long prompt then delays streams by a small step at a time (0.6 s against 4.9 s for a 1,400-token
@@ -40,6 +41,8 @@ _log = logging.getLogger("local_llm_kit.engine")
 
 #: A prompt waits for another that is being read when it can share this many more tokens.
 _WORTH_WAITING = 64
+#: How often texts that were not used for long are looked for, in steps.
+_TIDY_STEPS = 32
 
 
 class Scheduler:
@@ -53,6 +56,8 @@ class Scheduler:
     :param share_prefixes: False for models whose memory cannot be cut (recurrent ones).
     :param drafter: guesses tokens ahead; None for no speculation.
     :param calibrate: split batches that cost more than their parts.
+    :param idle_tokens: drop a text from the cache once as many tokens were generated since its
+        last use; None keeps it until there is need of room.
     """
 
     def __init__(
@@ -66,6 +71,7 @@ class Scheduler:
         share_prefixes: bool = True,
         drafter: Drafter | None = None,
         calibrate: bool = False,
+        idle_tokens: int | None = None,
     ) -> None:
         self._runner = runner
         self._rows = RowPlanner(runner.batch, chunk, vocabulary.n_vocab, calibrate=calibrate)
@@ -73,6 +79,7 @@ class Scheduler:
             vocabulary, runner, emit=self._emit, end=self._end, learn=self._learn
         )
         self._share = share_prefixes
+        self._idle_tokens = idle_tokens
         self._drafter = drafter
         self._pace = Pace()
         self._slots = SlotTable(runner, n_slots, share=share_prefixes)
@@ -198,10 +205,13 @@ class Scheduler:
             self._rows.advance([sequence.tokens[-1] for sequence in self._running])
         else:
             self._parts = self._rows.write(self._running, self._draft(), self._reading)
-        for start, end, first_row, n_rows in self._rows.groups(self._parts):
-            if not self._compute(self._parts[start:end], first_row, n_rows):
+        for parts, first_row, n_rows in self._rows.groups(self._parts):
+            if not self._compute(parts, first_row, n_rows):
                 break
-        self._settle()
+        if not self._steady:
+            self._settle()
+        if self._idle_tokens is not None and self._n_steps % _TIDY_STEPS == 0:
+            self._slots.empty_unused(self._chooser.n_chosen - self._idle_tokens)
 
     def _draft(self) -> list[list[int]]:
         """Guesses for each running sequence; an empty list where there is no speculation."""
@@ -244,7 +254,7 @@ class Scheduler:
             not self._reading
             and self._drafter is None
             and len(running) == len(self._parts)
-            and all(part.n_rows == 1 and not part.reading for part in self._parts)
+            and not any(part.reading or part.sequence.matcher for part in self._parts)
         )
         self._running = running
 
@@ -338,7 +348,7 @@ class Scheduler:
     def _release(self, sequence: Sequence) -> None:
         if sequence.slot is NO_SLOT:
             return
-        self._slots.give_back(sequence.slot, self._n_steps)
+        self._slots.give_back(sequence.slot, self._chooser.n_chosen)
         sequence.slot = NO_SLOT
         self._running = [other for other in self._running if other is not sequence]
         if sequence in self._reading:
@@ -371,7 +381,7 @@ class Scheduler:
                 if not self._slots.empty_oldest_idle():
                     raise LLMServerError("the cache has no room for the state") from None
         slot.tokens, slot.n_cached, slot.adapter = list(state.tokens), len(state.tokens), None
-        slot.used = self._n_steps
+        slot.used = self._chooser.n_chosen
 
     def _fail_all(self, error: LLMError) -> None:
         """End every sequence with `error`, and forget a cache that may be half written."""

@@ -21,7 +21,7 @@ class Slot:
     :ivar tokens: token ids of the text it belongs to; of a busy slot the request's own list.
     :ivar n_cached: how many of `tokens`, from the first, are in the cache.
     :ivar busy: a request is using it.
-    :ivar used: when it was last given back, as a step number.
+    :ivar used: when it was last given back, by the count of tokens generated until then.
     :ivar adapter: the adapter that its cells were computed with.
     """
 
@@ -152,9 +152,9 @@ class SlotTable:
         slot.adapter = adapter
         return slot
 
-    def give_back(self, slot: Slot, step: int) -> None:
+    def give_back(self, slot: Slot, now: int) -> None:
         """End a request's use of a slot; the text stays for the next that begins alike."""
-        slot.busy, slot.used = False, step
+        slot.busy, slot.used = False, now
         if not self._share:
             self.empty(slot)
 
@@ -169,6 +169,12 @@ class SlotTable:
         if idle:
             self.empty(min(idle, key=lambda slot: slot.used))
         return bool(idle)
+
+    def empty_unused(self, since: int) -> None:
+        """Drop the texts that were last used before `since`."""
+        for slot in self._slots:
+            if slot.n_cached and not slot.busy and slot.used < since:
+                self.empty(slot)
 
     def clear(self) -> None:
         """Forget everything, also what may be half written."""

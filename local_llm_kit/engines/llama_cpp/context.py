@@ -27,6 +27,7 @@ KV_TYPES = {
 }
 _PLAIN_TYPES = frozenset(("f32", "f16", "bf16"))
 _NO_ROOM, _ABORTED = 1, 2  # llama_decode's codes
+_MAX_VIEWS = 256
 
 
 class LlamaBatch(Batch):
@@ -124,6 +125,8 @@ class Context:
         self._spare = n_sequences
         self._adapters = dict(adapters or {})
         self._adapter: str | None = None
+        self._views: dict[tuple[int, int], Row] = {}
+        self._row_numbers = np.arange(n_batch)
         self.n_cells = int(llama.llama_n_ctx(self._pointer))
         self.batch = LlamaBatch(n_batch, n_sequences)
 
@@ -152,17 +155,20 @@ class Context:
         pointer = self._lib.llama_get_logits(self._pointer)
         if not pointer:
             raise LLMServerError("llama.cpp kept no logits", status_code=500)
-        address = ctypes.addressof(pointer.contents)
-        size = n_rows * self._n_vocab
-        array = (ctypes.c_float * size).from_address(address)
-        rows: Row = np.ctypeslib.as_array(array).reshape(n_rows, self._n_vocab)
+        key = ctypes.addressof(pointer.contents), n_rows
+        rows = self._views.get(key)
+        if rows is None:  # 5 µs, and the place seldom changes
+            if len(self._views) > _MAX_VIEWS:
+                self._views.clear()
+            array = (ctypes.c_float * (n_rows * self._n_vocab)).from_address(key[0])
+            rows = self._views[key] = np.ctypeslib.as_array(array).reshape(n_rows, self._n_vocab)
         return rows
 
     def likeliest(self, n_rows: int) -> tuple[list[int], list[float]]:
         """The token with the highest logit of each row, and that logit."""
         rows = self.logits(n_rows)
         tokens = rows.argmax(axis=1)
-        return tokens.tolist(), rows[np.arange(n_rows), tokens].tolist()
+        return tokens.tolist(), rows[self._row_numbers[:n_rows], tokens].tolist()
 
     def forget(self, sequence: int, start: int = 0) -> None:
         """Drop a sequence's cells from position `start` on."""

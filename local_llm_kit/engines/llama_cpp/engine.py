@@ -60,6 +60,7 @@ class LlamaCppEngine(BaseEngine):
         except BaseException:
             self._free()
             raise
+        on_gpu = library().llama_supports_gpu_offload()
         self._layout = f"{options.kv_type} {options.flash_attention}"
         super().__init__(
             _describe(model, path, name, window),
@@ -70,7 +71,8 @@ class LlamaCppEngine(BaseEngine):
             share_prefixes=model.can_share,
             adapters=options.adapters,
             drafter=self._drafter,
-            calibrate=not library().llama_supports_gpu_offload(),
+            calibrate=not on_gpu,
+            idle_tokens=None if on_gpu else _idle_tokens(model),
         )
 
     def _make_context(
@@ -153,6 +155,17 @@ def _n_cells(model: Model, window: int, options: LlamaCppOptions) -> int:
             f"{window * cell_bytes:,}; raise it or lower context_length"
         )
     return max(window, min(window * options.n_slots, affordable))
+
+
+def _idle_tokens(model: Model) -> int:
+    """Tokens after which a text's cells have cost as much as reading it again would.
+
+    On a CPU attention walks over the idle cells too. A token read takes two operations a weight, a
+    cell passed by four a layer and dimension, and these run some eight times slower: measured
+    60 µs to 0.15 µs with 0.9 million weights, 10 ms to 8 µs with 0.5 billion.
+    """
+    n_layer = model.n_layer
+    return max(256, model.n_params // (16 * n_layer * model.n_embd))
 
 
 def _default_threads(model: Model) -> int:

@@ -73,7 +73,12 @@ class Model:
         lib = self._lib
         width = self.n_embd // max(lib.llama_model_n_head(self.pointer), 1)
         heads = lib.llama_model_n_head_kv(self.pointer)
-        return int(2 * lib.llama_model_n_layer(self.pointer) * heads * width)
+        return int(2 * self.n_layer * heads * width)
+
+    @property
+    def n_layer(self) -> int:
+        """Layers."""
+        return int(self._lib.llama_model_n_layer(self.pointer))
 
     @property
     def n_embd(self) -> int:
