@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from LLM.exceptions import LLMError
+from LLM.exceptions import LLMError, LLMRateLimitError
 from local_llm_kit.engines.protocol import (
     Engine,
     Event,
@@ -33,6 +33,7 @@ class Waves:
     def __init__(self, engine: Engine, requests: Iterator[GenerationRequest], sink: Sink) -> None:
         self._engine = engine
         self._requests = requests
+        self._next = next(requests, None)
         self._sink = sink
         self._lock = threading.Lock()
         self._open: dict[Any, Handle] = {}
@@ -79,6 +80,13 @@ class Waves:
     def _submit_next(self) -> None:
         # Held while submitting: the end of a request must not come before it is known as open.
         with self._lock:
-            request = None if self._stopped else next(self._requests, None)
-            if request is not None:
+            request = self._next
+            if request is None or self._stopped:
+                return
+            try:
                 self._open[request.tag] = self._engine.submit(request, self.take)
+            except LLMRateLimitError:
+                if not self._open:
+                    raise
+                return  # others fill the queue: it is tried again when one of ours ends
+            self._next = next(self._requests, None)
