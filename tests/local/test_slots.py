@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from local_llm_kit.engines.slots import Slot, common_prefix, place
+from local_llm_kit.engines.slots import Slot, SlotTable, common_prefix, place
 
 
 def slot(number: int, tokens: list[int], *, busy: bool = False, used: int = 0) -> Slot:
@@ -44,3 +44,47 @@ def test_the_least_recently_used_slot_gives_way() -> None:
 
 def test_nothing_is_free_when_all_are_busy() -> None:
     assert place([slot(0, [], busy=True)], [1]) is None
+
+
+def test_a_text_read_with_another_adapter_is_not_shared() -> None:
+    slots = [Slot(0, [1, 2, 3], 3, adapter="red"), slot(1, [])]
+    plain, red = place(slots, [1, 2, 3, 4]), place(slots, [1, 2, 3, 4], "red")
+    assert plain is not None and plain.n_shared == 0
+    assert red is not None and red.n_shared == 3
+
+
+def test_no_more_is_shared_than_allowed() -> None:
+    found = place([slot(0, [1, 2, 3, 4]), slot(1, [])], [1, 2, 3, 4, 5], limit=2)
+    assert found is not None
+    assert found.n_shared == 2
+
+
+class NoMemory:
+    def __init__(self) -> None:
+        self.forgotten: list[int] = []
+
+    def forget(self, sequence: int, start: int = 0) -> None:
+        self.forgotten.append(sequence)
+
+    def copy(self, source: int, target: int, n_tokens: int) -> None:
+        raise AssertionError("nothing is shared here")
+
+    def clear(self) -> None:
+        raise AssertionError("nothing is cleared here")
+
+
+def test_texts_not_used_for_long_are_dropped() -> None:
+    memory = NoMemory()
+    table = SlotTable(memory, 3)
+    for now, tokens in ((10, [1, 2]), (20, [3, 4])):
+        found = table.place(tokens)
+        assert found is not None
+        taken = table.take(found, tokens)
+        taken.n_cached = 2
+        table.give_back(taken, now)
+    memory.forgotten.clear()
+    table.empty_unused(since=15)
+    assert memory.forgotten == [0]
+    assert table.holding([1, 2]) is None
+    kept = table.holding([3, 4, 5])
+    assert kept is not None and kept[1] == 2
