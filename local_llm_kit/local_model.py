@@ -113,7 +113,8 @@ class LocalModel:
             for question in arguments.questions
         ]
         for one in questions:
-            self._check_room(len(one.prompt) + max(map(len, one.options)))
+            n_tokens = len(one.prompt) + max(map(len, one.options))
+            self._check_room("the input with its longest question", n_tokens)
         answer = DecisionAnswer(self.info.name, questions)
 
         def start(sink: Sink) -> list[Handle]:
@@ -133,6 +134,7 @@ class LocalModel:
         prompts = [
             self._prompter.text(one) if isinstance(one, str) else one for one in arguments.inputs
         ]
+        self._check_room("the longest input", max(map(len, prompts)))
         vectors = self.engine.embed(prompts)
         n_tokens = sum(map(len, prompts))
         return embeddings_response(name, list(vectors), n_tokens, arguments.encoding_format)
@@ -188,11 +190,11 @@ class LocalModel:
             raise
         return handles
 
-    def _check_room(self, n_tokens: int) -> None:
+    def _check_room(self, what: str, n_tokens: int) -> None:
         if n_tokens > self.info.context_length:
             raise LLMContextLengthError(
-                f"the input and the longest question have {n_tokens} tokens, but the window of "
-                f"{self.info.name!r} is {self.info.context_length}; shorten them",
+                f"{what} has {n_tokens} tokens, but the window of {self.info.name!r} is "
+                f"{self.info.context_length}; shorten it",
                 status_code=400,
                 code="context_length_exceeded",
             )
