@@ -49,8 +49,10 @@ def test_nothing_is_free_when_all_are_busy() -> None:
 def test_a_text_read_with_another_adapter_is_not_shared() -> None:
     slots = [Slot(0, [1, 2, 3], 3, adapter="red"), slot(1, [])]
     plain, red = place(slots, [1, 2, 3, 4]), place(slots, [1, 2, 3, 4], "red")
-    assert plain is not None and plain.n_shared == 0
-    assert red is not None and red.n_shared == 3
+    assert plain is not None
+    assert plain.n_shared == 0
+    assert red is not None
+    assert red.n_shared == 3
 
 
 def test_no_more_is_shared_than_allowed() -> None:
@@ -87,4 +89,5 @@ def test_texts_not_used_for_long_are_dropped() -> None:
     assert memory.forgotten == [0]
     assert table.holding([1, 2]) is None
     kept = table.holding([3, 4, 5])
-    assert kept is not None and kept[1] == 2
+    assert kept is not None
+    assert kept[1] == 2
