@@ -110,6 +110,26 @@ def check(path: str | os.PathLike[str]) -> Header:
     return header
 
 
+def check_adapter(path: str | os.PathLike[str]) -> Header:
+    """Read and check the header of a LoRA adapter.
+
+    :raises InvalidRequestError: the file is no GGUF or no adapter, is cut short, or contradicts
+        itself.
+    """
+    path = Path(path)
+    header = _read(path)
+    kinds = (header.values.get("general.type"), header.values.get("adapter.type"))
+    if kinds != ("adapter", "lora"):
+        _fail(path, f"it is no LoRA adapter but {kinds[0]!r}")
+    for name in header.tensors:
+        base, _, side = name.rpartition(".lora_")
+        other = f"{base}.lora_{'b' if side == 'a' else 'a'}"
+        is_paired = base and side in ("a", "b") and other in header.tensors
+        if not is_paired and not name.endswith("_norm.weight"):
+            _fail(path, f"its tensor {name!r} is not one of a pair")
+    return header
+
+
 def part_paths(path: Path) -> list[Path]:
     """All files of the model that a file belongs to, whether they exist or not.
 

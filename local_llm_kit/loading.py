@@ -3,72 +3,158 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import replace
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from LLM.exceptions import LLMConfigError
 from local_llm_kit import gguf, settings
 from local_llm_kit.arguments import Defaults
-from local_llm_kit.model_files import find_model
+from local_llm_kit.checkpoint import check_folder
+from local_llm_kit.hub_files import Kind
+from local_llm_kit.load_options import LoadOptions, engine_options
+from local_llm_kit.model_files import OLLAMA_PREFIX, ModelFile, Sources, find_model
 
 if TYPE_CHECKING:
-    from local_llm_kit.local_model import LocalModel
+    from local_llm_kit.backends import Backend
+    from local_llm_kit.engines.protocol import Engine
+
+__all__ = ["LoadOptions", "load_model"]
+
+#: The back end of each kind of file, and the other way round.
+_OF_KIND: dict[Kind, str] = {"gguf": "llama.cpp", "safetensors": "transformers"}
+_KINDS: dict[str, Kind] = {backend: kind for kind, backend in _OF_KIND.items()}
+_FILES = {"gguf": "a GGUF file", "safetensors": "a folder with config.json and safetensors"}
+
+#: What each back end imports, and the extra that installs it.
+_PACKAGES = {
+    "llama.cpp": (("llama_cpp",), "llama"),
+    "transformers": (("torch", "transformers"), "transformers"),
+    "ollama": (("ollama",), "ollama"),
+}
 
 
-@dataclass(frozen=True, slots=True)
-class LoadOptions:
-    """How to load a model; None leaves a choice to the environment or to the engine.
-
-    :param model_path: the weights, where the model's name does not say.
-    :param backend: ``llama.cpp``.
-    :param context_length: window in tokens, prompt and output together.
-    :param n_slots: calls that run at once.
-    :param max_queue: calls that may wait beyond those.
-    :param threads: threads of the computation.
-    """
-
-    model_path: str | os.PathLike[str] | None = None
-    backend: str | None = None
-    context_length: int | None = None
-    n_slots: int = 8
-    max_queue: int = 256
-    threads: int | None = None
-
-
-def load_model(model: str, options: LoadOptions, defaults: Defaults | None = None) -> LocalModel:
+def load_model(
+    model: str | os.PathLike[str] | None, options: LoadOptions, defaults: Defaults | None = None
+) -> Backend:
     """Find, check and load a model.
 
+    The back end is the one that is asked for, by argument or variable; else the one that reads the
+    model's files; and of a model that is there in both forms, the one that is installed.
+
+    :param model: as for `find_model`; for Ollama's server, the name that it knows.
     :raises ModelNotFoundError: there is no such model.
     :raises LLMConfigError: an option or a variable cannot work, or a package is missing.
-    :raises InvalidRequestError: the file is damaged, or its chat template cannot be used.
+    :raises InvalidRequestError: the files are damaged, or the chat template cannot be used.
     """
-    settings.backend(options.backend)
+    asked = settings.backend(options.backend)
     window = settings.context_length(options.context_length)
-    found = find_model(model, options.model_path, settings.default_model_path())
+    options = replace(options, context_length=window)
+    if asked == "ollama":
+        return _load_ollama(model, options, defaults)
+    sources = Sources(
+        kinds=_kinds(asked),
+        offline=settings.offline(options.offline),
+        progress=options.progress,
+    )
+    found = find_model(model, options.model_path, settings.default_model_path(), sources)
+    backend = _OF_KIND[found.kind]
+    if asked not in (None, backend):
+        raise LLMConfigError(
+            f"the back end {asked!r} reads {_FILES[_KINDS[str(asked)]]}, and {str(found.path)!r} "
+            f"is {_FILES[found.kind]}; give it such a model, or use backend={backend!r}"
+        )
+    options = _with_draft(options, sources)
+    arguments = engine_options(options, backend)
+    load_engine = _llama_cpp if backend == "llama.cpp" else _transformers
+    return _with_template(load_engine(found, arguments), defaults)
+
+
+def _kinds(asked: str | None) -> tuple[Kind, ...]:
+    """What can be loaded, the best first."""
+    if asked is not None:
+        return (_KINDS[asked],)
+    kinds: tuple[Kind, ...] = ("gguf", "safetensors")
+    return tuple(sorted(kinds, key=lambda kind: not _is_installed(_OF_KIND[kind])))
+
+
+def _is_installed(backend: str) -> bool:
+    return all(find_spec(package) is not None for package in _PACKAGES[backend][0])
+
+
+def _with_draft(options: LoadOptions, sources: Sources) -> LoadOptions:
+    """The options with the draft model found and checked, as a path."""
+    if options.draft_model is None:
+        return options
+    found = find_model(options.draft_model, sources=replace(sources, kinds=("gguf",)))
+    if found.kind != "gguf":
+        raise LLMConfigError(
+            f"draft_model is {os.fspath(options.draft_model)!r}, {_FILES[found.kind]}; give a GGUF "
+            "file"
+        )
     gguf.check(found.path)
+    return replace(options, draft_model=str(found.path))
+
+
+def _llama_cpp(found: ModelFile, arguments: dict[str, Any]) -> Engine:
+    gguf.check(found.path)
+    if "adapters" in arguments:
+        arguments["adapters"] = _checked_adapters(arguments["adapters"])
     # Here and not above: a client can be imported, and say what is missing, without the extra.
     try:
         from local_llm_kit.engines.llama_cpp import LlamaCppEngine, LlamaCppOptions
-        from local_llm_kit.local_model import LocalModel
     except ImportError as err:
-        raise LLMConfigError(
-            f"the llama.cpp back end needs the package {err.name!r}, which cannot be imported; "
-            "in llm-kit's folder run: pip install '.[llama]'",
-            code="missing_package",
-        ) from err
+        _refuse_package("llama.cpp", err)
+    return LlamaCppEngine(str(found.path), found.name, LlamaCppOptions(**arguments))
 
-    engine = LlamaCppEngine(
-        str(found.path),
-        found.name,
-        LlamaCppOptions(
-            context_length=window,
-            n_slots=options.n_slots,
-            max_queue=options.max_queue,
-            n_threads=options.threads,
-        ),
-    )
+
+def _checked_adapters(adapters: Mapping[str, str | os.PathLike[str]]) -> dict[str, str]:
+    paths = {name: os.path.expanduser(path) for name, path in adapters.items()}
+    for path in paths.values():
+        gguf.check_adapter(path)
+    return paths
+
+
+def _transformers(found: ModelFile, arguments: dict[str, Any]) -> Engine:
+    check_folder(found.path, trust_remote_code=arguments.get("trust_remote_code", False))
+    try:
+        from local_llm_kit.engines.transformers import TransformersEngine, TransformersOptions
+    except ImportError as err:
+        _refuse_package("transformers", err)
+    return TransformersEngine(str(found.path), found.name, TransformersOptions(**arguments))
+
+
+def _load_ollama(
+    model: str | os.PathLike[str] | None, options: LoadOptions, defaults: Defaults | None
+) -> Backend:
+    if not isinstance(model, str):
+        raise LLMConfigError(f"model is {model!r}; name a model of the Ollama server")
+    arguments = engine_options(options, "ollama")
+    try:
+        from local_llm_kit.engines.ollama import OllamaModel, OllamaOptions
+    except ImportError as err:
+        _refuse_package("ollama", err)
+    name = model.removeprefix(OLLAMA_PREFIX)
+    return OllamaModel(name, OllamaOptions(**arguments), defaults)
+
+
+def _with_template(engine: Engine, defaults: Defaults | None) -> Backend:
+    """The engine with its chat template around it."""
+    from local_llm_kit.local_model import LocalModel
+
     try:
         return LocalModel(engine, defaults)
     except BaseException:
         engine.close()
         raise
+
+
+def _refuse_package(backend: str, err: ImportError) -> NoReturn:
+    if err.name is None or err.name.partition(".")[0] in ("LLM", "local_llm_kit"):
+        raise err  # ours, and no package that could be installed
+    raise LLMConfigError(
+        f"the back end {backend!r} needs the package {err.name!r}, which cannot be imported; in "
+        f"llm-kit's folder run: pip install '.[{_PACKAGES[backend][1]}]'",
+        code="missing_package",
+    ) from err

@@ -14,12 +14,18 @@ MODEL_PATH_VARIABLE = "LOCAL_LLM_KIT_MODEL_PATH"
 BACKEND_VARIABLE = "LOCAL_LLM_KIT_BACKEND"
 CONTEXT_LENGTH_VARIABLE = "LOCAL_LLM_KIT_CONTEXT_LENGTH"
 
+OFFLINE_VARIABLE = "HF_HUB_OFFLINE"
+
 #: Back ends by the names that users give them.
-_BACKENDS = {
+BACKENDS = {
     "llama.cpp": "llama.cpp",
     "llama_cpp": "llama.cpp",
     "llamacpp": "llama.cpp",
+    "llama-cpp": "llama.cpp",
+    "gguf": "llama.cpp",
     "transformers": "transformers",
+    "torch": "transformers",
+    "hf": "transformers",
     "ollama": "ollama",
 }
 
@@ -29,23 +35,31 @@ def default_model_path(environ: Mapping[str, str] = os.environ) -> str | None:
     return environ.get(MODEL_PATH_VARIABLE) or None
 
 
-def backend(argument: str | None, environ: Mapping[str, str] = os.environ) -> str:
-    """The back end to use; ``llama.cpp`` unless something else is asked for.
+def backend(argument: str | None, environ: Mapping[str, str] = os.environ) -> str | None:
+    """The back end that is asked for: ``llama.cpp``, ``transformers``, ``ollama``; None if none is.
 
-    :raises LLMConfigError: there is no such back end, or not in this version.
+    :raises LLMConfigError: there is no such back end.
     """
     source, name = _chosen("backend", argument, BACKEND_VARIABLE, environ)
     if name is None:
-        return "llama.cpp"
-    known = _BACKENDS.get(str(name).strip().lower())
+        return None
+    known = BACKENDS.get(name.strip().lower()) if isinstance(name, str) else None
     if known is None:
-        raise LLMConfigError(f"{source} is {name!r}; this version has the back end 'llama.cpp'")
-    if known != "llama.cpp":
-        raise LLMConfigError(
-            f"{source} is {name!r}, which is not available yet in this version; use 'llama.cpp'",
-            code="backend_not_available",
-        )
+        names = ", ".join(map(repr, dict.fromkeys(BACKENDS.values())))
+        raise LLMConfigError(f"{source} is {name!r}; the back ends are {names}")
     return known
+
+
+def offline(argument: bool | None, environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether nothing may be downloaded.
+
+    :raises LLMConfigError: the argument is no truth value.
+    """
+    if argument is None:
+        return environ.get(OFFLINE_VARIABLE, "").strip().lower() in ("1", "true", "yes", "on")
+    if not isinstance(argument, bool):
+        raise LLMConfigError(f"offline is {argument!r}; give True or False")
+    return argument
 
 
 def context_length(argument: int | None, environ: Mapping[str, str] = os.environ) -> int | None:
