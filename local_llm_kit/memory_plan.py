@@ -30,6 +30,7 @@ class MemoryPlan:
     :param context_length: window of a request in tokens.
     :param n_slots: sequences that run at once.
     :param n_cells: tokens that the cache holds, all sequences together.
+    :param n_batch: rows of the largest batch.
     :param n_gpu_layers: layers on GPUs, the head counted as one; 0 without one.
     :param device_bytes: bytes by device.
     :param budget_bytes: what was to be kept to; None without a budget.
@@ -44,6 +45,7 @@ class MemoryPlan:
     context_length: int
     n_slots: int
     n_cells: int
+    n_batch: int
     n_gpu_layers: int = 0
     device_bytes: Mapping[str, int] = field(default_factory=dict)
     budget_bytes: int | None = None

@@ -55,8 +55,9 @@ def llama_workspace(shape: ModelShape, batch: Batch, n_cells: int) -> int:
 
 
 def input_bytes(shape: ModelShape, batch: Batch, n_cells: int) -> int:
-    """Bytes of what a batch is made of before the first layer: all that a host holds of it when
-    every layer is on a GPU. Not measured: derived from what the layers need as input.
+    """Bytes of a batch before the first layer: what a host holds when all layers are on GPUs.
+
+    Not measured: derived from what the layers take as input.
     """
     mask = (2 if batch.flash_attention else 4) * n_cells
     return batch.n_rows * (_INDEX_BYTES + mask + 4 * shape.n_embd)

@@ -39,7 +39,7 @@ def _device(ggml: Any, handle: Any) -> Device:
 
 @cache
 def _ggml() -> Any:
-    """ggml's library, which the package loads and has no functions for."""
+    """The library of ggml, which the package loads and has no functions for."""
     ggml = importlib.import_module("llama_cpp._ggml").libggml
     handle, size = ctypes.c_void_p, ctypes.c_size_t
     for name, result, arguments in (

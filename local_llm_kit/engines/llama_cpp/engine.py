@@ -26,7 +26,6 @@ DEFAULT_WINDOW = 8192
 DEFAULT_CACHE_BYTES = 1 << 30
 #: Below this many weights the threads' meeting costs more than they save.
 _ONE_THREAD_PARAMS = 50_000_000
-_BATCH_ROWS = 512
 
 
 class LlamaCppEngine(BaseEngine):
@@ -82,7 +81,7 @@ class LlamaCppEngine(BaseEngine):
             model,
             n_cells=_n_cells(model, window, options),
             n_sequences=options.n_slots,
-            n_batch=_BATCH_ROWS,
+            n_batch=options.n_batch,
             n_threads=self._n_threads,
             kv_type=options.kv_type,
             flash_attention=options.flash_attention,

@@ -26,6 +26,7 @@ class LlamaCppOptions:
     :param cache_bytes: None lets the cache take up to 1 GiB, or what one full window needs.
     :param n_cells: tokens that the cache holds, as a memory plan says; None takes what
         `cache_bytes` allows.
+    :param n_batch: rows of the largest batch; fewer take less memory and read prompts slower.
     :param kv_type: type of the cache's numbers: f16, q8_0, q4_0 and so on. What is smaller holds
         more tokens, and costs accuracy; a quantised one needs flash attention.
     :param flash_attention: None takes it on a GPU, or where `kv_type` needs it.
@@ -41,6 +42,7 @@ class LlamaCppOptions:
     n_gpu_layers: int | None = None
     cache_bytes: int | None = None
     n_cells: int | None = None
+    n_batch: int = 512
     kv_type: str = "f16"
     flash_attention: bool | None = None
     adapters: Mapping[str, str] = field(default_factory=dict)
@@ -67,6 +69,7 @@ class LlamaCppOptions:
             ("n_gpu_layers", -1, 1 << 16),
             ("cache_bytes", 1, 1 << 50),
             ("n_cells", 16, 1 << 30),
+            ("n_batch", 16, 4096),
         ):
             value = getattr(self, name)
             if value is None and name in _OPTIONAL:
