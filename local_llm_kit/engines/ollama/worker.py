@@ -74,8 +74,8 @@ class Worker:
         self._max_queue = max_queue
         self._lock = threading.RLock()  # a client that the collector drops may close in here
         self._closed = False
-        self._n_open = 0
-        self._n_running = 0
+        self._open: set[TaskHandle] = set()
+        self._running: set[TaskHandle] = set()
         self._n_steps = 0
         self._n_generated = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -100,8 +100,8 @@ class Worker:
         with self._lock:
             return EngineStats(
                 n_slots=self._n_slots,
-                n_running=self._n_running,
-                n_waiting=max(0, self._n_open - self._n_running),
+                n_running=len(self._running),
+                n_waiting=len(self._open) - len(self._running),
                 n_steps=self._n_steps,
                 n_generated=self._n_generated,
                 decode_s=0.0,
@@ -135,17 +135,17 @@ class Worker:
         """
         with self._lock:
             self._require_open()
-            if self._n_open + len(requests) > self._n_slots + self._max_queue:
+            if len(self._open) + len(requests) > self._n_slots + self._max_queue:
                 raise LLMRateLimitError(
-                    f"{self._n_open} requests run or wait, and {len(requests)} more would pass "
+                    f"{len(self._open)} requests run or wait, and {len(requests)} more would pass "
                     f"the {self._n_slots + self._max_queue} that this client takes; try again in "
                     "a second",
                     status_code=429,
                     retry_after=1.0,
                     code="queue_full",
                 )
-            self._n_open += len(requests)
             handles = [TaskHandle(self._loop) for _ in requests]
+            self._open.update(handles)
             for request, handle in zip(requests, handles, strict=True):
                 self._loop.call_soon_threadsafe(self._begin, request, handle, sink)
             return [*handles]
@@ -185,28 +185,31 @@ class Worker:
 
     async def _answer(self, request: Request, handle: TaskHandle, sink: Sink) -> None:
         async with self._slots, aclosing(request.events()) as steps:
-            self._n_running += 1
-            try:
-                async for events in steps:
-                    self._n_steps += 1
-                    if isinstance(events[-1], Finished):
-                        handle.ended = True
-                        self._n_generated += events[-1].completion_tokens
-                    sink(events)
-            finally:
-                self._n_running -= 1
+            with self._lock:
+                self._running.add(handle)
+            async for events in steps:
+                self._n_steps += 1
+                if isinstance(events[-1], Finished):
+                    self._n_generated += events[-1].completion_tokens
+                    self._leave(handle)
+                sink(events)
+
+    def _leave(self, handle: TaskHandle) -> None:
+        handle.ended = True
+        with self._lock:
+            self._open.discard(handle)
+            self._running.discard(handle)
 
     def _done(
         self, task: asyncio.Task[None], request: Request, handle: TaskHandle, sink: Sink
     ) -> None:
         self._tasks.discard(task)
-        with self._lock:
-            self._n_open -= 1
         error = None if task.cancelled() else task.exception()
         if handle.ended:
             if error is not None:
                 _log.error("a request failed after its end", exc_info=error)
             return
+        self._leave(handle)
         end: Event = Finished(request.tag, "cancelled", 0, 0, 0)
         if error is not None:
             end = Failed(request.tag, _as_llm_error(error))
