@@ -40,13 +40,14 @@ class BaseEngine(ABC):
     :param info: facts about the model.
     :param vocabulary: its tokens.
     :param runner: owned; used by the scheduler's thread alone.
-    :param n_slots: sequences that run at once: the runner's sequence ids 0 to n_slots - 1.
+    :param n_slots: sequences that run at once: the runner's sequences 0 to n_slots - 1.
     :param max_queue: requests that may wait beyond those.
     :param share_prefixes: False for models whose memory cannot be cut (recurrent ones).
     :param adapters: names that a request's `adapter` may have.
     :param drafter: guesses tokens ahead; None for no speculation.
-    :param calibrate: let the scheduler learn how long batches of each size take, and split
-        batches that cost more than their parts (CPU kernels).
+    :param calibrate: let the scheduler learn how long batches of each size take, and split or
+        fill up those that cost more than others (CPU kernels). The runner must then have a
+        sequence `n_slots` for rows that nobody needs.
     :param idle_tokens: drop a text from the cache once as many tokens were generated since its
         last use, where its cells slow the others; None keeps it until there is need of room.
     """

@@ -10,7 +10,7 @@ from itertools import groupby, zip_longest
 from local_llm_kit.engines.choosing import Part
 from local_llm_kit.engines.compute import Batch
 from local_llm_kit.engines.drafting import MAX_DRAFT
-from local_llm_kit.engines.row_costs import RowCosts
+from local_llm_kit.engines.row_costs import MAX_PADDING, RowCosts
 from local_llm_kit.engines.sequence import Sequence
 
 _ROW_UNIT = 16  # matrix kernels work on rows in units of 16
@@ -21,20 +21,24 @@ _MAX_LOGITS = 1 << 24
 class RowPlanner:
     """Writes a step's rows and parts them into groups that are computed one after another.
 
-    Sequences with different adapters cannot share a batch, and on some CPU kernels two small
-    batches take less time than one larger.
+    Sequences with different adapters cannot share a batch, and on a CPU two small batches or one
+    that is larger than needed may take less time than one that fits.
 
     :param batch: where the rows are written.
     :param chunk: most rows of a step while sequences are running.
     :param n_vocab: tokens of the model.
-    :param calibrate: learn how long batches take, and part them by it.
+    :param calibrate: learn how long batches take, and part or fill them by it.
+    :param spare: sequence that rows nobody needs belong to.
     """
 
-    def __init__(self, batch: Batch, chunk: int, n_vocab: int, *, calibrate: bool) -> None:
+    def __init__(
+        self, batch: Batch, chunk: int, n_vocab: int, *, calibrate: bool, spare: int
+    ) -> None:
         self._batch = batch
         self._chunk = min(chunk, batch.n_rows)
         self._n_scored = max(_ROW_UNIT, _MAX_LOGITS // max(n_vocab, 1))
         self._costs = RowCosts() if calibrate else None
+        self._spare = spare
         self._n_rows = 0
         self._cuttable = False  # several rows, each of another sequence
         self._adapted = False
@@ -75,6 +79,9 @@ class RowPlanner:
         for part in parts:
             start = self._write_part(part, start)
         self._n_rows = start
+        if self._cuttable:
+            room = min(MAX_PADDING, self._batch.n_rows - start)
+            self._batch.write(start, [0] * room, 0, self._spare)
         return parts
 
     def _chunks(self, n_taken: int, reading: deque[Sequence]) -> list[Part]:
@@ -112,7 +119,10 @@ class RowPlanner:
         return end
 
     def groups(self, parts: list[Part]) -> Iterator[tuple[list[Part], int, int]]:
-        """Parts that are computed together, their first row, and how many rows they have."""
+        """Parts that are computed together, their first row, and how many rows to compute.
+
+        These may be more than the parts have, by rows of the spare sequence.
+        """
         if not parts:
             return
         if not self._adapted and not self._cuttable:
@@ -124,11 +134,17 @@ class RowPlanner:
             for n in self._cut(len(same)):
                 group, same = same[:n], same[n:]
                 n_rows = sum(part.n_rows for part in group)
-                yield group, row, n_rows
+                yield group, row, max(n, n_rows)
                 row += n_rows
 
     def _cut(self, n: int) -> list[int]:
-        return self._costs.cut(n) if self._costs is not None and self._cuttable else [n]
+        """How many parts are computed together; each has one row where there are several cuts."""
+        if self._costs is None or not self._cuttable:
+            return [n]
+        sizes = self._costs.cut(n)
+        # Only the last batch of a step has the spare rows behind it.
+        fits = not self._adapted and n + MAX_PADDING <= self._batch.n_rows
+        return sizes if fits or sum(sizes) == n else [n]
 
     def room_for_drafts(self, n_running: int) -> int:
         """Guesses for each running sequence, so that the rows stay within one unit."""

@@ -74,7 +74,10 @@ class Scheduler:
         idle_tokens: int | None = None,
     ) -> None:
         self._runner = runner
-        self._rows = RowPlanner(runner.batch, chunk, vocabulary.n_vocab, calibrate=calibrate)
+        self._spare = n_slots
+        self._rows = RowPlanner(
+            runner.batch, chunk, vocabulary.n_vocab, calibrate=calibrate, spare=self._spare
+        )
         self._chooser = Chooser(
             vocabulary, runner, emit=self._emit, end=self._end, learn=self._learn
         )
@@ -230,7 +233,8 @@ class Scheduler:
     def _compute(self, parts: list[Part], first_row: int, n_rows: int) -> bool:
         """Compute a group of rows and go on with its sequences; False when one had to give way."""
         self._runner.use_adapter(parts[0].sequence.request.adapter)
-        if not self._decode(first_row, n_rows):
+        n_needed = sum(part.n_rows for part in parts)
+        if not self._decode(first_row, n_needed, n_rows - n_needed):
             return False
         for part in parts:
             part.sequence.slot.n_cached += part.n_rows - len(part.draft)
@@ -293,22 +297,26 @@ class Scheduler:
             for other in self._reading
         )
 
-    def _decode(self, first_row: int, n_rows: int) -> bool:
+    def _decode(self, first_row: int, n_rows: int, n_spare: int) -> bool:
         """Compute rows, making room as needed; False when a sequence had to give way."""
         while True:
             begin = time.perf_counter()
             try:
-                self._runner.decode(first_row, n_rows)
+                self._runner.decode(first_row, n_rows + n_spare)
             except OutOfCache:
-                if self._slots.empty_oldest_idle():
-                    continue
-                self._give_way()
-                return False
+                if n_spare:
+                    n_spare = 0
+                elif not self._slots.empty_oldest_idle():
+                    self._give_way()
+                    return False
+                continue
             finally:
                 took_s = time.perf_counter() - begin
                 self._decode_s += took_s
                 self._n_steps += 1
-            self._rows.learn(n_rows, took_s)
+            if n_spare:
+                self._runner.forget(self._spare)
+            self._rows.learn(n_rows + n_spare, took_s)
             return True
 
     def _give_way(self) -> None:
@@ -325,6 +333,7 @@ class Scheduler:
 
     def _roll_back(self) -> None:
         """After an interruption: drop what the cache may hold of the batch."""
+        self._runner.forget(self._spare)
         for sequence in (*self._running, *self._reading):
             slot = sequence.slot
             if not self._share:  # its cells cannot be cut: it is read again

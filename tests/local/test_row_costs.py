@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from local_llm_kit.engines.row_costs import RowCosts
+from local_llm_kit.engines.row_costs import MAX_PADDING, RowCosts
 
 
 def learned(seconds: Callable[[int], float], n: int) -> RowCosts:
@@ -20,7 +20,7 @@ def learned(seconds: Callable[[int], float], n: int) -> RowCosts:
 
 #: q8_0 on a CPU as measured: two to six rows take more than as many single ones.
 def dear_when_few(rows: int) -> float:
-    return {1: 1.0, 2: 3.0, 3: 4.2, 4: 2.2, 5: 5.0, 6: 6.0, 8: 3.0}.get(rows, rows * 0.4)
+    return {1: 1.0, 2: 3.0, 3: 4.2, 4: 2.2, 5: 5.0, 6: 6.0, 8: 3.5}.get(rows, rows * 0.4)
 
 
 @pytest.mark.parametrize(("n", "expected"), [(1, [1]), (2, [1, 1]), (4, [4]), (8, [8])])
@@ -46,7 +46,7 @@ def test_what_changes_is_learnt_again() -> None:
     costs = learned(dear_when_few, 2)
     for _ in range(600):
         for size in costs.cut(2):
-            costs.learn(size, {1: 4.0, 2: 3.0}[size])
+            costs.learn(size, {1: 4.0}.get(size, 3.0))
     assert costs.cut(2) == [2]
 
 
@@ -56,11 +56,17 @@ def test_one_slow_batch_does_not_change_a_cut() -> None:
     assert costs.cut(4) == [4]
 
 
-def test_a_cut_has_all_rows() -> None:
+def test_three_rows_are_filled_up_where_four_cost_less() -> None:
+    costs = learned(lambda rows: {1: 54, 2: 93, 3: 150, 4: 123, 8: 174}.get(rows, 200), 3)
+    assert costs.cut(3) == [4]
+
+
+def test_a_cut_has_all_rows_and_few_spare_ones() -> None:
     costs = RowCosts()
     for n in range(1, 40):
         for _ in range(20):
             cut = costs.cut(n)
-            assert sum(cut) == n
+            assert n <= sum(cut) <= n + MAX_PADDING
+            assert sum(cut[:-1]) < n
             for size in cut:
                 costs.learn(size, 1.0)

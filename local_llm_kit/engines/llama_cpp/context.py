@@ -79,7 +79,7 @@ class Context:
 
     :param model: the weights.
     :param n_cells: tokens that the cache holds, all sequences together.
-    :param n_sequences: sequences, at most 255; one more is kept for `save`.
+    :param n_sequences: sequences, at most 255; one more is kept for `save` and for spare rows.
     :param n_batch: most rows in one decode.
     :param n_threads: threads of the computation.
     :param kv_type: type of the cache's numbers, one of `KV_TYPES`.
@@ -128,7 +128,7 @@ class Context:
         self._views: dict[tuple[int, int], Row] = {}
         self._row_numbers = np.arange(n_batch)
         self.n_cells = int(llama.llama_n_ctx(self._pointer))
-        self.batch = LlamaBatch(n_batch, n_sequences)
+        self.batch = LlamaBatch(n_batch, n_sequences + 1)
 
     def decode(self, start: int, n_rows: int) -> None:
         """Compute rows of the batch."""
