@@ -12,6 +12,7 @@ import argparse
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,20 @@ from safetensors.numpy import load_file
 
 Array = npt.NDArray[Any]
 
+
+@dataclass(frozen=True)
+class About:
+    """What a file says of itself."""
+
+    name: str
+    description: str
+
+
+TINY = About(
+    "tiny",
+    "A small chat model for trying llm-kit without a download, trained on text "
+    "that scripts/tiny_model makes.",
+)
 FILE_TYPES = {
     "F32": (gguf.GGMLQuantizationType.F32, gguf.LlamaFileType.ALL_F32),
     "F16": (gguf.GGMLQuantizationType.F16, gguf.LlamaFileType.MOSTLY_F16),
@@ -112,17 +127,14 @@ def add_tokenizer(writer: gguf.GGUFWriter, model_dir: Path) -> None:
     writer.add_chat_template((model_dir / "chat_template.jinja").read_text("utf-8"))
 
 
-def add_general(writer: gguf.GGUFWriter, file_type: gguf.LlamaFileType) -> None:
+def add_general(writer: gguf.GGUFWriter, file_type: gguf.LlamaFileType, about: About) -> None:
     """Write what the file is and whose."""
     writer.add_type(gguf.GGUFType.MODEL)
-    writer.add_name("tiny")
+    writer.add_name(about.name)
     writer.add_author("llm-kit")
     writer.add_license("mit")
     writer.add_license_name("MIT")
-    writer.add_description(
-        "A small chat model for trying llm-kit without a download, trained on text "
-        "that scripts/tiny_model makes."
-    )
+    writer.add_description(about.description)
     writer.add_languages(["en"])
     writer.add_file_type(file_type)
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
@@ -145,16 +157,17 @@ def add_shape(writer: gguf.GGUFWriter, config: dict[str, Any]) -> None:
     writer.add_vocab_size(config["vocab_size"])
 
 
-def convert(model_dir: Path, out: Path, kind: str = "Q8_0") -> None:
+def convert(model_dir: Path, out: Path, kind: str = "Q8_0", about: About = TINY) -> None:
     """Convert a model.
 
     :param model_dir: folder with config.json, model.safetensors and the tokenizer's files.
     :param kind: F32, F16 or Q8_0, for the matrices; norms stay float32.
+    :param about: what the file says of itself.
     """
     config = json.loads((model_dir / "config.json").read_text("utf-8"))
     matrix_type, file_type = FILE_TYPES[kind]
     writer = gguf.GGUFWriter(str(out), "llama")
-    add_general(writer, file_type)
+    add_general(writer, file_type, about)
     add_shape(writer, config)
     add_tokenizer(writer, model_dir)
     for name, data in tensors(model_dir, config):
