@@ -16,6 +16,8 @@ _SIZES = (1, 2, 4, 8, 16, 32)
 #: Most rows that nobody needs in a batch.
 MAX_PADDING = 3
 _TRIALS = 4
+#: Measurements after which the cuts are thought over.
+_REVIEW = 16
 #: Weight of a new measurement against what is known.
 _GAIN = 0.1
 #: A cut must promise this share of the whole step's time at most: noise is no reason to change.
@@ -42,7 +44,7 @@ class RowCosts:
         known = self._seconds[n_rows]
         # A busy neighbour makes outliers upwards; none is trusted beyond twice what is known.
         self._seconds[n_rows] = known + _GAIN * (min(took_s, 2 * known) - known)
-        if seen % 64 == 0:
+        if seen % _REVIEW == 0:
             self._cuts.clear()
 
     def cut(self, n: int) -> list[int]:
