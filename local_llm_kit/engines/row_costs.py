@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from functools import cache
 
-#: Sizes that a cut is made of; the whole step is always tried as well.
+#: Sizes that a cut is made of; the whole step, and one row more, are always tried as well.
 _SIZES = (1, 2, 4, 8, 16, 32)
 #: Most rows that nobody needs in a batch.
 MAX_PADDING = 3
@@ -61,7 +61,7 @@ class RowCosts:
 
     def _untried(self, n: int) -> list[int] | None:
         """A cut that measures what is not known yet; None when all is."""
-        for size in (n, *(size for size in _SIZES if size <= n + MAX_PADDING)):
+        for size in (n, n + 1, *(size for size in _SIZES if size <= n + MAX_PADDING)):
             if self._n_seen.get(size, 0) < _TRIALS:
                 if size >= n:
                     return [size]
