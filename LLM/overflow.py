@@ -141,6 +141,11 @@ def fit_messages(
     )
 
 
+def note_message(summary: str) -> dict[str, Any]:
+    """The message that stands for what was dropped."""
+    return {"role": "system", "content": NOTE_HEADING + summary}
+
+
 def is_system(message: ChatMessage) -> bool:
     """Whether a message instructs the model, and so is kept whatever else goes."""
     return message.get("role") in _SYSTEM_ROLES
@@ -248,8 +253,7 @@ class _Cut:
 def _with_note(kept: list[ChatMessage], text: str) -> list[ChatMessage]:
     """`kept` with a note behind the system messages at its head, where templates expect it."""
     n_head = next((i for i, message in enumerate(kept) if not is_system(message)), len(kept))
-    note = {"role": "system", "content": NOTE_HEADING + text}
-    return [*kept[:n_head], note, *kept[n_head:]]
+    return [*kept[:n_head], note_message(text), *kept[n_head:]]
 
 
 def _note_that_fits(
