@@ -124,6 +124,7 @@ _ENGINES: dict[str, dict[str, str]] = {
         "max_queue": "max_queue",
         "host": "host",
         "pull": "pull",
+        "progress": "progress",
         "keep_alive": "keep_alive",
     },
 }

@@ -15,7 +15,9 @@ MAX_NAME_CHARS = 128
 _ROLES = frozenset(("system", "developer", "user", "assistant", "tool"))
 _FIELDS = ("role", "content", "name", "tool_calls", "tool_call_id")
 #: Fields of an answer that come back with the next turn; they say nothing to the model.
-_IGNORED = frozenset(("refusal", "annotations", "audio", "parsed", "function_call"))
+_IGNORED = frozenset(
+    ("refusal", "annotations", "audio", "parsed", "function_call", "reasoning_content")
+)
 
 
 def _wrong(param: str, message: str) -> InvalidRequestError:

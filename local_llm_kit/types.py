@@ -39,13 +39,14 @@ class PredicateAnswer(OpenAIModel):
     """How likely a statement about the input is true.
 
     :param probability: 0 to 1.
-    :param coverage: probability that the model, left free, would have answered yes or no at all.
+    :param coverage: probability that the model, left free, would have answered yes or no at all;
+        None where a server computed the answer and does not tell.
     """
 
     type: Literal["predicate"] = "predicate"
     name: str | None = None
     probability: float
-    coverage: float
+    coverage: float | None = None
 
 
 class ChoiceProbability(OpenAIModel):
@@ -61,7 +62,8 @@ class ChoiceAnswer(OpenAIModel):
     :param choice: the likeliest value.
     :param confidence: how far its probability is above chance, 0 to 1.
     :param probabilities: of every value, in the question's order; together 1.
-    :param coverage: probability that the model, left free, would have written one of the values.
+    :param coverage: probability that the model, left free, would have written one of the values;
+        None where a server computed the answer and does not tell.
     """
 
     type: Literal["choice"] = "choice"
@@ -69,7 +71,7 @@ class ChoiceAnswer(OpenAIModel):
     choice: Annotated[bool | str, Field(union_mode="smart")]
     confidence: float
     probabilities: list[ChoiceProbability]
-    coverage: float
+    coverage: float | None = None
 
 
 class ScoreProbability(OpenAIModel):
@@ -86,7 +88,8 @@ class ScoreAnswer(OpenAIModel):
     :param score: the expected level: 0 is the lowest, the number of levels less 1 the highest.
     :param confidence: how close to the likeliest level the probability lies, 0 to 1.
     :param probabilities: of every level, from the lowest; together 1.
-    :param coverage: probability that the model, left free, would have written one of the levels.
+    :param coverage: probability that the model, left free, would have written one of the levels;
+        None where a server computed the answer and does not tell.
     """
 
     type: Literal["score"] = "score"
@@ -94,7 +97,7 @@ class ScoreAnswer(OpenAIModel):
     score: float
     confidence: float
     probabilities: list[ScoreProbability]
-    coverage: float
+    coverage: float | None = None
 
 
 DecisionAnswer = Annotated[

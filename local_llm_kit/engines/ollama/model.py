@@ -14,10 +14,12 @@ from local_llm_kit.arguments import ChatArguments, CompletionArguments, Defaults
 from local_llm_kit.backends import Job, JSONObject
 from local_llm_kit.embeddings import EmbeddingArguments
 from local_llm_kit.engines.ollama.bodies import chat_bodies, completion_bodies, unsupported
+from local_llm_kit.engines.ollama.deciding import DecisionTag, ServersDecision, decision_body
 from local_llm_kit.engines.ollama.embedding import embedding_answer, embedding_body
 from local_llm_kit.engines.ollama.events import Reader
 from local_llm_kit.engines.ollama.facts import Facts, facts_of, model_names
 from local_llm_kit.engines.ollama.options import OllamaOptions
+from local_llm_kit.engines.ollama.progress import chosen_progress
 from local_llm_kit.engines.ollama.worker import Request, Worker
 from local_llm_kit.engines.protocol import EngineStats, Event, ModelInfo
 
@@ -64,7 +66,7 @@ class OllamaModel:
         return facts_of(name, self._wire.failures.origin, shown, self._options.context_length)
 
     async def _pull(self, name: str) -> None:
-        progress = self._options.progress
+        progress = chosen_progress(self._options.progress)
         status = None
         async with aclosing(self._wire.stream("/api/pull", {"model": name})) as steps:
             async for step in steps:
@@ -117,13 +119,15 @@ class OllamaModel:
         return self._job(answer, "/api/generate", bodies)
 
     def _job(self, answer: Answer, path: str, bodies: list[JSONObject]) -> Job:
-        if self._options.keep_alive is not None:
-            bodies = [body | {"keep_alive": self._options.keep_alive} for body in bodies]
         requests = [
-            Request(choice, partial(self._events, choice, path, body))
+            Request(choice, partial(self._events, choice, path, self._kept_alive(body)))
             for choice, body in zip(answer.choices, bodies, strict=True)
         ]
         return Job(answer, partial(self._worker.submit, requests))
+
+    def _kept_alive(self, body: JSONObject) -> JSONObject:
+        keep_alive = self._options.keep_alive
+        return body if keep_alive is None else body | {"keep_alive": keep_alive}
 
     async def _events(
         self, tag: Any, path: str, body: JSONObject
@@ -139,19 +143,26 @@ class OllamaModel:
             raise failures.unreadable("breaks off before it is done")
 
     def decision(self, arguments: DecisionArguments) -> Job:
-        """Not possible: Ollama does not tell the probability of a given answer.
+        """Prepare questions, which the server answers by its own ``/v1/systemone``.
 
-        :raises InvalidRequestError: always.
+        :raises InvalidRequestError: the input is more than texts.
         """
-        del arguments
-        raise unsupported("questions", "it has no scores of given texts; use a local engine")
+        body = self._kept_alive(decision_body(arguments, self._facts))
+        answer = ServersDecision(
+            self._facts.name, arguments.questions, self._wire.failures.unreadable
+        )
+
+        async def events() -> AsyncGenerator[list[Event], None]:
+            yield answer.read(await self._wire.post("/v1/systemone", body))
+
+        return Job(answer, partial(self._worker.submit, [Request(DecisionTag(answer), events)]))
 
     def embeddings(self, arguments: EmbeddingArguments) -> JSONObject:
         """Embeddings of texts, in OpenAI's shape; blocks while they are computed.
 
         :raises InvalidRequestError: an input is no text or too long, or the model makes none.
         """
-        body = embedding_body(arguments, self._facts)
+        body = self._kept_alive(embedding_body(arguments, self._facts))
         told = self._worker.call(self._wire.post("/api/embed", body))
         return embedding_answer(arguments, self._facts, told, self._wire.failures.unreadable)
 

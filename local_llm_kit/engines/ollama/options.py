@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 from LLM.exceptions import LLMConfigError
-
-#: Takes what a download does, its bytes so far and its bytes in all; 0 where they are not told.
-Progress = Callable[[str, int, int], None]
+from local_llm_kit.engines.ollama.progress import Progress
 
 _RANGES: dict[str, tuple[float, float]] = {
     "context_length": (1, 1 << 30),
@@ -34,7 +31,8 @@ class OllamaOptions:
     :param keep_alive: how long the server keeps the model loaded after a call: seconds, 0 to
         unload at once, negative for ever; or a text such as ``10m``. Default: the server's own.
     :param pull: download the model to the server when it is not there.
-    :param progress: is told how the download goes, on another thread.
+    :param progress: True shows the download on a line of stderr, False nothing; a callable is told
+        of every step, on another thread. Default: a terminal is shown it.
     """
 
     host: str | None = None
@@ -44,7 +42,7 @@ class OllamaOptions:
     timeout_s: float = 600.0
     keep_alive: float | str | None = None
     pull: bool = False
-    progress: Progress | None = None
+    progress: bool | Progress | None = None
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -1,0 +1,147 @@
+"""What is sent to an Ollama server, and what is refused before anything is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from LLM.exceptions import (
+    InvalidRequestError,
+)
+from local_llm_kit.engines.ollama import OllamaModel
+from tests.local.ollama.fake import (
+    SHOWN,
+    FakeOllama,
+)
+from tests.local.ollama.support import HELLO, SCHEMA, TOOLS, chat, complete, load
+
+
+def test_the_window_is_sent_with_every_call_and_cutting_forbidden(
+    fake: FakeOllama, model: OllamaModel
+) -> None:
+    chat(model)
+    complete(model, prompt="Once")
+    for path in ("/api/chat", "/api/generate"):
+        (body,) = fake.bodies(path)
+        assert body["options"]["num_ctx"] == model.info.context_length == 512
+        assert (body["truncate"], body["shift"]) == (False, False)
+
+
+def test_every_sampling_argument_is_sent(fake: FakeOllama, model: OllamaModel) -> None:
+    chat(model, temperature=0.0, top_p=0.5, top_k=7, min_p=0.1, repetition_penalty=1.2, seed=5,
+         presence_penalty=0.3, frequency_penalty=0.4, max_tokens=9, stop=["END"])  # fmt: skip
+    assert fake.bodies("/api/chat")[0]["options"] == {
+        "temperature": 0.0, "top_p": 0.5, "top_k": 7, "min_p": 0.1, "repeat_penalty": 1.2,
+        "presence_penalty": 0.3, "frequency_penalty": 0.4, "num_predict": 9, "seed": 5,
+        "num_ctx": 512, "stop": ["END", "<|im_end|>"],
+    }  # fmt: skip
+
+
+def test_without_stops_the_models_own_are_left_in_force(
+    fake: FakeOllama, model: OllamaModel
+) -> None:
+    chat(model)
+    assert "stop" not in fake.bodies("/api/chat")[0]["options"]
+
+
+def test_an_answer_without_a_limit_ends_with_the_window(
+    fake: FakeOllama, model: OllamaModel
+) -> None:
+    chat(model)
+    assert fake.bodies("/api/chat")[0]["options"]["num_predict"] == 512
+
+
+def test_several_choices_are_several_requests_with_seeds_of_their_own(
+    fake: FakeOllama, model: OllamaModel
+) -> None:
+    answer = chat(model, n=3, seed=-1)
+    seeds = sorted(body["options"]["seed"] for body in fake.bodies("/api/chat"))
+    assert seeds == [0, 1, (1 << 31) - 1]
+    assert [choice["index"] for choice in answer["choices"]] == [0, 1, 2]
+    assert answer["usage"]["prompt_tokens"] == 7
+    assert answer["usage"]["completion_tokens"] == 9
+
+
+def test_schemas_of_tools_arrive_whole(fake: FakeOllama, model: OllamaModel) -> None:
+    chat(model, tools=TOOLS)
+    sent = fake.bodies("/api/chat")[0]["tools"][0]["function"]["parameters"]
+    assert sent == SCHEMA
+
+
+def test_a_tools_result_names_its_tool_and_its_call(fake: FakeOllama, model: OllamaModel) -> None:
+    call = {"id": "c1", "type": "function", "function": {"name": "look", "arguments": '{"x":1}'}}
+    chat(model, messages=[
+        *HELLO, {"role": "assistant", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c1", "content": "sunny"},
+    ])  # fmt: skip
+    _, asked, result = fake.bodies("/api/chat")[0]["messages"]
+    assert asked["tool_calls"] == [
+        {"id": "c1", "function": {"name": "look", "arguments": {"x": 1}}}
+    ]
+    assert result == {
+        "role": "tool", "content": "sunny", "tool_name": "look", "tool_call_id": "c1",
+    }  # fmt: skip
+
+
+def test_a_prompt_is_completed_as_it_is(fake: FakeOllama, model: OllamaModel) -> None:
+    answer = complete(model, prompt=["One", "Two"], echo=True, n=2)
+    assert all(body["raw"] is True for body in fake.bodies("/api/generate"))
+    texts = [choice["text"] for choice in answer["choices"]]
+    assert texts == ["Onea text", "Onea text", "Twoa text", "Twoa text"]
+
+
+def test_keep_alive_is_sent_with_calls(fake: FakeOllama) -> None:
+    model = load(fake, keep_alive="10m")
+    chat(model)
+    model.close()
+    assert fake.bodies("/api/chat")[0]["keep_alive"] == "10m"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "param"),
+    [
+        ({"logit_bias": {"5": 1}}, "logit_bias"),
+        ({"messages": [{"role": "user", "content": "x", "name": "Ann"}]}, "messages[0].name"),
+    ],
+    ids=["logit_bias", "name"],
+)
+def test_what_ollama_cannot_honour_is_refused_by_name(
+    fake: FakeOllama, model: OllamaModel, arguments: dict[str, Any], param: str
+) -> None:
+    with pytest.raises(InvalidRequestError, match="not supported by the ollama") as caught:
+        chat(model, **arguments)
+    assert caught.value.body["param"] == param
+    assert fake.bodies("/api/chat") == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "param"),
+    [
+        ({"prompt": [1, 2, 3]}, "prompt"),
+        ({"prompt": ""}, "prompt"),
+        ({"prompt": "x", "max_tokens": 0}, "max_tokens"),
+    ],
+    ids=["token ids", "empty", "no tokens"],
+)
+def test_a_prompt_that_ollama_cannot_take_is_refused(
+    model: OllamaModel, arguments: dict[str, Any], param: str
+) -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        complete(model, **arguments)
+    assert caught.value.body["param"] == param
+
+
+@pytest.mark.parametrize("what", ["tokenize", "count_tokens", "detokenize"])
+def test_there_is_no_tokenizer_and_it_is_told_what_to_do(model: OllamaModel, what: str) -> None:
+    argument: Any = {"tokenize": "x", "count_tokens": HELLO, "detokenize": [1]}[what]
+    with pytest.raises(InvalidRequestError, match=f"{what} is not supported.*llama.cpp"):
+        getattr(model, what)(argument)
+
+
+def test_tools_need_a_model_that_calls_them(fake: FakeOllama) -> None:
+    fake.models["tiny"] = SHOWN | {"capabilities": ["completion"]}
+    model = load(fake)
+    with pytest.raises(InvalidRequestError, match="was not made to call tools"):
+        chat(model, tools=TOOLS)
+    model.close()
