@@ -1,0 +1,124 @@
+"""The engine: a network of torch, a cache sized for it, and the scheduler that runs on them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy.typing as npt
+import torch
+
+from LLM.exceptions import LLMConfigError, LLMServerError
+from local_llm_kit.engines.base import BaseEngine
+from local_llm_kit.engines.drafting import Drafter, DraftModel, PromptLookup
+from local_llm_kit.engines.protocol import ModelInfo
+from local_llm_kit.engines.state_file import fingerprint
+from local_llm_kit.engines.transformers.building import Built, build, make_runner
+from local_llm_kit.engines.transformers.chat_template import find_chat_template
+from local_llm_kit.engines.transformers.embedding import embed, find_pooling
+from local_llm_kit.engines.transformers.options import TransformersOptions
+from local_llm_kit.engines.transformers.vocabulary import FolderVocabulary
+
+
+class TransformersEngine(BaseEngine):
+    """A model of torch, ready to serve many callers.
+
+    :param path: a folder with ``config.json``, a tokenizer and safetensors.
+    :param name: name that answers carry.
+    :param options: how to run it.
+    :raises InvalidRequestError: the folder is damaged, would run code, or cannot be run here.
+    :raises LLMConfigError: an option cannot work with this model or on this machine.
+    """
+
+    def __init__(self, path: str, name: str, options: TransformersOptions | None = None) -> None:
+        options = options or TransformersOptions()
+        try:
+            self._built: Built | None = build(path, options)
+            vocabulary = _vocabulary(self._built, options)
+            runner = make_runner(self._built, options)
+            drafter = _make_drafter(vocabulary, self._built, options)
+        except torch.OutOfMemoryError as err:
+            raise LLMConfigError(
+                f"there is no memory for {path!r} on the GPU; choose a smaller context_length, "
+                "fewer slots, or device='cpu'"
+            ) from err
+        self._device = self._built.device
+        self._drafter = drafter
+        self._layout = f"{self._built.dtype} {options.quantization}"
+        super().__init__(
+            _describe(self._built, vocabulary, path, name),
+            vocabulary,
+            runner,
+            n_slots=runner.n_slots,
+            max_queue=options.max_queue,
+            adapters=options.adapters,
+            drafter=drafter,
+        )
+
+    def _embed(self, prompts: Sequence[Sequence[int]]) -> npt.NDArray[Any]:
+        assert self._built is not None
+        pooling = find_pooling(self._built.checkpoint.folder)
+        try:
+            return embed(self._built.network, self._device, prompts, pooling)
+        except (RuntimeError, MemoryError) as err:
+            raise LLMServerError(
+                f"torch failed to embed {len(prompts)} texts: {err}", status_code=500
+            ) from err
+
+    @property
+    def _state_owner(self) -> str:
+        return f"transformers {self._layout} {fingerprint(self._info.path)}"
+
+    def _free(self) -> None:
+        self._runner.free()
+        if self._drafter is not None:
+            self._drafter.free()
+        self._built = None
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+
+
+def _vocabulary(built: Built, options: TransformersOptions) -> FolderVocabulary:
+    return FolderVocabulary(
+        built.checkpoint, built.n_vocab, trust_remote_code=options.trust_remote_code
+    )
+
+
+def _make_drafter(
+    vocabulary: FolderVocabulary, built: Built, options: TransformersOptions
+) -> Drafter | None:
+    if options.speculation is not None:
+        return PromptLookup()
+    if options.draft_path is None:
+        return None
+    own = replace(options, context_length=None, quantization=None, adapters={}, draft_path=None)
+    draft = build(options.draft_path, own)
+    if _vocabulary(draft, own).pieces != vocabulary.pieces:
+        raise LLMConfigError(
+            f"the draft model {options.draft_path!r} has another vocabulary than the model; take a "
+            "smaller one of the same family"
+        )
+    return DraftModel(make_runner(replace(draft, window=min(draft.window, built.window)), own))
+
+
+def _describe(built: Built, vocabulary: FolderVocabulary, path: str, name: str) -> ModelInfo:
+    on_gpu = built.device.type != "cpu"
+    return ModelInfo(
+        name=name,
+        path=path,
+        context_length=built.window,
+        n_ctx_train=built.n_trained,
+        n_vocab=built.n_vocab,
+        n_params=built.n_params,
+        size_bytes=built.network.size_bytes,
+        longest_token_bytes=vocabulary.longest_token_bytes,
+        chat_template=find_chat_template(built.checkpoint.folder),
+        bos_token=vocabulary.bos_token,
+        eos_token=vocabulary.eos_token,
+        control_tokens=tuple(name for name in vocabulary.control_names if name),
+        backend="transformers",
+        device=torch.cuda.get_device_name(built.device) if on_gpu else "cpu",
+        n_embd=built.n_embd,
+        n_gpu_layers=built.n_layers if on_gpu else 0,
+    )
