@@ -13,13 +13,14 @@ from LLM.types import CompletionResponse as TextCompletionResponse
 from local_llm_kit.async_runs import AsyncRuns
 from local_llm_kit.calls import Calls, LocalAssembler
 from local_llm_kit.catalog import open_catalog
+from local_llm_kit.memory_switch import AsyncMemoryMethods
 from local_llm_kit.types import CompletionResponse, DecisionResponse, EmbeddingsResponse
 
 if TYPE_CHECKING:
     from local_llm_kit.engines.protocol import EngineStats, ModelInfo
 
 
-class AsyncLLMClient:
+class AsyncLLMClient(AsyncMemoryMethods):
     """A language model in this process, for coroutines.
 
     The methods are `LLMClient`'s, awaited. Calls may come from several event loops at once, and run
@@ -129,6 +130,7 @@ class AsyncLLMClient:
 
     async def close(self) -> None:
         """End what runs and give the memory back; repeatable."""
+        await asyncio.to_thread(self._calls.memory.disable)
         await asyncio.to_thread(self._catalog.close)
 
 

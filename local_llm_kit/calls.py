@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from LLM.assembly import ChatAssembler
@@ -21,6 +22,8 @@ from LLM.types import CompletionResponse as TextCompletionResponse
 from local_llm_kit.arguments import check_text, invalid, parse_chat, parse_completion
 from local_llm_kit.decisions import parse_decision
 from local_llm_kit.embeddings import parse_embeddings
+from local_llm_kit.exceptions import StoreError
+from local_llm_kit.memory_switch import MemorySwitch
 from local_llm_kit.messages import normalise_messages, normalise_tools
 from local_llm_kit.types import CompletionResponse, DecisionResponse, EmbeddingsResponse
 
@@ -28,7 +31,9 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from local_llm_kit.backends import Backend, Growing, Job, JSONObject
-    from local_llm_kit.catalog import Catalog, Lease
+    from local_llm_kit.catalog import Catalog
+    from local_llm_kit.memory import Turn
+    from local_llm_kit.pool import Lease
 
 ResponseT = TypeVar("ResponseT")
 
@@ -88,7 +93,7 @@ class Call(Generic[ResponseT]):
         for. May write to disk.
     """
 
-    lease: Lease
+    lease: Lease[Backend]
     job: Job
     deadlines: Deadlines
     read: Callable[[JSONObject], ResponseT]
@@ -127,6 +132,8 @@ class Calls:
 
     def __init__(self, catalog: Catalog, timeout_s: float | None = None) -> None:
         self.catalog = catalog
+        #: The conversation's memory, off until it is enabled.
+        self.memory = MemorySwitch(catalog)
         self._timeout_s = _timeout_s(timeout_s)
 
     def chat(self, messages: Any, arguments: Mapping[str, Any]) -> Call[CompletionResponse]:
@@ -140,6 +147,10 @@ class Calls:
         fields = {**arguments, "messages": messages}
         timeout_s = self._taken_timeout_s(fields)
         finish = _taken_class(fields)
+        turn = self.memory.begin(messages)
+        if turn is not None:
+            fields["messages"] = turn.prompt
+            finish = partial(_remember, turn, finish)
         parsed = parse_chat(fields, self.catalog.defaults)
         lease, job = self._prepared(parsed.model, lambda model: model.chat(parsed))
         deadlines = Deadlines(timeout_s, parsed.stream)
@@ -218,7 +229,9 @@ class Calls:
         with self.catalog.lease(None) as model:
             return use(model)
 
-    def _prepared(self, name: str | None, prepare: Callable[[Backend], Job]) -> tuple[Lease, Job]:
+    def _prepared(
+        self, name: str | None, prepare: Callable[[Backend], Job]
+    ) -> tuple[Lease[Backend], Job]:
         lease = self.catalog.lease(name)
         try:
             return lease, prepare(lease.model)
@@ -252,3 +265,21 @@ def _taken_class(fields: dict[str, Any]) -> Callable[[ChatCompletionResponse], N
     fields["response_format"] = response_format_of(wanted)
     model: type[BaseModel] = wanted
     return lambda response: parse_choices(response.choices, model)
+
+
+def _remember(
+    turn: Turn,
+    check: Callable[[ChatCompletionResponse], None] | None,
+    response: ChatCompletionResponse,
+) -> None:
+    """Put a turn with its complete answer into memory; of several answers, the first.
+
+    :raises StoreError: the file cannot be written; the answer is in the error's `body`.
+    """
+    if check is not None:
+        check(response)
+    try:
+        turn.commit(response.choices[0].message)
+    except StoreError as err:
+        err.body = response.model_dump()
+        raise

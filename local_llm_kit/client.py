@@ -11,6 +11,7 @@ from LLM.types import ChatCompletionChunk, CompletionChunk, ModelsResponse
 from LLM.types import CompletionResponse as TextCompletionResponse
 from local_llm_kit.calls import Calls, LocalAssembler
 from local_llm_kit.catalog import open_catalog
+from local_llm_kit.memory_switch import MemoryMethods
 from local_llm_kit.runs import Run
 from local_llm_kit.types import CompletionResponse, DecisionResponse, EmbeddingsResponse
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from local_llm_kit.engines.protocol import EngineStats, ModelInfo
 
 
-class LLMClient:
+class LLMClient(MemoryMethods):
     """A language model in this process.
 
     Safe to share between threads: calls run together, batched. Close it, or use it in a ``with``
@@ -148,6 +149,7 @@ class LLMClient:
 
     def close(self) -> None:
         """End what runs and give the memory back; repeatable."""
+        self._calls.memory.disable()
         self._catalog.close()
 
 

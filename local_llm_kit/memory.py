@@ -121,6 +121,19 @@ class ConversationMemory:
         prompt = [*remembered, *(entry.message for entry in new)]
         return Turn(self.store, conversation, prompt, [*instructions, *new])
 
+    def other(self, conversation: str) -> ConversationMemory:
+        """The same memory of another conversation.
+
+        :raises LLMConfigError: that is no name.
+        """
+        return ConversationMemory(
+            self.max_tokens,
+            self._count,
+            summarise=self._summarise,
+            store=self.store,
+            conversation=conversation,
+        )
+
     def clear(self) -> None:
         """Forget the conversation, its history too. Calls under way are not remembered."""
         with self._lock:

@@ -101,7 +101,7 @@ class MemoryStore:
     """
 
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
-        self.path = None if path is None else Path(path).expanduser().absolute()
+        self.path = _absolute(path)
         self._pid = os.getpid()
         self._lock = threading.RLock()
         self._closed = False
@@ -112,6 +112,10 @@ class MemoryStore:
             except BaseException:
                 self._db.close()
                 raise
+
+    def is_at(self, path: str | os.PathLike[str] | None) -> bool:
+        """Whether this store is open, and is the one of `path`."""
+        return not self._closed and self._pid == os.getpid() and self.path == _absolute(path)
 
     def conversation(self, name: str) -> int:
         """Number of the conversation called `name`, which is begun when there is none.
@@ -313,6 +317,10 @@ class MemoryStore:
     def _fail(self, problem: str, cause: Exception | None = None) -> NoReturn:
         where = "memory" if self.path is None else repr(str(self.path))
         raise StoreError(f"cannot use the conversations in {where}: {problem}") from cause
+
+
+def _absolute(path: str | os.PathLike[str] | None) -> Path | None:
+    return None if path is None else Path(path).expanduser().absolute()
 
 
 def _check_name(name: Any) -> None:
