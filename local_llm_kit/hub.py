@@ -7,7 +7,6 @@ size), and what a broken download has brought is kept, so that the next process 
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shutil
@@ -29,6 +28,7 @@ from LLM.exceptions import (
 from local_llm_kit import hub_cache
 from local_llm_kit.hub_cache import HubModel
 from local_llm_kit.hub_files import HubName, Kind, choose, not_found
+from local_llm_kit.integrity import SHA1_DIGITS, SHA256_DIGITS, file_digest
 
 if TYPE_CHECKING:
     from huggingface_hub.utils import tqdm
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 _LIST_TIMEOUT_S = 10.0
 #: Bytes left free on the disk.
 _SPACE_RESERVE = 64 << 20
-_SHA256, _SHA1 = 64, 40  # hexadecimal digits: of large files, and of small ones by git
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +140,7 @@ class _Repository:
         if any(part in ("", ".", "..") or "\\" in part for part in parts):
             return None
         digest = entry.lfs.sha256 if entry.lfs else entry.blob_id
-        n_digits = _SHA256 if entry.lfs else _SHA1
+        n_digits = SHA256_DIGITS if entry.lfs else SHA1_DIGITS
         is_digest = isinstance(digest, str) and re.fullmatch(r"[0-9a-f]+", digest)
         if not is_digest or len(digest) != n_digits or type(entry.size) is not int:
             raise self._unreadable(f"{entry.rfilename!r} has no size or no hash")
@@ -230,7 +229,7 @@ class _Repository:
 
     def _verify(self, file: _File) -> None:
         path = self._partial(file)
-        found = _digest(path, file)
+        found = file_digest(path, len(file.digest))
         if found == file.digest:
             return
         path.unlink()
@@ -247,16 +246,6 @@ class _Repository:
         path = self._folder / "refs" / self._name.revision
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(commit, "ascii")
-
-
-def _digest(path: Path, file: _File) -> str:
-    with open(path, "rb") as data:
-        if len(file.digest) == _SHA256:
-            return hashlib.file_digest(data, "sha256").hexdigest()
-        # As git names a file's content; no signature rests on it.
-        sha1 = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
-        sha1.update(data.read())
-        return sha1.hexdigest()
 
 
 def _bar_class(progress: bool | None) -> type[tqdm] | None:

@@ -16,6 +16,7 @@ from LLM.exceptions import ModelNotFoundError
 from local_llm_kit import strict_json
 from local_llm_kit.checkpoint import INDEX
 from local_llm_kit.hub_files import Choice, HubName, Kind, choose
+from local_llm_kit.integrity import named_digest
 
 CACHE_DIR_VARIABLE = "LOCAL_LLM_KIT_CACHE_DIR"
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -72,9 +73,7 @@ def located(choice: Choice, snapshot: Path) -> HubModel:
     if choice.kind == "safetensors":
         return HubModel(choice.kind, snapshot, snapshot.name, None)
     path = snapshot / choice.files[0]
-    digest = path.resolve().name
-    is_digest = re.fullmatch(r"[0-9a-f]{64}", digest) is not None
-    return HubModel(choice.kind, path, snapshot.name, digest if is_digest else None)
+    return HubModel(choice.kind, path, snapshot.name, named_digest(path))
 
 
 def present(cache: Path) -> Iterator[str]:

@@ -24,6 +24,8 @@ class LoadOptions:
     :param threads: threads of the computation.
     :param offline: download nothing. Default: ``HF_HUB_OFFLINE``.
     :param progress: show a bar on stderr while downloading. Default: on a terminal.
+    :param verify: read the weights of a model from the hub or from Ollama's store once more, and
+        hold them against their hashes, before they are loaded.
     :param trust_remote_code: run code that comes with a model (transformers). Only this argument
         can say so, no variable.
     :param n_gpu_layers: layers held on a GPU, -1 for all (llama.cpp).
@@ -36,8 +38,8 @@ class LoadOptions:
     :param adapters: LoRA adapters by the names that calls give: GGUF files for llama.cpp, folders
         for transformers.
     :param draft_model: a smaller model with the same vocabulary that guesses ahead, named as
-        models are (llama.cpp).
-    :param speculation: ``prompt_lookup`` (llama.cpp).
+        models are, in the same form.
+    :param speculation: ``prompt_lookup`` guesses that what stood in the prompt comes again.
     :param memory_budget: most that the models of a client may take: bytes, ``"6GiB"``, ``"50%"``.
     :param keep_alive: seconds that a model nobody uses stays loaded; None for ever.
     :param host: address of the Ollama server.
@@ -52,6 +54,7 @@ class LoadOptions:
     threads: int | None = None
     offline: bool | None = None
     progress: bool | None = None
+    verify: bool = False
     trust_remote_code: bool = False
     n_gpu_layers: int | None = None
     kv_type: str | None = None
@@ -69,9 +72,15 @@ class LoadOptions:
     pull: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("trust_remote_code", "pull"):  # a text such as "no" must not mean yes
+        for name in (
+            "trust_remote_code",
+            "verify",
+            "pull",
+        ):  # a text such as "no" must not mean yes
             if not isinstance(value := getattr(self, name), bool):
                 raise LLMConfigError(f"{name} is {value!r}; give True or False")
+        if self.pull and self.offline:
+            raise LLMConfigError("pull and offline are both True; choose one of them")
         if not _is_paths(self.adapters):
             raise LLMConfigError(
                 f"adapters is {self.adapters!r}; give a dict of names and paths of LoRA adapters"
@@ -89,7 +98,7 @@ def _is_paths(value: object) -> bool:
 
 #: Options that are used before there is an engine, or around it.
 _AROUND = frozenset(("backend", "offline", "keep_alive"))
-_FILES = frozenset(("model_path", "progress", "memory_budget"))
+_FILES = frozenset(("model_path", "progress", "memory_budget", "verify"))
 
 #: Options of each engine, by what the engine calls them.
 _ENGINES: dict[str, dict[str, str]] = {
@@ -116,6 +125,8 @@ _ENGINES: dict[str, dict[str, str]] = {
         "dtype": "dtype",
         "quantization": "quantization",
         "adapters": "adapters",
+        "draft_model": "draft_path",
+        "speculation": "speculation",
         "trust_remote_code": "trust_remote_code",
     },
     "ollama": {

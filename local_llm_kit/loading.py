@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from LLM.exceptions import LLMConfigError
-from local_llm_kit import gguf, settings
+from local_llm_kit import gguf, integrity, settings
 from local_llm_kit.arguments import Defaults
 from local_llm_kit.checkpoint import check_folder
 from local_llm_kit.hub_files import Kind
@@ -65,8 +65,9 @@ def load_model(
             f"the back end {asked!r} reads {_FILES[_KINDS[str(asked)]]}, and {str(found.path)!r} "
             f"is {_FILES[found.kind]}; give it such a model, or use backend={backend!r}"
         )
-    options = _with_draft(options, sources)
-    arguments = engine_options(options, backend)
+    if options.verify:
+        integrity.verify(found)
+    arguments = engine_options(_with_draft(options, found.kind, sources), backend)
     load_engine = _llama_cpp if backend == "llama.cpp" else _transformers
     return _with_template(load_engine(found, arguments), defaults)
 
@@ -83,17 +84,23 @@ def _is_installed(backend: str) -> bool:
     return all(find_spec(package) is not None for package in _PACKAGES[backend][0])
 
 
-def _with_draft(options: LoadOptions, sources: Sources) -> LoadOptions:
-    """The options with the draft model found and checked, as a path."""
+def _with_draft(options: LoadOptions, kind: Kind, sources: Sources) -> LoadOptions:
+    """The options with the draft model found and checked, as a path.
+
+    :param kind: form of the model that it drafts for.
+    """
     if options.draft_model is None:
         return options
-    found = find_model(options.draft_model, sources=replace(sources, kinds=("gguf",)))
-    if found.kind != "gguf":
+    found = find_model(options.draft_model, sources=replace(sources, kinds=(kind,)))
+    if found.kind != kind:
         raise LLMConfigError(
-            f"draft_model is {os.fspath(options.draft_model)!r}, {_FILES[found.kind]}; give a GGUF "
-            "file"
+            f"draft_model is {os.fspath(options.draft_model)!r}, {_FILES[found.kind]}; give it in "
+            f"the form of its model: {_FILES[kind]}"
         )
-    gguf.check(found.path)
+    if kind == "gguf":
+        gguf.check(found.path)
+    else:
+        check_folder(found.path)
     return replace(options, draft_model=str(found.path))
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from LLM.exceptions import LLMConfigError, ModelNotFoundError
-from local_llm_kit import gguf, hub_cache, hub_files, ollama_store
+from local_llm_kit import gguf, hub, hub_cache, hub_files, ollama_store
 from local_llm_kit.checkpoint import is_checkpoint
 from local_llm_kit.hub_files import HubName, Kind
 
@@ -161,8 +161,6 @@ def _find_stored(name: str, sources: Sources, is_named: bool = False) -> ModelFi
 def _from_hub(name: str, wanted: HubName, sources: Sources) -> ModelFile:
     found = hub_cache.find(wanted, sources.kinds, sources.cache_dir)
     if found is None:
-        from local_llm_kit import hub  # which imports a package that only downloads need
-
         found = hub.download(
             wanted,
             sources.kinds,

@@ -7,7 +7,6 @@ template layer is written in another language.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -75,17 +74,6 @@ class StoredModel:
     def of(self, kind: str) -> list[Layer]:
         """The layers of one kind."""
         return [layer for layer in self.layers if layer.kind == kind]
-
-    def verify(self) -> None:
-        """Read every layer and hold it against its hash; takes seconds for gigabytes.
-
-        :raises InvalidRequestError: a file's bytes are not those that were downloaded.
-        """
-        for layer in self.layers:
-            with open(layer.path, "rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-            if digest != layer.sha256:
-                raise _damaged(self.name, f"the {layer.kind} layer {layer.path.name!r} is altered")
 
 
 def folder(environ: Mapping[str, str] = os.environ) -> Path:

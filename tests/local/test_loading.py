@@ -100,8 +100,8 @@ VALUES: dict[str, Any] = {
     "n_gpu_layers": 1, "kv_type": "q8_0", "flash_attention": True, "cache_bytes": 1 << 20,
     "device": "cpu", "dtype": "float32", "quantization": "int8", "adapters": {"a": "b"},
     "draft_model": "tiny", "speculation": "prompt_lookup", "memory_budget": "1GiB",
-    "host": "127.0.0.1", "pull": True, "context_length": 512, "n_slots": 2, "max_queue": 3,
-    "keep_alive": 5, "offline": True, "backend": "llama.cpp",
+    "host": "127.0.0.1", "pull": True, "verify": True, "context_length": 512, "n_slots": 2,
+    "max_queue": 3, "keep_alive": 5, "offline": True, "backend": "llama.cpp",
 }  # fmt: skip
 
 
@@ -130,15 +130,18 @@ def test_unset_options_are_the_engines_own_choice() -> None:
 def test_every_option_of_ours_is_one_of_the_engine() -> None:
     from local_llm_kit.engines.llama_cpp import LlamaCppOptions
     from local_llm_kit.engines.ollama import OllamaOptions
+    from local_llm_kit.engines.transformers import TransformersOptions
 
-    for backend, cls in (("llama.cpp", LlamaCppOptions), ("ollama", OllamaOptions)):
+    engines = {"llama.cpp": LlamaCppOptions, "transformers": TransformersOptions}
+    for backend, cls in (engines | {"ollama": OllamaOptions}).items():
         known = {field.name for field in fields(cls)}
         assert set(load_options._ENGINES[backend].values()) <= known
 
 
 @pytest.mark.parametrize(
     "options",
-    [{"trust_remote_code": "no"}, {"trust_remote_code": 1}, {"pull": "yes"}, {"adapters": ["a"]},
+    [{"trust_remote_code": "no"}, {"trust_remote_code": 1}, {"pull": "yes"}, {"verify": 1},
+     {"offline": True, "pull": True}, {"adapters": ["a"]},
      {"adapters": {"a": 5}}],
     ids=str,
 )  # fmt: skip
@@ -153,6 +156,11 @@ def test_no_variable_trusts_remote_code(monkeypatch: pytest.MonkeyPatch) -> None
     assert LoadOptions().trust_remote_code is False
 
 
+def test_folders_reach_the_other_engine() -> None:
+    with LLMClient("tiny", backend="torch", context_length=256, dtype="float32") as client:
+        assert (client.info.backend, client.info.context_length) == ("transformers", 256)
+
+
 def test_options_reach_the_engine() -> None:
     with LLMClient("tiny", context_length=512, kv_type="q8_0", flash_attention=True) as client:
         assert client.info.context_length == 512
@@ -161,8 +169,20 @@ def test_options_reach_the_engine() -> None:
 
 def test_a_draft_model_is_found_by_its_name() -> None:
     options = LoadOptions(draft_model="tiny")
-    found = loading._with_draft(options, loading.Sources())
-    assert found.draft_model == str(TINY)
+    sources = loading.Sources()
+    assert loading._with_draft(options, "gguf", sources).draft_model == str(TINY)
+    assert loading._with_draft(options, "safetensors", sources).draft_model == str(TINY.parent)
+
+
+def test_a_draft_model_has_the_form_of_its_model() -> None:
+    options = LoadOptions(draft_model=str(TINY))
+    with pytest.raises(LLMConfigError, match="give it in the form of its model: a folder"):
+        loading._with_draft(options, "safetensors", loading.Sources())
+
+
+def test_weights_of_unknown_origin_cannot_be_verified() -> None:
+    with pytest.raises(LLMConfigError, match="nobody tells the hash"):
+        LLMClient("tiny", verify=True)
 
 
 def test_a_model_is_no_adapter() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from LLM import InvalidRequestError, ModelNotFoundError
-from local_llm_kit import LLMClient, ollama_store
+from local_llm_kit import LLMClient, integrity, ollama_store
 from local_llm_kit.model_files import Sources, find_model, present_models
 from tests.local.support import TINY
 
@@ -152,9 +152,9 @@ def test_a_manifest_that_is_none_is_refused(store: Path, text: str) -> None:
 
 
 def test_altered_bytes_are_found(store: Path) -> None:
-    found = ollama_store.require("llama3.2:1b", store)
-    found.verify()
+    found = find_model("llama3.2:1b", sources=Sources(cache_dir=store, ollama_dir=store))
+    integrity.verify(found)
     data = LAYERS["model"]
-    found.weights.path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
-    with pytest.raises(InvalidRequestError, match=r"the model layer .* is altered"):
-        ollama_store.require("llama3.2:1b", store).verify()
+    found.path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    with pytest.raises(InvalidRequestError, match="is altered: its SHA-256 is"):
+        integrity.verify(found)
