@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -41,7 +42,8 @@ class LoadOptions:
         models are, in the same form.
     :param speculation: ``prompt_lookup`` guesses that what stood in the prompt comes again.
     :param memory_budget: most that the models of a client may take: bytes, ``"6GiB"``, ``"50%"``.
-    :param keep_alive: seconds that a model nobody uses stays loaded; None for ever.
+    :param keep_alive: seconds that a model nobody uses stays loaded, at least 0; None for ever, or
+        as long as the Ollama server keeps it.
     :param host: address of the Ollama server.
     :param pull: let the Ollama server download the model.
     """
@@ -67,11 +69,12 @@ class LoadOptions:
     draft_model: str | os.PathLike[str] | None = None
     speculation: str | None = None
     memory_budget: int | str | None = None
-    keep_alive: float | str | None = None
+    keep_alive: float | None = None
     host: str | None = None
     pull: bool = False
 
     def __post_init__(self) -> None:
+        self._check_keep_alive()
         for name in (
             "trust_remote_code",
             "verify",
@@ -84,6 +87,16 @@ class LoadOptions:
         if not _is_paths(self.adapters):
             raise LLMConfigError(
                 f"adapters is {self.adapters!r}; give a dict of names and paths of LoRA adapters"
+            )
+
+    def _check_keep_alive(self) -> None:
+        value = self.keep_alive
+        if value is None:
+            return
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not is_number or not 0 <= value < math.inf:
+            raise LLMConfigError(
+                f"keep_alive is {value!r}; give 0 or more seconds, or None to keep it for ever"
             )
 
 
