@@ -48,7 +48,9 @@ def completion_bodies(arguments: CompletionArguments, facts: Facts) -> list[JSON
             raise unsupported("prompt", "Ollama takes texts, not token ids")
         if not prompt:
             raise invalid("prompt", "the prompt has no tokens; give it some text")
-        bodies += _bodies({"prompt": prompt, "raw": True}, arguments, facts)
+        # Else a thinking model's text is parted at its think tags, raw or not.
+        body = {"prompt": prompt, "raw": True, "think": False}
+        bodies += _bodies(body, arguments, facts)
     return bodies
 
 

@@ -126,9 +126,10 @@ class Reader:
         return Finished(self._tag, self._reason(object_), n_prompt, n_generated, 0)
 
     def _reason(self, object_: JSONObject) -> FinishReason:
-        told = self._part(object_, "done_reason", str, "stop")
+        # None is what Ollama tells when the program that runs the model went away.
+        told = self._part(object_, "done_reason", str, "")
         if told not in _REASONS:
-            raise self._unreadable(f"ended for the reason {told[:40]!r}")
+            raise self._unreadable(f"ended for the reason {told[:40]!r}; try again")
         return _REASONS[told]
 
     def _check_window(self, n_prompt: int, n_generated: int) -> None:

@@ -18,7 +18,8 @@ JSONObject = dict[str, Any]
 
 #: Largest window taken without being asked: a model's own may fill the memory.
 MAX_DEFAULT_CONTEXT = 8192
-_NUM_CTX = re.compile(r"^num_ctx[ \t]+([0-9]{1,9})[ \t]*$", re.MULTILINE)
+# Go writes numbers of a million and more with an exponent.
+_NUM_CTX = re.compile(r"^num_ctx[ \t]+([0-9]{1,9}(?:\.[0-9]{1,9}e\+0[6-9])?)[ \t]*$", re.MULTILINE)
 _STOP = re.compile(r'^stop[ \t]+("(?:[^"\\\n]|\\.)*")[ \t]*$', re.MULTILINE)
 
 
@@ -118,8 +119,8 @@ def _unquoted(text: str) -> str:
 
 def _default_window(parameters: str, trained: int) -> int:
     set_by_maker = _NUM_CTX.search(parameters)
-    if set_by_maker and int(set_by_maker[1]):
-        return int(set_by_maker[1])
+    if set_by_maker and float(set_by_maker[1]):
+        return int(float(set_by_maker[1]))
     return min(trained or MAX_DEFAULT_CONTEXT, MAX_DEFAULT_CONTEXT)
 
 

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from LLM.exceptions import LLMConfigError, ModelNotFoundError
+from LLM.exceptions import InvalidRequestError, LLMConfigError, ModelNotFoundError
 from local_llm_kit.answers import Answer, ChatAnswer, CompletionAnswer
 from local_llm_kit.arguments import ChatArguments, CompletionArguments, Defaults
 from local_llm_kit.backends import Job, JSONObject
@@ -153,7 +153,12 @@ class OllamaModel:
         )
 
         async def events() -> AsyncGenerator[list[Event], None]:
-            yield answer.read(await self._wire.post("/v1/systemone", body))
+            try:
+                yield answer.read(await self._wire.post("/v1/systemone", body))
+            except InvalidRequestError as err:
+                if err.status_code != 404 or isinstance(err, ModelNotFoundError):
+                    raise
+                raise unsupported("questions", "this server is too old; update Ollama") from err
 
         return Job(answer, partial(self._worker.submit, [Request(DecisionTag(answer), events)]))
 

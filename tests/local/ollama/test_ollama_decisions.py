@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from LLM.exceptions import (
+    InvalidRequestError,
     LLMResponseError,
 )
 from local_llm_kit.backends import JSONObject
@@ -64,6 +65,12 @@ def test_questions_are_sent_with_what_describes_their_options(
     assert body["questions"]["0"] == {"type": "noul", "instructions": "It is a complaint."}
     assert body["questions"]["1"]["criteria"] == {"sales": None, "support": "knows the machine"}
     assert body["questions"]["2"]["criteria"] == ["calm", "angry: shouts"]
+
+
+def test_a_server_without_decisions_is_told_apart(fake: FakeOllama, model: OllamaModel) -> None:
+    fake.script("/v1/systemone", b"404 page not found", status=404)
+    with pytest.raises(InvalidRequestError, match=r"questions is not supported.*update Ollama"):
+        decide(model, input="x")
 
 
 @pytest.mark.parametrize(

@@ -80,13 +80,15 @@ def test_the_status_chooses_the_error(
         (ndjson({"message": {"content": 5}}), LLMResponseError),
         (ndjson({"message": {"tool_calls": [{"function": {}}]}}), LLMResponseError),
         (ndjson(done(done_reason="load")), LLMResponseError),
+        (ndjson(done(done_reason=None)), LLMResponseError),
         (ndjson(said("x")[0], {"error": "the runner died"}), LLMServerError),
         (ndjson(said("x")[0], {"error": json.dumps({"error": _TOO_LONG})}), LLMContextLengthError),
         (ndjson(*said("x", prompt_eval_count=512, eval_count=1)), LLMContextLengthError),
         (ndjson(*said("x", prompt_eval_count=400, eval_count=300)), LLMContextLengthError),
     ],
     ids=["cut in the body", "no end", "amid a line", "empty", "html", "no object", "deep",
-         "huge number", "surrogate", "message", "content", "call", "done_reason", "error amid",
+         "huge number", "surrogate", "message", "content", "call", "done_reason", "no done_reason",
+         "error amid",
          "too long amid", "prompt cut", "beginning forgotten"],
 )  # fmt: skip
 def test_a_broken_answer_is_no_success(

@@ -28,10 +28,11 @@ from tests.local.ollama.support import chat, load
         (SHOWN, None, 512),
         (SHOWN, 1024, 1024),
         (SHOWN | {"parameters": ""}, None, 2048),
+        (SHOWN | {"parameters": "num_ctx 1.048576e+06"}, None, 1_048_576),
         (SHOWN | {"model_info": {}, "parameters": ""}, None, 8192),
         ({"model_info": {"general.architecture": "x", "x.context_length": 131_072}}, None, 8192),
     ],
-    ids=["Modelfile", "asked for", "the model's", "not told", "bounded"],
+    ids=["Modelfile", "asked for", "the model's", "a million", "not told", "bounded"],
 )
 def test_the_window_is_chosen(
     fake: FakeOllama, shown: JSONObject, asked: int | None, window: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from LLM.exceptions import (
     InvalidRequestError,
 )
+from local_llm_kit.arguments import ChatArguments, CompletionArguments
 from local_llm_kit.engines.ollama import OllamaModel
 from tests.local.ollama.fake import (
     SHOWN,
@@ -86,7 +88,9 @@ def test_a_tools_result_names_its_tool_and_its_call(fake: FakeOllama, model: Oll
 
 def test_a_prompt_is_completed_as_it_is(fake: FakeOllama, model: OllamaModel) -> None:
     answer = complete(model, prompt=["One", "Two"], echo=True, n=2)
-    assert all(body["raw"] is True for body in fake.bodies("/api/generate"))
+    assert {(body["raw"], body["think"]) for body in fake.bodies("/api/generate")} == {
+        (True, False)
+    }
     texts = [choice["text"] for choice in answer["choices"]]
     assert texts == ["Onea text", "Onea text", "Twoa text", "Twoa text"]
 
@@ -145,3 +149,9 @@ def test_tools_need_a_model_that_calls_them(fake: FakeOllama) -> None:
     with pytest.raises(InvalidRequestError, match="was not made to call tools"):
         chat(model, tools=TOOLS)
     model.close()
+
+
+def test_no_argument_is_passed_over() -> None:
+    common = {"model", "stream", "include_usage", "n", "max_tokens", "stop", "sampling"}
+    assert {field.name for field in fields(ChatArguments)} == common | {"messages", "tools"}
+    assert {field.name for field in fields(CompletionArguments)} == common | {"prompts", "echo"}
