@@ -5,9 +5,9 @@ so a caller may pass only what is new or the whole conversation. A turn is remem
 answer is complete, whole or not at all: a call that fails, or a stream that is left early, leaves
 memory as it was.
 
-Turns that do not fit any more leave the window, oldest first, a tool call with its results; they
-stay in the history. System messages never leave it. Those that a call brings take the place of the
-ones that the last such call brought; those that were added stay.
+When memory is full, turns leave the window until a quarter of it is free, oldest first, a tool call
+with its results; they stay in the history. System messages never leave it. Those that a call brings
+take the place of the ones that the last such call brought; those that were added stay.
 """
 
 from __future__ import annotations
@@ -67,8 +67,9 @@ class ConversationMemory:
         self.store = store or MemoryStore()
         self._count = count
         self._summarise = summarise
-        # A summary costs an answer of the model: with room to spare, not every turn needs one.
-        self._target = self.max_tokens * 3 // 4 if summarise else self.max_tokens
+        # What goes changes the beginning of every later prompt, and the cache is of no more use to
+        # them (a summary costs an answer besides): so it goes seldom, and more of it at once.
+        self._target = self.max_tokens * 3 // 4
         self._lock = threading.RLock()
         self.store.conversation(conversation)
 
@@ -160,16 +161,25 @@ class ConversationMemory:
         messages = [message for _, message in placed]
         if self._n_tokens(messages) <= self.max_tokens:
             return None
-        waits = _waits(messages)
-        budget = max(self._target, self._n_tokens(_staying(messages, waits)))
+        said, budget = self._roomy(messages)
         policy: OverflowPolicy = "summarise" if self._summarise else "drop_oldest"
-        said = messages if waits else [*messages, _NEXT_TURN]
         kept, report = fit_messages(said, budget, self._n_tokens, policy, summarise=self._summarise)
         if report is None:
             return None
         kept_ids = set(map(id, kept))
         dropped = [id_ for id_, message in placed if id_ and id(message) not in kept_ids]
         return dropped, report.summary if self._summarise else window.note
+
+    def _roomy(self, messages: list[Message]) -> tuple[list[Message], int]:
+        """Messages and a budget that make the newest turn stay if memory can hold it at all.
+
+        A turn that waits for its answer stays in any case.
+        """
+        least = self._n_tokens(_staying(messages, with_last=True))
+        if least <= self.max_tokens or _waits(messages):
+            return messages, max(self._target, least)
+        n_system = self._n_tokens(_staying(messages, with_last=False))
+        return [*messages, _NEXT_TURN], max(self.max_tokens, n_system)
 
     def _require_room(self, messages: list[Message]) -> None:
         """:raises LLMContextLengthError: memory is too small for what may not leave `messages`."""
@@ -287,10 +297,10 @@ def _waits(messages: Sequence[Message]) -> bool:
     return last["role"] != "assistant" or bool(last.get("tool_calls") or last.get("function_call"))
 
 
-def _staying(messages: Sequence[Message], waits: bool) -> list[Message]:
-    """What may not leave: system messages, and all of a turn that waits for its answer."""
+def _staying(messages: Sequence[Message], with_last: bool) -> list[Message]:
+    """The system messages, and the last turn if asked for."""
     turns = turns_of(messages)
-    last = max((turn for turn in turns if turn is not None), default=None) if waits else None
+    last = max((turn for turn in turns if turn is not None), default=None) if with_last else None
     return [m for m, turn in zip(messages, turns, strict=True) if turn is None or turn == last]
 
 

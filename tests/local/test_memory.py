@@ -95,7 +95,7 @@ def test_all_passed_again_after_some_has_left_is_not_doubled() -> None:
         talk.append(say("user", f"q{number}"))
         prompt = answered(memory, talk, f"a{number}")
         talk.append(say("assistant", f"a{number}"))
-    assert contents(prompt) == ["q5", "a5", "q6", "a6", "q7"]
+    assert contents(prompt) == ["q6", "a6", "q7"]
     assert memory.history == talk
 
 
