@@ -61,6 +61,12 @@ def host(root: Path = Path("/")) -> Device | None:
     return Device("cpu", total, free)
 
 
+def resident_bytes() -> int | None:
+    """What of this process is in memory; None where the system does not tell."""
+    fields = _read(Path("/proc/self/statm")).split()
+    return int(fields[1]) * os.sysconf("SC_PAGE_SIZE") if len(fields) > 1 else None
+
+
 def _proc_memory(root: Path) -> tuple[int, int] | None:
     """Total and available bytes as Linux tells them."""
     text = _read(root / "proc/meminfo")

@@ -36,8 +36,10 @@ class MemoryPlan:
     :param budget_bytes: what was to be kept to; None without a budget.
     :param decisions: what was chosen and why, in words.
     :param is_estimate: something of this model is not modelled; `decisions` says what.
-    :param measured: bytes found when it was loaded, by part; ``resident`` is what the process
-        grew by. Empty before.
+    :param measured: bytes found when it was loaded, by part, as the back end tells them; empty
+        before. Two more may be there: ``resident``, what the process grew by while it was loaded,
+        which lacks what is not used yet; and ``repacked``, weights that llama.cpp laid out anew
+        beside the mapped file.
     """
 
     model: str
@@ -87,8 +89,8 @@ class MemoryPlan:
         lines.append(
             self._line("total", self.total_bytes, sum(found) or None, self.total_deviation)
         )
-        if RESIDENT in self.measured:
-            lines.append(self._line(RESIDENT, None, self.measured[RESIDENT], None))
+        lines += [self._line(part, None, size, None)
+                  for part, size in self.measured.items() if part not in self.parts]  # fmt: skip
         if len(self.device_bytes) > 1:
             lines += [self._line(name, size, None, None)
                       for name, size in self.device_bytes.items()]  # fmt: skip

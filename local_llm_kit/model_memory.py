@@ -99,7 +99,12 @@ class ModelMemory:
     def sizes(self, choice: Choice) -> Sizes:
         """What a choice takes."""
         shape = self.shape
-        batch = Batch(choice.n_rows, min(self.n_outputs, choice.n_rows), self.flash_attention)
+        batch = Batch(
+            choice.n_rows,
+            min(self.n_outputs, choice.n_rows),
+            self.flash_attention,
+            self.n_sequences,
+        )
         workspace = llama_workspace(shape, batch, choice.n_cells)
         beside = {one.name: self._beside(one, batch, choice) for one in self.companions}
         parts = {

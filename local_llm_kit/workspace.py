@@ -3,13 +3,11 @@
 llama.cpp lays out, once, a buffer in which the intermediate values of its largest batch fit; values
 that are not needed at one time share a place. So its size is that of the largest of three moments:
 attention with its scores, the feed-forward layer, and the logits. What each holds was read off the
-buffers that llama.cpp 0.5 (llama-cpp-python 0.3.36) reports for 16 shapes at 18 settings each:
-architectures llama, qwen2, qwen3 and qwen3moe, 64 and 512 rows, 512 to 16,384 cells, with and
-without flash attention, f16 and q8_0. The formulas below give these within 2 % without flash
-attention from 1,024 cells on, and never more than 1 % too little; with it up to 30 % too much,
-where the feed-forward layer leads (the buffer is small then, and the error below 2 % of the plan).
-Shapes that were not measured are told so in the plan. `tests/local/test_planner_measured.py`
-measures again.
+buffers that llama.cpp 0.5 (llama-cpp-python 0.3.36) reports on a CPU for 18 shapes of the
+architectures llama, qwen2, qwen3 and qwen3moe, with 64 to 512 rows, 512 to 32,768 cells, f16 and
+q8_0. Against these the formulas are right within 1 % without flash attention (4 % too much once,
+where logits and scores are of one size), and from 6 % too little to 24 % too much with it, where
+the workspace is small. `tests/local/test_planner_measured.py` measures again.
 """
 
 from __future__ import annotations
@@ -28,12 +26,19 @@ class Batch:
 
     :param n_rows: rows of it.
     :param n_outputs: rows of it that may give logits, at most `n_rows`.
+    :param n_sequences: sequences of the cache; llama.cpp plans for as many rows of each.
     :param flash_attention: scores are never laid out whole.
     """
 
     n_rows: int = 512
     n_outputs: int = 512
     flash_attention: bool = False
+    n_sequences: int = 1
+
+    @property
+    def n_planned(self) -> int:
+        """Rows that llama.cpp plans for."""
+        return -(-self.n_rows // self.n_sequences) * self.n_sequences
 
 
 def llama_workspace(shape: ModelShape, batch: Batch, n_cells: int) -> int:
@@ -51,7 +56,7 @@ def llama_workspace(shape: ModelShape, batch: Batch, n_cells: int) -> int:
         attention += mask * shape.n_heads + 8 * _widest_values(shape)
     a_row = _INDEX_BYTES + mask + max(attention, _feed_forward(shape))
     logits = batch.n_outputs * (4 * shape.n_vocab + 3 * hidden)
-    return max(batch.n_rows * a_row, logits)
+    return max(batch.n_planned * a_row, logits)
 
 
 def input_bytes(shape: ModelShape, batch: Batch, n_cells: int) -> int:

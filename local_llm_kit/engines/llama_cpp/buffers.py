@@ -67,14 +67,19 @@ _recorders = _Recorders()
 
 
 @contextmanager
-def recording() -> Iterator[Buffers]:
-    """Record what this thread lets llama.cpp allocate; one inside another takes its lines."""
+def recording(part: str | None = None) -> Iterator[Buffers]:
+    """Record what this thread lets llama.cpp allocate.
+
+    :param part: inside another recording, the one part of it that all this is.
+    """
     buffers = Buffers()
     _recorders.stack.append(buffers)
     try:
         yield buffers
     finally:
         _recorders.stack.pop()
+        if part is not None and buffers.found and _recorders.stack:
+            _recorders.stack[-1].add(part, "cpu", buffers.total)
 
 
 def note(line: bytes) -> None:

@@ -25,7 +25,7 @@ KV_TYPES = {
     "q4_0": (2, 18 / 32),
     "iq4_nl": (20, 18 / 32),
 }
-_PLAIN_TYPES = frozenset(("f32", "f16", "bf16"))
+PLAIN_TYPES = frozenset(("f32", "f16", "bf16"))
 _NO_ROOM, _ABORTED = 1, 2  # llama_decode's codes
 _MAX_VIEWS = 256
 
@@ -227,7 +227,7 @@ class Context:
 
 def _flash_attention(kv_type: str, wanted: bool | None) -> int:
     """llama.cpp's -1 (itself decides), 0 or 1."""
-    if kv_type not in _PLAIN_TYPES:
+    if kv_type not in PLAIN_TYPES:
         if wanted is False:
             raise LLMConfigError(
                 f"kv_type is {kv_type!r}, which needs flash attention; leave flash_attention out "

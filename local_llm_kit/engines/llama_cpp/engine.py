@@ -12,6 +12,7 @@ import numpy.typing as npt
 from LLM.exceptions import LLMConfigError
 from local_llm_kit.engines.base import BaseEngine
 from local_llm_kit.engines.drafting import Drafter, DraftModel, PromptLookup
+from local_llm_kit.engines.llama_cpp.buffers import recording
 from local_llm_kit.engines.llama_cpp.context import KV_TYPES, Context
 from local_llm_kit.engines.llama_cpp.embedder import Embedder
 from local_llm_kit.engines.llama_cpp.library import library
@@ -41,7 +42,7 @@ class LlamaCppEngine(BaseEngine):
     def __init__(self, path: str, name: str, options: LlamaCppOptions | None = None) -> None:
         options = options or LlamaCppOptions()
         library()
-        self._model = model = Model(path, options.n_gpu_layers)
+        self._model = model = Model(path, options.n_gpu_layers, mmap=options.mmap)
         self._context: Context | None = None
         self._drafter: Drafter | None = None
         self._draft_model: Model | None = None
@@ -55,7 +56,8 @@ class LlamaCppEngine(BaseEngine):
                 for adapter, file in options.adapters.items()
             }
             self._context = self._make_context(model, window, options, adapters)
-            self._drafter = self._make_drafter(window, options)
+            with recording("draft"):
+                self._drafter = self._make_drafter(window, options)
         except BaseException:
             self._free()
             raise
@@ -98,7 +100,9 @@ class LlamaCppEngine(BaseEngine):
             )
         if options.draft_path is None:
             return PromptLookup()
-        self._draft_model = draft = Model(options.draft_path, options.n_gpu_layers)
+        self._draft_model = draft = Model(
+            options.draft_path, options.n_gpu_layers, mmap=options.mmap
+        )
         if draft.pieces != self._model.pieces or not draft.can_share:
             raise LLMConfigError(
                 f"the draft model {options.draft_path!r} has another vocabulary than the model, "

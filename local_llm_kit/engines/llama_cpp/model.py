@@ -17,12 +17,15 @@ class Model:
 
     :param path: a GGUF file, already checked by `local_llm_kit.gguf`.
     :param n_gpu_layers: layers to hold on the GPU; None leaves it to the library.
+    :param mmap: map the file, see `LlamaCppOptions.mmap`.
     :raises InvalidRequestError: llama.cpp cannot load it.
     """
 
-    def __init__(self, path: str, n_gpu_layers: int | None = None) -> None:
+    def __init__(self, path: str, n_gpu_layers: int | None = None, *, mmap: bool = True) -> None:
         self._lib = llama = library()
         params = llama.llama_model_default_params()
+        if not mmap:
+            params.load_mode = llama.LLAMA_LOAD_MODE_NONE
         if n_gpu_layers is not None:
             params.n_gpu_layers = n_gpu_layers
         self.pointer = llama.llama_model_load_from_file(os.fsencode(path), params)

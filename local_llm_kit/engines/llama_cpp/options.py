@@ -27,6 +27,9 @@ class LlamaCppOptions:
     :param n_cells: tokens that the cache holds, as a memory plan says; None takes what
         `cache_bytes` allows.
     :param n_batch: rows of the largest batch; fewer take less memory and read prompts slower.
+    :param mmap: map the model's file: loads faster, and processes share what they read. Without it
+        weights that llama.cpp lays out anew for this CPU (q4_0, for example) are in memory once,
+        and not beside the file's pages.
     :param kv_type: type of the cache's numbers: f16, q8_0, q4_0 and so on. What is smaller holds
         more tokens, and costs accuracy; a quantised one needs flash attention.
     :param flash_attention: None takes it on a GPU, or where `kv_type` needs it.
@@ -43,6 +46,7 @@ class LlamaCppOptions:
     cache_bytes: int | None = None
     n_cells: int | None = None
     n_batch: int = 512
+    mmap: bool = True
     kv_type: str = "f16"
     flash_attention: bool | None = None
     adapters: Mapping[str, str] = field(default_factory=dict)

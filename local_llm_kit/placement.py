@@ -1,0 +1,118 @@
+"""Where a model goes: its plan, made from its files and from what the caller asked for."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from LLM.exceptions import LLMConfigError
+from local_llm_kit import devices, gguf
+from local_llm_kit.devices import Device
+from local_llm_kit.memory_plan import RESIDENT, MemoryPlan
+from local_llm_kit.model_memory import Companion, ModelMemory
+from local_llm_kit.model_shape import shape_of_gguf
+from local_llm_kit.planner import PlanOptions, plan
+
+if TYPE_CHECKING:
+    from local_llm_kit.engines.llama_cpp import LlamaCppEngine, LlamaCppOptions
+
+#: What `memory_budget` takes: bytes, or a text such as ``"6GiB"`` or ``"50%"``.
+Budget = int | str
+
+
+def plan_llama_cpp(
+    name: str, header: gguf.Header, options: LlamaCppOptions, budget: Budget | None = None
+) -> MemoryPlan:
+    """Plan a GGUF model.
+
+    :param header: of the model, checked.
+    :param budget: most that it may take; None sets no bound but that of the GPUs.
+    :raises LLMConfigError: it does not fit, or layers are to go on a GPU that is not there.
+    """
+    gpus = devices.gpus("llama.cpp")
+    if options.n_gpu_layers and not gpus:
+        raise LLMConfigError(
+            f"n_gpu_layers is {options.n_gpu_layers}, but llama.cpp finds no GPU here, or was "
+            "built without support for it; leave it out"
+        )
+    wanted = PlanOptions(
+        context_length=options.context_length,
+        n_slots=options.n_slots,
+        kv_type=options.kv_type,
+        n_gpu_layers=options.n_gpu_layers,
+        cache_bytes=options.cache_bytes,
+        budget_bytes=budget_bytes(budget, gpus),
+    )
+    return plan(name, _llama_memory(header, options, gpus), wanted)
+
+
+def _llama_memory(
+    header: gguf.Header, options: LlamaCppOptions, gpus: tuple[Device, ...]
+) -> ModelMemory:
+    # Here and not above: only who loads such a model needs its back end.
+    from local_llm_kit.engines.llama_cpp.context import KV_TYPES, PLAIN_TYPES
+
+    flash = options.flash_attention
+    if flash is None:
+        flash = bool(gpus) or options.kv_type not in PLAIN_TYPES
+    return ModelMemory(
+        shape_of_gguf(header),
+        kv_bytes=KV_TYPES[options.kv_type][1],
+        n_sequences=options.n_slots + 1,
+        flash_attention=flash,
+        gpus=gpus,
+        companions=_companions(options),
+    )
+
+
+def _companions(options: LlamaCppOptions) -> tuple[Companion, ...]:
+    """What is loaded beside the model."""
+    found: list[Companion] = []
+    if options.adapters:
+        size = sum(map(os.path.getsize, options.adapters.values()))
+        found.append(Companion("adapters", size_bytes=size))
+    if options.draft_path is not None:
+        found.append(Companion("draft", shape_of_gguf(gguf.check(options.draft_path))))
+    return tuple(found)
+
+
+def load_llama_cpp(
+    path: str, name: str, planned: MemoryPlan, options: LlamaCppOptions
+) -> tuple[LlamaCppEngine, MemoryPlan]:
+    """Load a GGUF model as planned; the plan comes back with what was measured.
+
+    :param path: a checked file.
+    """
+    from local_llm_kit.engines.llama_cpp import LlamaCppEngine
+    from local_llm_kit.engines.llama_cpp.buffers import recording
+
+    options = replace(
+        options,
+        context_length=planned.context_length,
+        n_cells=planned.n_cells,
+        n_batch=planned.n_batch,
+        n_gpu_layers=planned.n_gpu_layers if len(planned.device_bytes) > 1 else None,
+        mmap=options.mmap and planned.budget_bytes is None,
+    )
+    before = devices.resident_bytes()
+    with recording() as buffers:
+        engine = LlamaCppEngine(path, name, options)
+    after = devices.resident_bytes()
+    measured = buffers.parts()
+    if before is not None and after is not None:
+        measured[RESIDENT] = after - before
+    return engine, planned.with_measured(measured)
+
+
+def budget_bytes(budget: Budget | None, gpus: tuple[Device, ...]) -> int | None:
+    """A budget in bytes; a percentage is one of the GPUs, or else of the host's memory.
+
+    :raises LLMConfigError: it is no amount.
+    """
+    if budget is None:
+        return None
+    if not gpus:
+        return devices.parse_budget(budget, devices.host())
+    total = sum(gpu.total_bytes for gpu in gpus)
+    return devices.parse_budget(budget, Device("GPUs", total, total))
