@@ -3,56 +3,46 @@
 from __future__ import annotations
 
 import difflib
-import threading
-import weakref
+import os
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from LLM.exceptions import LLMConfigError, LLMServerError, ModelNotFoundError
+from LLM.exceptions import LLMConfigError
 from local_llm_kit import settings
 from local_llm_kit.arguments import Defaults, parse_chat
+from local_llm_kit.backends import Backend
 from local_llm_kit.loading import LoadOptions, load_model
+from local_llm_kit.model_files import present_models
+from local_llm_kit.pool import Lease, ModelPool, PoolOptions
 
 if TYPE_CHECKING:
-    from local_llm_kit.backends import Backend
     from local_llm_kit.engines.protocol import EngineStats, ModelInfo
 
 
-class Lease:
-    """A model that stays loaded until this is released."""
-
-    def __init__(self, catalog: Catalog, model: Backend) -> None:
-        self.model = model
-        self._catalog: Catalog | None = catalog  # held: what nothing holds is closed
-
-    def __enter__(self) -> Backend:
-        return self.model
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.release()
-
-    def release(self) -> None:
-        """Let the model go; repeatable."""
-        self._catalog = None
-
-
 class Catalog:
-    """The models of one client.
+    """The models of one client, by name; the models of calls that name another come to its own.
 
-    :param name: the client's own model.
+    :param model: the client's own model; None takes the one at ``LOCAL_LLM_KIT_MODEL_PATH``, else
+        ``tiny``.
     :param options: how to load it.
     :param defaults: used for arguments that a call leaves out.
     """
 
-    def __init__(self, name: str, options: LoadOptions, defaults: Defaults) -> None:
-        self.name = name
+    def __init__(
+        self, model: str | os.PathLike[str] | None, options: LoadOptions, defaults: Defaults
+    ) -> None:
+        own = settings.default_model_path() or "tiny" if model is None else model
+        self.name = os.fspath(own) if isinstance(own, os.PathLike) else own
         self.defaults = defaults
-        self._options = options
-        self._lock = threading.Lock()
-        self._model: Backend | None = None
         self._info: ModelInfo | None = None
         self._closed = False
+        # No method of this object: the pool would keep it alive, and with it itself.
+        self._pool = ModelPool[Backend](
+            partial(_load, self.name, model, options, defaults),
+            options=PoolOptions(keep_alive_s=options.keep_alive),
+        )
 
     @property
     def info(self) -> ModelInfo:
@@ -61,10 +51,7 @@ class Catalog:
         :raises LLMConfigError: it has never been loaded.
         """
         if self._info is None:
-            raise LLMConfigError(
-                f"the model {self.name!r} is not loaded yet; call load(), or enter the client's "
-                "block, first"
-            )
+            raise self._not_loaded()
         return self._info
 
     @property
@@ -73,9 +60,16 @@ class Catalog:
 
         :raises LLMConfigError: it is not loaded.
         """
-        if self._model is None:
-            raise LLMConfigError(f"the model {self.name!r} is not loaded; call load() first")
-        return self._model.stats
+        ready = [one.name for one in self._pool.loaded() if one.state == "ready"]
+        if self.name not in ready:
+            raise self._not_loaded()
+        with self.lease(None) as model:
+            return model.stats
+
+    def _not_loaded(self) -> LLMConfigError:
+        return LLMConfigError(
+            f"the model {self.name!r} is not loaded; call load() or enter the client's block"
+        )
 
     @property
     def description(self) -> str:
@@ -86,46 +80,64 @@ class Catalog:
             facts = f"{self._info.name!r}, context_length={self._info.context_length}"
         return f"{facts}, closed" if self._closed else facts
 
-    def lease(self, name: str | None) -> Lease:
+    def lease(self, name: str | None) -> Lease[Backend]:
         """Hold a model, loading it if need be.
 
         :param name: None means the client's own.
         :raises ModelNotFoundError: there is no such model.
+        :raises LLMRateLimitError: the models in use leave no room for it.
         :raises LLMServerError: the client is closed.
         """
-        with self._lock:
-            if self._closed:
-                raise LLMServerError("the client is closed", status_code=503, code="engine_closed")
-            if self._model is None:
-                self._model = load_model(self.name, self._options, self.defaults)
-                self._info = self._model.info
-                weakref.finalize(self, self._model.close)
-            model = self._model
-        if name not in (None, self.name, model.info.name):
-            raise ModelNotFoundError(
-                f"this client has the model {model.info.name!r}, not {name!r}; leave model out or "
-                "make a client for the other",
-                status_code=404,
-                model=name,
-                code="model_not_found",
-            )
-        return Lease(self, model)
+        if name is not None and name != self.name and not self._is_own(name):
+            return self._pool.lease(name)
+        lease = self._pool.lease(self.name)
+        self._info = lease.model.info
+        return lease
+
+    def _is_own(self, name: str) -> bool:
+        """Whether a name is what answers of the client's own model carry."""
+        if self._info is None:
+            self.lease(None).release()
+        return self._info is not None and name == self._info.name
 
     def names(self) -> list[str]:
-        """Names of the models that calls can ask for."""
+        """Names of the models that calls can ask for without a download, the client's own first."""
         with self.lease(None) as model:
-            return model.models()
+            own = model.models()
+        loaded = [one.name for one in self._pool.loaded() if one.name != self.name]
+        return list(dict.fromkeys([*own, *loaded, *present_models()]))
 
     def close(self) -> None:
         """Close the models; repeatable."""
-        with self._lock:
-            self._closed = True
-            if self._model is not None:
-                self._model.close()
+        self._closed = True
+        self._pool.close()
+
+
+def _load(
+    own_name: str,
+    own: str | os.PathLike[str] | None,
+    options: LoadOptions,
+    defaults: Defaults,
+    name: str,
+    room_bytes: int | None,
+) -> Backend:
+    """Load a model into so many bytes.
+
+    What says how to load the client's own model in particular is left out for others.
+    """
+    if room_bytes is not None:
+        options = replace(options, memory_budget=room_bytes)
+    if name == own_name:
+        return load_model(own, options, defaults)
+    others = replace(options, model_path=None, context_length=None, adapters=None, draft_model=None)
+    return load_model(name, others, defaults, is_second=True)
 
 
 def open_catalog(
-    model: str | None, temperature: float, top_p: float, options: Mapping[str, Any]
+    model: str | os.PathLike[str] | None,
+    temperature: float,
+    top_p: float,
+    options: Mapping[str, Any],
 ) -> Catalog:
     """The catalog of a new client; nothing is loaded.
 
@@ -145,5 +157,4 @@ def open_catalog(
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"options: {', '.join(known)}"
             raise LLMConfigError(f"there is no option {name!r}; {hint}")
-    name = model if model is not None else settings.default_model_path() or "tiny"
-    return Catalog(name, LoadOptions(**options), defaults)
+    return Catalog(model, LoadOptions(**options), defaults)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from LLM.exceptions import LLMConfigError
 from local_llm_kit import gguf, integrity, settings
@@ -36,7 +37,11 @@ _PACKAGES = {
 
 
 def load_model(
-    model: str | os.PathLike[str] | None, options: LoadOptions, defaults: Defaults | None = None
+    model: str | os.PathLike[str] | None,
+    options: LoadOptions,
+    defaults: Defaults | None = None,
+    *,
+    is_second: bool = False,
 ) -> Backend:
     """Find, check and load a model.
 
@@ -44,6 +49,8 @@ def load_model(
     model's files; and of a model that is there in both forms, the one that is installed.
 
     :param model: as for `find_model`; for Ollama's server, the name that it knows.
+    :param is_second: it comes to a model that is loaded: ``LOCAL_LLM_KIT_MODEL_PATH`` is then a
+        folder to look in, and not one model for every name.
     :raises ModelNotFoundError: there is no such model.
     :raises LLMConfigError: an option or a variable cannot work, or a package is missing.
     :raises InvalidRequestError: the files are damaged, or the chat template cannot be used.
@@ -58,7 +65,10 @@ def load_model(
         offline=settings.offline(options.offline),
         progress=options.progress,
     )
-    found = find_model(model, options.model_path, settings.default_model_path(), sources)
+    default_path = settings.default_model_path()
+    if is_second and default_path is not None and not os.path.isdir(default_path):
+        default_path = None
+    found = find_model(model, options.model_path, default_path, sources)
     backend = _OF_KIND[found.kind]
     if asked not in (None, backend):
         raise LLMConfigError(
@@ -109,11 +119,10 @@ def _llama_cpp(found: ModelFile, arguments: dict[str, Any]) -> Engine:
     if "adapters" in arguments:
         arguments["adapters"] = _checked_adapters(arguments["adapters"])
     # Here and not above: a client can be imported, and say what is missing, without the extra.
-    try:
+    with _packages_of("llama.cpp"):
         from local_llm_kit.engines.llama_cpp import LlamaCppEngine, LlamaCppOptions
-    except ImportError as err:
-        _refuse_package("llama.cpp", err)
-    return LlamaCppEngine(str(found.path), found.name, LlamaCppOptions(**arguments))
+
+        return LlamaCppEngine(str(found.path), found.name, LlamaCppOptions(**arguments))
 
 
 def _checked_adapters(adapters: Mapping[str, str | os.PathLike[str]]) -> dict[str, str]:
@@ -125,11 +134,10 @@ def _checked_adapters(adapters: Mapping[str, str | os.PathLike[str]]) -> dict[st
 
 def _transformers(found: ModelFile, arguments: dict[str, Any]) -> Engine:
     check_folder(found.path, trust_remote_code=arguments.get("trust_remote_code", False))
-    try:
+    with _packages_of("transformers"):
         from local_llm_kit.engines.transformers import TransformersEngine, TransformersOptions
-    except ImportError as err:
-        _refuse_package("transformers", err)
-    return TransformersEngine(str(found.path), found.name, TransformersOptions(**arguments))
+
+        return TransformersEngine(str(found.path), found.name, TransformersOptions(**arguments))
 
 
 def _load_ollama(
@@ -138,12 +146,11 @@ def _load_ollama(
     if not isinstance(model, str):
         raise LLMConfigError(f"model is {model!r}; name a model of the Ollama server")
     arguments = engine_options(options, "ollama")
-    try:
+    with _packages_of("ollama"):
         from local_llm_kit.engines.ollama import OllamaModel, OllamaOptions
-    except ImportError as err:
-        _refuse_package("ollama", err)
-    name = model.removeprefix(OLLAMA_PREFIX)
-    return OllamaModel(name, OllamaOptions(**arguments), defaults)
+
+        name = model.removeprefix(OLLAMA_PREFIX)
+        return OllamaModel(name, OllamaOptions(**arguments), defaults)
 
 
 def _with_template(engine: Engine, defaults: Defaults | None) -> Backend:
@@ -157,11 +164,23 @@ def _with_template(engine: Engine, defaults: Defaults | None) -> Backend:
         raise
 
 
-def _refuse_package(backend: str, err: ImportError) -> NoReturn:
-    if err.name is None or err.name.partition(".")[0] in ("LLM", "local_llm_kit"):
-        raise err  # ours, and no package that could be installed
-    raise LLMConfigError(
-        f"the back end {backend!r} needs the package {err.name!r}, which cannot be imported; in "
+@contextmanager
+def _packages_of(backend: str) -> Iterator[None]:
+    """Name the extra to install where a package of the back end is missing."""
+    for package in _PACKAGES[backend][0]:
+        if find_spec(package) is None:
+            raise _missing_package(backend, package)
+    try:
+        yield
+    except ImportError as err:
+        if err.name is None or err.name.partition(".")[0] in ("LLM", "local_llm_kit"):
+            raise  # ours, and no package that could be installed
+        raise _missing_package(backend, err.name) from err
+
+
+def _missing_package(backend: str, package: str) -> LLMConfigError:
+    return LLMConfigError(
+        f"the back end {backend!r} needs the package {package!r}, which cannot be imported; in "
         f"llm-kit's folder run: pip install '.[{_PACKAGES[backend][1]}]'",
         code="missing_package",
-    ) from err
+    )

@@ -1,0 +1,129 @@
+"""The models of one client: its own, and those that calls name."""
+
+from __future__ import annotations
+
+import gc
+import shutil
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from LLM import LLMConfigError
+from local_llm_kit import LLMClient, ModelNotFoundError
+from local_llm_kit.model_files import BUNDLED
+
+HELLO = [{"role": "user", "content": "Hello!"}]
+
+
+@pytest.fixture
+def boat(tmp_path: Path) -> Path:
+    """A second model."""
+    return Path(shutil.copy(BUNDLED["tiny"], tmp_path / "boat.gguf"))
+
+
+def loaded(client: LLMClient) -> list[str]:
+    return [one.name for one in client._catalog._pool.loaded() if one.state == "ready"]
+
+
+def answer(client: LLMClient, **fields: Any) -> str | None:
+    return client.chat.completions.create(messages=HELLO, max_tokens=1, **fields).model
+
+
+def test_a_call_may_name_another_model_which_is_loaded_then(boat: Path) -> None:
+    with LLMClient("tiny", context_length=256, n_slots=1) as client:
+        assert answer(client, model=str(boat)) == "boat"
+        assert answer(client) == answer(client, model="tiny") == "tiny"
+        assert loaded(client) == ["tiny", str(boat)]
+        assert client.models.list().data[0].id == "tiny"
+        assert str(boat) in [model.id for model in client.models.list().data]
+
+
+def test_other_calls_may_name_it_too(boat: Path) -> None:
+    question = {"type": "predicate", "instructions": "It is a boat."}
+    with LLMClient("tiny", n_slots=1) as client:
+        other = str(boat)
+        assert client.completions.create(prompt="A", model=other, max_tokens=1).model == "boat"
+        assert client.embeddings.create(input="A", model=other).model == "boat"
+        assert client.decisions.create(input="A", questions=[question], model=other).model == "boat"
+
+
+def test_the_clients_own_model_answers_to_both_its_names(boat: Path) -> None:
+    with LLMClient(str(boat), context_length=256, n_slots=1) as client:
+        assert answer(client, model="boat") == answer(client, model=str(boat)) == "boat"
+        assert loaded(client) == [str(boat)]
+
+
+def test_a_name_that_is_nowhere_is_not_found_and_hurts_nobody(boat: Path) -> None:
+    with LLMClient("tiny", context_length=256, n_slots=1) as client:
+        with pytest.raises(ModelNotFoundError, match="no model 'gpt-4'"):
+            answer(client, model="gpt-4")
+        assert answer(client) == "tiny"
+
+
+def test_the_environments_one_model_is_no_answer_to_every_name(
+    boat: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOCAL_LLM_KIT_MODEL_PATH", str(boat))
+    with LLMClient(context_length=256, n_slots=1) as client:
+        assert answer(client) == "boat"
+        with pytest.raises(ModelNotFoundError):
+            answer(client, model="gpt-4")
+
+
+def test_the_environments_folder_is_looked_in(boat: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCAL_LLM_KIT_MODEL_PATH", str(boat.parent))
+    with LLMClient("tiny", context_length=256, n_slots=1) as client:
+        assert answer(client, model="boat") == "boat"
+
+
+def test_many_callers_load_a_model_once(boat: Path) -> None:
+    with LLMClient("tiny", n_slots=4) as client:
+        threads = [
+            threading.Thread(target=answer, args=(client,), kwargs={"model": str(boat)})
+            for _ in range(6)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert loaded(client) == ["tiny", str(boat)]
+
+
+def test_a_model_is_closed_after_its_keep_alive_and_loaded_again(boat: Path) -> None:
+    with LLMClient("tiny", context_length=256, n_slots=1, keep_alive=0) as client:
+        end = time.monotonic() + 10
+        while loaded(client) and time.monotonic() < end:
+            time.sleep(0.001)
+        assert loaded(client) == []
+        assert client.info.name == "tiny"
+        with pytest.raises(LLMConfigError, match="not loaded"):
+            client.stats  # noqa: B018
+        assert answer(client) == "tiny"
+
+
+def test_a_stream_keeps_its_model(boat: Path) -> None:
+    with LLMClient("tiny", n_slots=1, keep_alive=0) as client:
+        with client.chat.completions.create(messages=HELLO, stream=True, temperature=0) as stream:
+            next(stream)
+            client._catalog._pool.close_idle()
+            assert loaded(client) == ["tiny"]
+            text = stream.response.text
+        assert text
+
+
+def test_a_dropped_stream_lets_its_model_go() -> None:
+    with LLMClient("tiny", n_slots=1) as client:
+        stream = client.chat.completions.create(messages=HELLO, stream=True)
+        assert [one.n_leases for one in client._catalog._pool.loaded()] == [1]
+        del stream
+        gc.collect()
+        assert [one.n_leases for one in client._catalog._pool.loaded()] == [0]
+
+
+@pytest.mark.parametrize("value", [-1, "soon", float("nan"), True, [5]], ids=repr)
+def test_a_keep_alive_that_is_no_time_is_refused(value: Any) -> None:
+    with pytest.raises(LLMConfigError, match="keep_alive is"):
+        LLMClient("tiny", keep_alive=value)
