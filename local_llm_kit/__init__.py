@@ -16,16 +16,33 @@ from __future__ import annotations
 from LLM.exceptions import InvalidRequestError, ModelNotFoundError, TokenLimitError
 from local_llm_kit.async_client import AsyncLLMClient
 from local_llm_kit.client import LLMClient
-from local_llm_kit.types import Choice, CompletionResponse, Message, Usage
+from local_llm_kit.exceptions import StoreError
+from local_llm_kit.types import (
+    Choice,
+    ChoiceAnswer,
+    CompletionResponse,
+    DecisionResponse,
+    EmbeddingsResponse,
+    Message,
+    PredicateAnswer,
+    ScoreAnswer,
+    Usage,
+)
 
 __all__ = [
     "AsyncLLMClient",
     "Choice",
+    "ChoiceAnswer",
     "CompletionResponse",
+    "DecisionResponse",
+    "EmbeddingsResponse",
     "InvalidRequestError",
     "LLMClient",
     "Message",
     "ModelNotFoundError",
+    "PredicateAnswer",
+    "ScoreAnswer",
+    "StoreError",
     "TokenLimitError",
     "Usage",
 ]
