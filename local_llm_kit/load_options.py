@@ -91,10 +91,7 @@ class LoadOptions:
 
     def _check_keep_alive(self) -> None:
         value = self.keep_alive
-        if value is None:
-            return
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not is_number or not 0 <= value < math.inf:
+        if value is not None and (type(value) not in (int, float) or not 0 <= value < math.inf):
             raise LLMConfigError(
                 f"keep_alive is {value!r}; give 0 or more seconds, or None to keep it for ever"
             )

@@ -97,10 +97,10 @@ def find_model(
 def present_models(sources: Sources | None = None, default_path: str | None = None) -> list[str]:
     """Names under which `find_model` finds models without a download."""
     sources = sources or Sources()
-    folder = _expanded(default_path) if default_path else None
+    files = _names_in(_expanded(default_path)) if default_path else []
     return [
         *BUNDLED,
-        *(_names_in(folder) if folder and folder.is_dir() else ()),
+        *dict.fromkeys(_name_of(Path(file)) for file in files),
         *hub_cache.present(sources.cache_dir),
         *ollama_store.present(sources.ollama_dir),
     ]
@@ -286,11 +286,10 @@ def _refuse(name: str, sources: Sources) -> ModelFile:
 
 
 def _not_found(model: str, message: str, known: list[str]) -> ModelNotFoundError:
-    near = difflib.get_close_matches(Path(model).name, known, n=1, cutoff=0.5)
-    if not near:
-        near = [name for name in known if Path(name).stem.lower() == Path(model).stem.lower()][:1]
+    spellings = {spelling.lower(): name for name in known for spelling in (name, Path(name).stem)}
+    near = difflib.get_close_matches(Path(model).name.lower(), spellings, n=1, cutoff=0.5)
     if near:
-        message += f"; did you mean {near[0]!r}?"
+        message += f"; did you mean {spellings[near[0]]!r}?"
     elif known:
         message += f"; found there: {', '.join(known[:5])}"
     else:
