@@ -35,7 +35,12 @@ class Failures:
     def refusal(
         self, status: int, headers: Mapping[str, str], body: bytes, model: str | None
     ) -> LLMAPIError:
-        """The answer has another status than 200."""
+        """The answer has another status than 200.
+
+        Redirects are among them: followed, they would carry the prompt to another address.
+        """
+        if not 400 <= status < 600:
+            return self.unreadable(f"has the status {status}; is an Ollama server there?")
         error = api_error(
             status,
             headers,

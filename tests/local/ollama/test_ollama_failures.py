@@ -9,7 +9,6 @@ import pytest
 
 from LLM.exceptions import (
     InvalidRequestError,
-    LLMAPIError,
     LLMAuthError,
     LLMConfigError,
     LLMConnectionError,
@@ -51,7 +50,6 @@ _TOO_LONG = {
         (429, "slow down", LLMRateLimitError),
         (500, "the runner died", LLMServerError),
         (503, "server busy", LLMServerError),
-        (307, "moved", LLMAPIError),
     ],
 )
 def test_the_status_chooses_the_error(
@@ -62,6 +60,16 @@ def test_the_status_chooses_the_error(
         chat(model)
     assert type(caught.value) is expected
     assert caught.value.status_code == status
+
+
+@pytest.mark.parametrize("status", [201, 204, 307, 399, 600, 999])
+def test_a_status_that_ollama_never_gives_is_no_answer(
+    fake: FakeOllama, model: OllamaModel, status: int
+) -> None:
+    fake.script("/api/chat", status=status, headers={"Location": f"http://{fake.host}/else"})
+    with pytest.raises(LLMResponseError, match=f"status {status}"):
+        chat(model)
+    assert [path for path, _ in fake.asked if path == "/else"] == []
 
 
 @pytest.mark.parametrize(
