@@ -103,9 +103,12 @@ class Catalog:
     def names(self) -> list[str]:
         """Names of the models that calls can ask for without a download, the client's own first."""
         with self.lease(None) as model:
-            own = model.models()
-        loaded = [one.name for one in self._pool.loaded() if one.name != self.name]
-        return list(dict.fromkeys([*own, *loaded, *present_models()]))
+            names = model.models()
+            if model.info.backend == "ollama":  # its server has all its models, and no other
+                return names
+        names += [one.name for one in self._pool.loaded() if one.name != self.name]
+        names += present_models(default_path=settings.default_model_path())
+        return list(dict.fromkeys(names))
 
     def close(self) -> None:
         """Close the models; repeatable."""
