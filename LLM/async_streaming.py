@@ -33,7 +33,8 @@ class AsyncStream(Generic[ChunkT, ResponseT]):
     :param chunks: the chunks; raises the call's errors.
     :param close: ends the work behind the chunks; called once, whether or not they ran out.
     :param assembler: adds the chunks up.
-    :param finish: called with the complete answer when the chunks have run out.
+    :param finish: called with the complete answer when the chunks have run out, or when the stream
+        is closed after every choice had its finish reason.
     """
 
     def __init__(
@@ -79,15 +80,22 @@ class AsyncStream(Generic[ChunkT, ResponseT]):
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(self, *exc_info: object) -> None:
-        self._stop()
+    async def __aexit__(self, kind: type[BaseException] | None, *exc_info: object) -> None:
+        if kind is None:
+            await self.aclose()
+        else:
+            self._stop()
 
     def __del__(self) -> None:
         self._stop()
 
     async def aclose(self) -> None:
         """Stop the stream and free what is behind it. Safe to call again, and after the end."""
-        self._stop()
+        # Many leave at the finish reason, which is one chunk or none before the end.
+        if self._assembler.finished:
+            await self._end()
+        else:
+            self._stop()
 
     @property
     def response(self) -> Awaitable[ResponseT]:
@@ -126,7 +134,7 @@ class AsyncStream(Generic[ChunkT, ResponseT]):
             close()
 
     async def _end(self) -> None:
-        """The chunks ran out: free what is behind them and hand over the answer, once."""
+        """The answer is complete: free what is behind it and hand it over, once."""
         finish, self._finish = self._finish, None
         self._stop()
         if finish and self._final is None:

@@ -31,6 +31,11 @@ class Assembler(Protocol[_AddedT, _WholeT]):
     usage: Usage | None
 
     @property
+    def finished(self) -> bool:
+        """Whether every choice that has begun has its finish reason."""
+        ...
+
+    @property
     def text(self) -> str:
         """Text of the first choice so far."""
         ...
@@ -53,7 +58,8 @@ class Stream(Generic[ChunkT, ResponseT]):
     :param chunks: the chunks; raises the call's errors.
     :param close: ends the work behind the chunks; called once, whether or not they ran out.
     :param assembler: adds the chunks up.
-    :param finish: called with the complete answer when the chunks have run out.
+    :param finish: called with the complete answer when the chunks have run out, or when the stream
+        is closed after every choice had its finish reason.
     """
 
     def __init__(
@@ -82,7 +88,7 @@ class Stream(Generic[ChunkT, ResponseT]):
             self._end()
             raise
         except BaseException:
-            self.close()
+            self._stop()
             raise
 
     def __repr__(self) -> str:
@@ -98,20 +104,22 @@ class Stream(Generic[ChunkT, ResponseT]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *exc_info: object) -> None:
-        self.close()
+    def __exit__(self, kind: type[BaseException] | None, *exc_info: object) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self._stop()
 
     def __del__(self) -> None:
-        self.close()
+        self._stop()
 
     def close(self) -> None:
         """Stop the stream and free what is behind it. Safe to call again, and after the end."""
-        close, self._close = getattr(self, "_close", None), None
-        if close:
-            self._chunks = iter(())
-            # What was left early is no answer to hand over.
-            self._finish = None
-            close()
+        # Many leave at the finish reason, which is one chunk or none before the end.
+        if self._assembler.finished:
+            self._end()
+        else:
+            self._stop()
 
     @property
     def response(self) -> ResponseT:
@@ -138,10 +146,18 @@ class Stream(Generic[ChunkT, ResponseT]):
         """Token counts, once the server has sent them (with the last chunk, if at all)."""
         return self._assembler.usage
 
+    def _stop(self) -> None:
+        """Free what is behind the chunks; what was left early is no answer to hand over."""
+        close, self._close = getattr(self, "_close", None), None
+        if close:
+            self._chunks = iter(())
+            self._finish = None
+            close()
+
     def _end(self) -> None:
-        """The chunks ran out: free what is behind them and hand over the answer, once."""
+        """The answer is complete: free what is behind it and hand it over, once."""
         finish, self._finish = self._finish, None
-        self.close()
+        self._stop()
         if finish and self._final is None:
             self._final = self._assembler.response()
             if self._final is not None:

@@ -182,6 +182,28 @@ def test_log_probabilities_add_up() -> None:
     assert [entry.token for entry in logprobs.content] == ["a", "b"]
 
 
+def left_at_the_finish_reason(finished: list[str], error: Exception | None = None) -> None:
+    with Work(*HELLO).stream(finish=lambda response: finished.append(response.text)) as stream:
+        for one in stream:
+            if one.choices and one.choices[0].finish_reason:
+                break
+        if error:
+            raise error
+
+
+def test_an_answer_that_is_left_at_its_finish_reason_is_handed_over() -> None:
+    finished: list[str] = []
+    left_at_the_finish_reason(finished)
+    assert finished == ["Hello"]
+
+
+def test_an_answer_that_is_left_by_an_error_is_not_handed_over() -> None:
+    finished: list[str] = []
+    with pytest.raises(KeyError):
+        left_at_the_finish_reason(finished, KeyError())
+    assert finished == []
+
+
 def test_a_stream_is_finished_when_every_choice_is() -> None:
     assembler = ChatAssembler()
     for one, finished in [

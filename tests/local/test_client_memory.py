@@ -79,6 +79,14 @@ def test_a_stream_is_remembered_at_its_end(client: LLMClient) -> None:
     assert client.get_memory() == [*user("Hello!"), {"role": "assistant", "content": text}]
 
 
+def test_a_stream_that_is_left_at_its_finish_reason_is_remembered(client: LLMClient) -> None:
+    with client.chat.completions.create(messages=user("Hello!"), stream=True) as stream:
+        for chunk in stream:
+            if chunk.choices[0].finish_reason:
+                break
+    assert roles(client.get_memory()) == ["user", "assistant"]
+
+
 def test_a_stream_that_is_left_early_is_not_remembered(client: LLMClient) -> None:
     with client.chat.completions.create(messages=user("Hello!"), stream=True) as stream:
         next(stream)

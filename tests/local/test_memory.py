@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from LLM import InvalidRequestError, LLMConfigError, LLMContextLengthError, ResponseMessage
 from LLM.overflow import NOTE_HEADING, ChatMessage
 from local_llm_kit.memory import ConversationMemory
+from local_llm_kit.memory_store import MemoryStore
 from tests.local.memory_support import call, count, result, say, turn
 
 SYSTEM = say("system", "Be brief.")
@@ -260,17 +262,22 @@ def test_what_is_handed_out_is_a_copy() -> None:
     assert memory.messages == turn(1)
 
 
-def test_turns_of_many_threads_stay_whole() -> None:
-    memory = remembering(max_tokens=100_000)
+@pytest.mark.parametrize("size", [60, 100_000], ids=["while some leave", "all kept"])
+@pytest.mark.parametrize("path", [None, "talk.db"], ids=["memory", "file"])
+def test_turns_of_many_threads_stay_whole(size: int, path: str | None, tmp_path: Path) -> None:
+    store = MemoryStore(path and tmp_path / path)
+    memory = remembering(size, store=store)
 
     def one(number: int) -> None:
         answered(memory, [say("user", f"q{number}")], f"a{number}")
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(one, range(100)))
-    said = contents(memory.messages)
-    assert [text.replace("q", "a") for text in said[::2]] == said[1::2]
+    for said in (contents(memory.messages), contents(memory.history)):
+        assert [text.replace("q", "a") for text in said[::2]] == said[1::2]
     assert len(set(said)) == 200
+    assert count(memory.messages) <= size
+    store.close()
 
 
 @pytest.mark.parametrize("size", [0, -1, True, 1.5, "1000"])

@@ -59,6 +59,12 @@ def test_a_conversation_goes_on_after_a_restart(open_store: Open) -> None:
     assert second.history == [say("system", "s"), *turn(1), *turn(2), *second.messages[-2:]]
 
 
+def test_what_is_acknowledged_is_synced(open_store: Open) -> None:
+    store = open_store()
+    assert store._rows("PRAGMA journal_mode") == [("wal",)]
+    assert store._pragma("synchronous") == 2, "FULL"
+
+
 def test_what_has_left_memory_stays_in_the_file(open_store: Open) -> None:
     memory = remembering(open_store(), 20, summarise=lambda _: "told")
     memory.add([message for number in range(9) for message in turn(number)])
