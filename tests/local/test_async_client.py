@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import threading
 from collections.abc import Awaitable, Callable, Iterator
+from random import Random
 from typing import Any
 
 import pytest
@@ -172,6 +173,47 @@ def test_the_loop_wakes_once_a_step_whatever_the_number_of_calls(
 
     n_wakes, n_steps = run(count)
     assert n_wakes <= n_steps
+
+
+def test_many_tasks_with_random_cancels_leave_nothing_behind(shared: AsyncLLMClient) -> None:
+    random = Random(7)
+
+    async def read(n_chunks: int) -> str:
+        stream = await shared.chat.completions.create(
+            messages=HELLO, temperature=0, max_tokens=30, stream=True
+        )
+        async for _ in stream:
+            n_chunks -= 1
+            if n_chunks == 0:
+                asyncio.current_task().cancel()  # type: ignore[union-attr]
+        return str(stream.text)
+
+    async def read_all() -> list[Any]:
+        tasks = [asyncio.create_task(read(random.choice([1, 3, 100]))) for _ in range(80)]
+        for task in random.sample(tasks, 20):
+            await asyncio.sleep(0.001)
+            task.cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        await until_idle(shared)
+        return results
+
+    results = run(read_all)
+    texts = {one for one in results if isinstance(one, str)}
+    assert len(texts) == 1
+    assert all(isinstance(one, (str, asyncio.CancelledError)) for one in results)
+    assert [one.n_leases for one in shared._catalog._pool.loaded()] == [0]
+
+
+def test_closing_the_client_ends_what_runs() -> None:
+    async def close() -> None:
+        client = AsyncLLMClient("tiny", n_slots=1)
+        stream = await client.chat.completions.create(**endless(client), stream=True)
+        await anext(stream)
+        await client.close()
+        with pytest.raises(LLMServerError, match="closed"):
+            await stream.response
+
+    run(close)
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
