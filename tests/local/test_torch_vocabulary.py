@@ -26,6 +26,8 @@ TEXTS = ["Hello, world!", " two  spaces ", "Zażółć gęślą 漢字 🙂", "t
 
 
 def copy_tiny(folder: Path, **files: Any) -> Path:
+    """The bundled model's folder, with settings of some of its files changed."""
+    folder.mkdir(exist_ok=True)
     for path in TINY.glob("*.*"):
         if path.suffix != ".gguf":
             shutil.copy(path, folder / path.name)
