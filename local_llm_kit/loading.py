@@ -60,6 +60,8 @@ def load_model(
     options = replace(options, context_length=window)
     if asked == "ollama":
         return _load_ollama(model, options, defaults)
+    if asked is not None:
+        engine_options(options, asked)  # before gigabytes are downloaded for nothing
     sources = Sources(
         kinds=_kinds(asked),
         offline=settings.offline(options.offline),
