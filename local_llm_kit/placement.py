@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from LLM.exceptions import LLMConfigError
 from local_llm_kit import devices, gguf
+from local_llm_kit.checkpoint import Checkpoint
 from local_llm_kit.devices import Device
 from local_llm_kit.memory_plan import RESIDENT, MemoryPlan
 from local_llm_kit.model_memory import Companion, ModelMemory
-from local_llm_kit.model_shape import shape_of_gguf
-from local_llm_kit.planner import PlanOptions, plan
+from local_llm_kit.model_shape import shape_of_checkpoint, shape_of_gguf
+from local_llm_kit.planner import DEFAULT_CACHE_BYTES, PlanOptions, plan
+from local_llm_kit.torch_memory import TorchMemory
 
 if TYPE_CHECKING:
     from local_llm_kit.engines.llama_cpp import LlamaCppEngine, LlamaCppOptions
+    from local_llm_kit.engines.transformers import TransformersEngine, TransformersOptions
 
 #: What `memory_budget` takes: bytes, or a text such as ``"6GiB"`` or ``"50%"``.
 Budget = int | str
@@ -98,11 +102,77 @@ def load_llama_cpp(
     before = devices.resident_bytes()
     with recording() as buffers:
         engine = LlamaCppEngine(path, name, options)
+    return engine, planned.with_measured(buffers.parts() | _growth(before))
+
+
+def _growth(before: int | None) -> dict[str, int]:
+    """What the process has grown by; nothing where the system does not tell."""
     after = devices.resident_bytes()
-    measured = buffers.parts()
-    if before is not None and after is not None:
-        measured[RESIDENT] = after - before
-    return engine, planned.with_measured(measured)
+    return {} if before is None or after is None else {RESIDENT: after - before}
+
+
+def plan_transformers(
+    name: str, checkpoint: Checkpoint, options: TransformersOptions, budget: Budget | None = None
+) -> MemoryPlan:
+    """Plan a model of safetensors.
+
+    :raises LLMConfigError: it does not fit, or an option cannot work on this machine.
+    """
+    from local_llm_kit.engines.transformers import planning
+
+    device = planning.choose_device(options.device)
+    on_gpu = device.type != "cpu"
+    gpus = devices.gpus("transformers")[device.index or 0 :][:1] if on_gpu else ()
+    bytes_per_number = planning.choose_dtype(options, checkpoint, device).itemsize
+    bytes_per_weight = 1 if options.quantization == "int8" else bytes_per_number
+    shape = shape_of_checkpoint(checkpoint, bytes_per_weight)
+    memory = TorchMemory(
+        shape,
+        bytes_per_number,
+        n_sequences=options.n_slots,
+        gpus=gpus,
+        adapters_bytes=sum(map(_folder_bytes, options.adapters.values())),
+    )
+    wanted = PlanOptions(
+        context_length=options.context_length,
+        n_slots=options.n_slots,
+        kv_type=f"{8 * bytes_per_number} bits",
+        n_gpu_layers=-1 if on_gpu else None,
+        cache_bytes=options.cache_bytes or _gpu_cache_bytes(gpus, shape.weight_bytes),
+        budget_bytes=budget_bytes(budget, gpus),
+    )
+    return plan(name, memory, wanted)
+
+
+def _gpu_cache_bytes(gpus: tuple[Device, ...], weight_bytes: int) -> int | None:
+    """Half of what the weights leave of a GPU, as the engine itself would take."""
+    if not gpus:
+        return None
+    return max(DEFAULT_CACHE_BYTES, (gpus[0].free_bytes - weight_bytes) // 2)
+
+
+def _folder_bytes(folder: str | os.PathLike[str]) -> int:
+    return sum(file.stat().st_size for file in Path(folder).expanduser().glob("*.safetensors"))
+
+
+def load_transformers(
+    path: str, name: str, planned: MemoryPlan, options: TransformersOptions
+) -> tuple[TransformersEngine, MemoryPlan]:
+    """Load a model of safetensors as planned; the plan comes back with what was measured.
+
+    :param path: a checked folder.
+    """
+    from local_llm_kit.engines.transformers import TransformersEngine
+
+    if planned.budget_bytes is not None:
+        options = replace(
+            options,
+            context_length=planned.context_length,
+            cache_bytes=planned.parts["cache"],
+        )
+    before = devices.resident_bytes()
+    engine = TransformersEngine(path, name, options)
+    return engine, planned.with_measured(_growth(before))
 
 
 def budget_bytes(budget: Budget | None, gpus: tuple[Device, ...]) -> int | None:

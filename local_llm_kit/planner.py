@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from LLM.exceptions import LLMConfigError
+from local_llm_kit.devices import Device
 from local_llm_kit.memory_plan import MemoryPlan, format_bytes
-from local_llm_kit.model_memory import Choice, ModelMemory, Sizes
+from local_llm_kit.model_memory import Choice, Sizes
+from local_llm_kit.model_shape import ModelShape
 
 #: Longest window taken without being asked for, in tokens.
 DEFAULT_WINDOW = 8192
@@ -22,8 +25,6 @@ MIN_WINDOW = 2048
 DEFAULT_CACHE_BYTES = 1 << 30
 #: llama.cpp rounds the cache up to this many tokens.
 CELL_STEP = 256
-#: Rows of a batch, most first. Below 128 prompts are read markedly slower.
-BATCH_ROWS = (512, 256, 128)
 #: Left free on a GPU, in bytes, for its driver and for what others take meanwhile.
 GPU_RESERVE_BYTES = 512 << 20
 
@@ -51,7 +52,38 @@ class PlanOptions:
     budget_bytes: int | None = None
 
 
-def plan(model: str, memory: ModelMemory, options: PlanOptions) -> MemoryPlan:
+class Memory(Protocol):
+    """What a back end takes; `ModelMemory` and `TorchMemory` tell it."""
+
+    @property
+    def shape(self) -> ModelShape:
+        """The model."""
+
+    @property
+    def gpus(self) -> Sequence[Device]:
+        """What it is put on, besides the host."""
+
+    @property
+    def cell_bytes(self) -> int:
+        """Bytes of cache that one token takes."""
+
+    @property
+    def row_choices(self) -> tuple[int, ...]:
+        """Sizes of batches to choose from, the best first."""
+
+    @property
+    def way_to_save(self) -> str:
+        """What a caller can do who has too little memory, in the imperative."""
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether every part is modelled; False where the workspace is an estimate."""
+
+    def sizes(self, choice: Choice) -> Sizes:
+        """What a choice takes: the more, the more cells, rows and layers it has."""
+
+
+def plan(model: str, memory: Memory, options: PlanOptions) -> MemoryPlan:
     """Plan a model's memory.
 
     :param model: its name, for messages.
@@ -70,12 +102,13 @@ def plan(model: str, memory: ModelMemory, options: PlanOptions) -> MemoryPlan:
 class _Planner:
     """Searches the largest choice that fits; all sizes grow with cells, rows and layers."""
 
-    def __init__(self, model: str, memory: ModelMemory, options: PlanOptions) -> None:
+    def __init__(self, model: str, memory: Memory, options: PlanOptions) -> None:
         self._model, self._memory, self._options = model, memory, options
         self._gpu_room = sum(max(gpu.free_bytes - GPU_RESERVE_BYTES, 0) for gpu in memory.gpus)
         trained = memory.shape.n_ctx_train or DEFAULT_WINDOW
         self._window = options.context_length or min(trained, DEFAULT_WINDOW)
         self._cells = self._wanted_cells()
+        self._fewest_rows = memory.row_choices[-1]
 
     def _wanted_cells(self) -> int:
         """A full window for every slot, as far as the cache may go."""
@@ -109,24 +142,26 @@ class _Planner:
 
     def _largest(self, n_layers: int) -> Choice | None:
         """The largest choice with that many layers on GPUs; None if none fits."""
-        full = Choice(self._window, self._cells, BATCH_ROWS[-1], n_layers)
+        full = Choice(self._window, self._cells, self._fewest_rows, n_layers)
         choice = full if self._fits(full) else self._with_fewer_cells(n_layers)
         if choice is None:
             return None
-        return next(filter(self._fits, (choice._replace(n_rows=n) for n in BATCH_ROWS)))
+        return next(
+            filter(self._fits, (choice._replace(n_rows=n) for n in self._memory.row_choices))
+        )
 
     def _with_fewer_cells(self, n_layers: int) -> Choice | None:
         """The largest cache, then the largest window, with the smallest batch."""
 
         def fits(n_cells: int) -> bool:
-            return self._fits(Choice(self._window, n_cells, BATCH_ROWS[-1], n_layers))
+            return self._fits(Choice(self._window, n_cells, self._fewest_rows, n_layers))
 
         one_window = _rounded(self._window)
         n_cells = _largest_step(fits, one_window, self._cells)
         if not n_cells and self._options.context_length is None:
             n_cells = _largest_step(fits, min(_rounded(MIN_WINDOW), one_window), one_window)
         window = min(n_cells, self._window)
-        return Choice(window, n_cells, BATCH_ROWS[-1], n_layers) if n_cells else None
+        return Choice(window, n_cells, self._fewest_rows, n_layers) if n_cells else None
 
     def _fits(self, choice: Choice) -> bool:
         sizes, budget = self._memory.sizes(choice), self._options.budget_bytes
@@ -146,7 +181,7 @@ class _Planner:
             device_bytes=self._by_device(sizes),
             budget_bytes=self._options.budget_bytes,
             decisions=tuple(self._decisions(choice)),
-            is_estimate=bool(self._memory.shape.unmodelled),
+            is_estimate=bool(self._memory.shape.unmodelled) or not self._memory.is_exact,
         )
 
     def _by_device(self, sizes: Sizes) -> dict[str, int]:
@@ -166,7 +201,7 @@ class _Planner:
         for what, wanted, taken in (
             ("window", self._window, choice.window),
             ("cache", self._cells, choice.n_cells),
-            ("batch", BATCH_ROWS[0], choice.n_rows),
+            ("batch", self._memory.row_choices[0], choice.n_rows),
         ):
             if taken < wanted:
                 said.append(f"{what} lowered from {wanted:,} to {taken:,} to fit")
@@ -175,13 +210,15 @@ class _Planner:
             said.append(f"{choice.n_gpu_layers} of {len(shape.layers) + 1} layers on {names}")
         if shape.unmodelled:
             said.append(f"an estimate: {', '.join(shape.unmodelled)} is not modelled")
+        if not self._memory.is_exact:
+            said.append("the workspace is an estimate")
         return said
 
     def _too_large(self) -> LLMConfigError:
         """The error that says what is needed and what to change."""
         floor = self._window if self._options.context_length else min(MIN_WINDOW, self._window)
         n_layers = self._layer_choices()[-1]
-        sizes = self._memory.sizes(Choice(floor, _rounded(floor), BATCH_ROWS[-1], n_layers))
+        sizes = self._memory.sizes(Choice(floor, _rounded(floor), self._fewest_rows, n_layers))
         parts = ", ".join(f"{name} {format_bytes(size)}" for name, size in sizes.parts.items())
         return LLMConfigError(
             f"{self._model!r} needs {format_bytes(sizes.total)} with a window of {floor:,} tokens "
@@ -204,14 +241,14 @@ class _Planner:
         ways = ["raise it"] if self._breaks_budget(sizes) else ["leave n_gpu_layers out"]
         if self._options.context_length is not None and (most := self._longest_window(n_layers)):
             ways.append(f"choose a context_length of at most {most:,}")
-        ways.append("take a smaller quantisation of the model or of its cache (kv_type)")
+        ways.append(self._memory.way_to_save)
         return ", or ".join(ways)
 
     def _longest_window(self, n_layers: int) -> int:
         """The longest window that would fit; 0 if none would."""
 
         def fits(n_cells: int) -> bool:
-            return self._fits(Choice(n_cells, n_cells, BATCH_ROWS[-1], n_layers))
+            return self._fits(Choice(n_cells, n_cells, self._fewest_rows, n_layers))
 
         return _largest_step(fits, CELL_STEP, self._window // CELL_STEP * CELL_STEP)
 
