@@ -119,7 +119,7 @@ class ConversationMemory:
         window, instructions = _instructed(window, entries[:n_head])
         remembered = _messages(window)
         self._require_room([message for message in remembered if is_system(message)])
-        prompt = [*remembered, *(entry.message for entry in new)]
+        prompt = [*_one_system(remembered), *(entry.message for entry in new)]
         return Turn(self.store, conversation, prompt, [*instructions, *new])
 
     def other(self, conversation: str) -> ConversationMemory:
@@ -287,6 +287,15 @@ def _placed(window: Window) -> list[tuple[int, Message]]:
 
 def _messages(window: Window) -> list[Message]:
     return [message for _, message in _placed(window)]
+
+
+def _one_system(messages: list[Message]) -> list[Message]:
+    """Messages with those at their head that instruct made one: many templates take only one."""
+    n_head = next((i for i, one in enumerate(messages) if not is_system(one)), len(messages))
+    texts = [message["content"] for message in messages[:n_head]]
+    if n_head < 2 or not all(isinstance(text, str) for text in texts):
+        return messages
+    return [{"role": "system", "content": "\n\n".join(texts)}, *messages[n_head:]]
 
 
 def _waits(messages: Sequence[Message]) -> bool:

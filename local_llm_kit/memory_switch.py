@@ -153,8 +153,8 @@ class MemoryMethods:
         """Remember the conversation: from now on chat completions go on with it.
 
         A call then needs only its new messages; what is passed again is not added again. The turn
-        is remembered when its answer is complete. Enabling again keeps what is remembered, unless
-        it names another file or conversation.
+        is remembered when its answer is complete. Enabling again, with the same path and
+        conversation, keeps what is remembered; what left a smaller memory does not come back.
 
         :param max_tokens: tokens that the remembered messages may take, by the model's own
             tokenizer, at least 1. The oldest turns leave first, system messages never.

@@ -147,11 +147,8 @@ def test_a_calls_other_system_message_takes_the_place_of_the_last_calls() -> Non
     memory.add([say("system", "The user is Zoe."), *turn(1)])
     answered(memory, [SYSTEM, say("user", "q2")], "a2")
     prompt = answered(memory, [say("system", "Be kind."), say("user", "q3")], "a3")
-    assert contents([message for message in prompt if message["role"] == "system"]) == [
-        "Be kind.",
-        "The user is Zoe.",
-    ]
-    assert memory.messages[0]["content"] == "Be kind."
+    assert prompt[:2] == [say("system", "Be kind.\n\nThe user is Zoe."), turn(1)[0]]
+    assert contents(memory.messages)[:2] == ["Be kind.", "The user is Zoe."]
 
 
 def test_a_failed_call_changes_nothing() -> None:
@@ -241,7 +238,7 @@ def test_a_summary_that_fails_loses_nothing() -> None:
     memory.add([message for number in range(6) for message in turn(number)])
     with pytest.raises(LLMContextLengthError, match="busy"):
         memory.turn([say("user", "q5")])
-    assert memory.turn([say("user", "q5")]).prompt[0]["content"] == f"{NOTE_HEADING}told"
+    assert contents(memory.turn([say("user", "q5")]).prompt)[0] == f"{NOTE_HEADING}told"
 
 
 def test_clearing_forgets_the_history_and_the_calls_under_way() -> None:
