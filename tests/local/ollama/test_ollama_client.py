@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from local_llm_kit import AsyncLLMClient, CompletionResponse, InvalidRequestError, LLMClient
+from local_llm_kit.loading import LoadOptions
+from tests.local.http import ask
 from tests.local.ollama.fake import FakeOllama, Hold, ndjson, said
 from tests.local.ollama.support import HELLO, TOOLS
+from tests.local.support import running_server
 
 Ask = Callable[[LLMClient], Any]
 
@@ -33,7 +38,7 @@ def shape(value: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    "ask",
+    "call",
     [
         lambda client: client.chat.completions.create(messages=HELLO, temperature=0),
         lambda client: client.chat.completions.create(messages=HELLO, n=2, seed=3),
@@ -48,13 +53,13 @@ def shape(value: Any) -> Any:
          "models"],
 )  # fmt: skip
 def test_answers_have_the_shape_of_those_in_process(
-    client: LLMClient, remote: LLMClient, ask: Ask
+    client: LLMClient, remote: LLMClient, call: Ask
 ) -> None:
-    assert shape(ask(remote)) == shape(ask(client))
+    assert shape(call(remote)) == shape(call(client))
 
 
 @pytest.mark.parametrize(
-    "ask",
+    "call",
     [
         lambda client: client.chat.completions.create(messages=[]),
         lambda client: client.chat.completions.create(messages=HELLO, temperature=9),
@@ -64,12 +69,12 @@ def test_answers_have_the_shape_of_those_in_process(
     ids=["no messages", "temperature", "another model", "empty prompt"],
 )
 def test_wrong_calls_raise_what_they_raise_in_process(
-    client: LLMClient, remote: LLMClient, ask: Ask
+    client: LLMClient, remote: LLMClient, call: Ask
 ) -> None:
     with pytest.raises(InvalidRequestError) as there:
-        ask(remote)
+        call(remote)
     with pytest.raises(InvalidRequestError) as here:
-        ask(client)
+        call(client)
     assert type(there.value) is type(here.value)
 
 
@@ -90,14 +95,14 @@ def test_leaving_a_stream_closes_its_connection(fake: FakeOllama, remote: LLMCli
 
 
 def test_the_asynchronous_client_answers_too(fake: FakeOllama) -> None:
-    async def ask() -> tuple[str | None, str]:
+    async def talk() -> tuple[str | None, str]:
         async with AsyncLLMClient("tiny", backend="ollama", host=fake.host) as client:
             whole = await client.chat.completions.create(messages=HELLO)
             stream = await client.chat.completions.create(messages=HELLO, stream=True)
             parts = [chunk.choices[0].delta.content or "" async for chunk in stream]
             return whole.text, "".join(parts)
 
-    assert asyncio.run(ask()) == ("Hello there", "Hello there")
+    assert asyncio.run(talk()) == ("Hello there", "Hello there")
 
 
 def test_options_that_ollama_has_no_use_for_are_refused(fake: FakeOllama) -> None:
@@ -114,3 +119,19 @@ def test_a_call_with_its_result_is_sent_back(fake: FakeOllama, remote: LLMClient
     answer = remote.chat.completions.create(messages=[*HELLO, message, result], tools=TOOLS)
     assert isinstance(answer, CompletionResponse)
     assert fake.bodies("/api/chat")[1]["messages"][2]["tool_name"] == "look"
+
+
+def test_a_dropped_client_ends_its_thread(fake: FakeOllama) -> None:
+    client = LLMClient("tiny", backend="ollama", host=fake.host)
+    (thread,) = [one for one in threading.enumerate() if one.name == "ollama"]
+    del client
+    gc.collect()
+    thread.join(20)
+    assert not thread.is_alive()
+
+
+def test_this_packages_server_serves_a_model_of_ollamas(fake: FakeOllama) -> None:
+    load = LoadOptions(backend="ollama", host=fake.host)
+    with running_server(load) as server:
+        answer = ask(server.url, "/v1/chat/completions", {"messages": HELLO})
+    assert answer.json["choices"][0]["message"]["content"] == "Hello there"

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import random
+import select
+import signal
 import threading
 from queue import SimpleQueue
 from typing import Any
@@ -14,7 +18,7 @@ from LLM.exceptions import (
 )
 from local_llm_kit.arguments import parse_chat
 from local_llm_kit.engines.ollama import OllamaModel
-from local_llm_kit.engines.protocol import Event, Failed, Finished
+from local_llm_kit.engines.protocol import Delta, Event, Failed, Finished
 from tests.local.ollama.fake import (
     FakeOllama,
     Hold,
@@ -127,3 +131,51 @@ def test_threads_get_each_their_own_answers(fake: FakeOllama, model: OllamaModel
     for thread in threads:
         thread.join()
     assert (model.stats.n_running, model.stats.n_waiting) == (0, 0)
+
+
+def test_random_cancels_leak_no_slot_and_touch_no_other(fake: FakeOllama) -> None:
+    model = load(fake, n_slots=4)
+    rng = random.Random(7)
+    texts: list[str] = []
+
+    def ask(seed: int) -> None:
+        leaves = random.Random(seed)
+        for _ in range(8):
+            handles, batches = start(model, n=2)
+            if leaves.random() < 0.5:
+                handles[leaves.randrange(2)].cancel()
+            ends = 0
+            while ends < 2:
+                for event in batches.get(timeout=20):
+                    ends += isinstance(event, (Finished, Failed))
+                    texts.extend([event.text] if isinstance(event, Delta) else [])
+
+    threads = [threading.Thread(target=ask, args=(rng.random(),)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(texts) == {"Hello", " there"}
+    assert (model.stats.n_running, model.stats.n_waiting) == (0, 0)
+    model.close()
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_process_is_told_that_it_has_no_thread(model: OllamaModel) -> None:
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:  # nobody reads answers here: a call would wait for ever
+        try:
+            model.models()
+        except LLMServerError as err:
+            os.write(writing, str(err).encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        readable, _, _ = select.select([pipe], [], [], 10)
+        message = pipe.read() if readable else b""
+    if not readable:
+        os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    assert b"fork" in message
