@@ -30,6 +30,12 @@ _log = logging.getLogger("local_llm_kit.server")
 #: A larger body is parsed and tokenised beside the event loop, so that streams go on.
 _LARGE_BODY_BYTES = 32 << 10
 
+#: Fields that may take long to prepare: grammars are compiled, conversations summarised.
+_SLOW_FIELDS = frozenset(
+    ("tools", "functions", "response_format", "json_schema", "grammar", "guided_json",
+     "guided_regex", "guided_grammar", "overflow")
+)  # fmt: skip
+
 Prepare = Callable[[dict[str, Any]], tuple[Job, bool]]
 
 
@@ -58,7 +64,11 @@ class _Api:
         if len(body) > _LARGE_BODY_BYTES:
             job, stream = await asyncio.to_thread(lambda: prepare(parse_body(body)))
         else:
-            job, stream = prepare(parse_body(body))
+            fields = parse_body(body)
+            if _SLOW_FIELDS.isdisjoint(fields):
+                job, stream = prepare(fields)
+            else:
+                job, stream = await asyncio.to_thread(prepare, fields)
         self._mailboxes = self._mailboxes or Mailboxes()
         run = self._mailboxes.start(job)
         return EventStream(run) if stream else await whole(run, request)
