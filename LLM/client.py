@@ -175,7 +175,8 @@ class LLM:
         :param timeout: seconds, in place of the config's for this call.
         :param overflow: what to do with messages that `config.context_length` has no room for:
             ``error``, ``drop_oldest``, ``drop_middle`` or ``summarise``; None takes the config's.
-            What was dropped is in the answer's, or the stream's, `.overflow`.
+            Without a context length it is sent: our own server takes it. What was dropped is in
+            the answer's, or the stream's, `.overflow`.
         :param kwargs: any further field of the API (`tools`, `tool_choice`, `n`, `seed`, `stop`,
             `logprobs`, …), sent as it is; None is not sent. `model` overrides the config's, and
             `tools` may be flat, ``{"name": …, "parameters": …}``, as well as nested.

@@ -7,7 +7,6 @@ from typing import Any
 
 from LLM.codec import encode_body
 from LLM.config import LLMConfig
-from LLM.exceptions import InvalidRequestError
 from LLM.overflow import (
     NOTE_TOKENS,
     ChatMessage,
@@ -75,22 +74,20 @@ class Window:
         self._summarise = summarise
 
     def fit(self, fields: dict[str, Any], overflow: Any, ask: Ask) -> Overflow | None:
-        """Cut the messages of a call, in place.
+        """Cut the messages of a call, in place; without a context length, leave it to the server.
 
         :param fields: the call's fields; `messages` are replaced when they are cut.
         :param overflow: the call's own policy; None takes the config's.
         :param ask: writes summaries, unless the client was given something that does.
-        :return: what was dropped; None when nothing was, or no context length is known.
-        :raises InvalidRequestError: no such policy, or no context length to go by.
+        :return: what was dropped; None when nothing was.
+        :raises InvalidRequestError: no such policy.
         :raises LLMContextLengthError: the call does not fit, and the policy cannot make it.
         """
         policy = self._policy if overflow is None else check_policy(overflow)
         if self._context_length is None:
-            if policy != "error":
-                raise InvalidRequestError(
-                    f"overflow is {policy!r}, but the window is not known; give its tokens as "
-                    "LLMConfig(context_length=…)"
-                )
+            if overflow is not None:
+                # Whoever knows the window may cut: a server of ours takes the policy.
+                fields["overflow"] = policy
             return None
         fields["messages"], report = fit_messages(
             fields["messages"],

@@ -252,8 +252,11 @@ class MemoryStore:
     def _connect(self) -> sqlite3.Connection:
         where = ":memory:"
         if self.path is not None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.path.touch(mode=0o600)
+            try:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                self.path.touch(mode=0o600)
+            except ValueError as err:
+                self._fail("that is no path of a file; name another", err)
             where = str(self.path)
         return sqlite3.connect(where, timeout=BUSY_S, check_same_thread=False, isolation_level=None)
 

@@ -133,11 +133,17 @@ def test_a_picture_is_not_counted_by_its_bytes() -> None:
     assert MEDIA_TOKENS < n_tokens < MEDIA_TOKENS + 50
 
 
-def test_a_policy_needs_a_window(make: Any) -> None:
+def test_a_policy_of_the_config_needs_a_window() -> None:
     with pytest.raises(LLMConfigError, match="overflow is 'drop_oldest', which needs context_len"):
         LLMConfig(overflow="drop_oldest")
-    with pytest.raises(InvalidRequestError, match="'drop_oldest', but the window is not known"):
-        make().chat_completion(HELLO, overflow="drop_oldest")
+
+
+def test_without_a_window_a_calls_policy_is_the_servers_affair(api: Any, make: Any) -> None:
+    api.post(CHAT, json=answer())
+    make().chat_completion(TALK, overflow="drop_oldest")
+    assert (sent(api)["overflow"], sent(api)["messages"]) == ("drop_oldest", TALK)
+    make().chat_completion(HELLO)
+    assert "overflow" not in sent(api)
 
 
 def test_an_unknown_policy_is_refused(make: Any) -> None:

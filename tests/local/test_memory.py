@@ -309,3 +309,18 @@ def test_memory_is_within_its_size_and_starts_with_a_user(
         assert not kept or kept[0]["role"] == "user"
         assert kept == told[len(told) - len(kept) :]
         assert memory.history == told
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from("xy"), st.integers(0, 9)), max_size=9)
+)
+def test_however_much_is_passed_again_each_turn_is_remembered_once(
+    talk: list[tuple[str, str, int]],
+) -> None:
+    memory, said = remembering(10_000), []
+    for question, answer, n_again in talk:
+        again = said[max(0, len(said) - 2 * n_again) :]
+        prompt = answered(memory, [*again, say("user", question)], answer)
+        assert prompt == [*said, say("user", question)]
+        said = [*prompt, say("assistant", answer)]
+    assert memory.messages == memory.history == said

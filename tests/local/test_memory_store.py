@@ -167,6 +167,12 @@ def test_a_file_that_cannot_be_used_is_refused_and_kept(
     assert before == (path.read_bytes() if path.is_file() else None)
 
 
+@pytest.mark.parametrize("name", ["nul\x00.db", "half\ud800.db"], ids=["NUL", "surrogate"])
+def test_a_path_that_is_none_is_refused(open_store: Open, tmp_path: Path, name: str) -> None:
+    with pytest.raises(StoreError, match="no path of a file"):
+        open_store(tmp_path / name)
+
+
 def test_a_full_disk_loses_the_turn_whole_and_nothing_else(open_store: Open) -> None:
     memory = remembering(open_store(), 10_000)
     memory.add(turn(1))
