@@ -1,0 +1,1 @@
+"""What `bench/local.py` measures, and the processes that it measures in."""
