@@ -90,6 +90,13 @@ def test_the_bundled_model_passes() -> None:
         (with_number(DATA, after(b"llama.attention.head_count_kv") + 4, "<I", 3), "share 3"),
         (with_number(DATA, after(b"token_embd.weight") + 12, "<Q", 1 << 61), "token_embd"),
         (with_number(DATA, after(b"tokenizer.ggml.eos_token_id") + 4, "<I", 1 << 31), "eos"),
+        # Twice this is 64 in 32 bits, as the tensors have it; llama.cpp then aborted.
+        (
+            with_number(DATA, after(b"attention.value_length") + 4, "<I", (1 << 31) + 32),
+            "value_len",
+        ),
+        (with_list(b"llama.feed_forward_length_exps", [1 << 31] * 5), "feed_forward_length"),
+        (DATA.replace(b"llama.block_count", b"llama.block_cound", 1), "does not tell its block_co"),
         (with_number(DATA, after(b"rms_epsilon") + 4, "<f", -1.0), "rms_epsilon is -1.0"),
         (with_number(DATA, after(b"rms_epsilon") + 4, "<f", math.nan), "rms_epsilon is nan"),
         (DATA.replace(TOKEN_A, TOKEN_A[:-1] + b"B", 1), "'B' twice"),
