@@ -18,6 +18,7 @@ from local_llm_kit.types import CompletionResponse, DecisionResponse, Embeddings
 
 if TYPE_CHECKING:
     from local_llm_kit.engines.protocol import EngineStats, ModelInfo
+    from local_llm_kit.memory_plan import MemoryPlan
 
 
 class AsyncLLMClient(AsyncMemoryMethods):
@@ -86,6 +87,16 @@ class AsyncLLMClient(AsyncMemoryMethods):
         :raises LLMConfigError: it has not been loaded yet.
         """
         return self._catalog.info
+
+    @property
+    def memory_plan(self) -> MemoryPlan | None:
+        """What the client's model was planned to take, beside what was measured; prints as a table.
+
+        None of a model of Ollama's, whose memory is another program's.
+
+        :raises LLMConfigError: it has not been loaded yet.
+        """
+        return self._catalog.memory_plan
 
     @property
     def stats(self) -> EngineStats:

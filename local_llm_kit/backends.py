@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from local_llm_kit.arguments import ChatArguments, CompletionArguments, Defaults
     from local_llm_kit.decisions import DecisionArguments
     from local_llm_kit.embeddings import EmbeddingArguments
+    from local_llm_kit.memory_plan import MemoryPlan
 
 JSONObject = dict[str, Any]
 
@@ -81,6 +82,10 @@ class Backend(Protocol):
     @property
     def stats(self) -> EngineStats:
         """A snapshot of what it is doing."""
+
+    @property
+    def memory_plan(self) -> MemoryPlan | None:
+        """What it was planned to take, beside what was measured; None in another program."""
 
     def chat(self, arguments: ChatArguments) -> Job:
         """Prepare a chat completion. May take as long as a summary does; see `overflow`.

@@ -5,20 +5,20 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Mapping
-from dataclasses import fields, replace
-from functools import partial
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from LLM.exceptions import LLMConfigError
 from local_llm_kit import settings
 from local_llm_kit.arguments import Defaults, parse_chat
 from local_llm_kit.backends import Backend
-from local_llm_kit.loading import LoadOptions, load_model
+from local_llm_kit.loading import LoadOptions, load_model, memory_budget, plan_model
 from local_llm_kit.model_files import present_models
 from local_llm_kit.pool import Lease, ModelPool, PoolOptions
 
 if TYPE_CHECKING:
     from local_llm_kit.engines.protocol import EngineStats, ModelInfo
+    from local_llm_kit.memory_plan import MemoryPlan
 
 
 class Catalog:
@@ -37,11 +37,14 @@ class Catalog:
         self.name = os.fspath(own) if isinstance(own, os.PathLike) else own
         self.defaults = defaults
         self._info: ModelInfo | None = None
+        self._plan: MemoryPlan | None = None
         self._closed = False
         # No method of this object: the pool would keep it alive, and with it itself.
+        loader = _Loader(self.name, model, options, defaults)
         self._pool = ModelPool[Backend](
-            partial(_load, self.name, model, options, defaults),
-            options=PoolOptions(keep_alive_s=options.keep_alive),
+            loader.load,
+            loader.size,
+            PoolOptions(memory_budget(options), keep_alive_s=options.keep_alive),
         )
 
     @property
@@ -65,6 +68,16 @@ class Catalog:
             raise self._not_loaded()
         with self.lease(None) as model:
             return model.stats
+
+    @property
+    def memory_plan(self) -> MemoryPlan | None:
+        """What the client's own model was planned to take; None of Ollama's.
+
+        :raises LLMConfigError: it has never been loaded.
+        """
+        if self._info is None:
+            raise self._not_loaded()
+        return self._plan
 
     def _not_loaded(self) -> LLMConfigError:
         return LLMConfigError(
@@ -91,7 +104,7 @@ class Catalog:
         if name is not None and name != self.name and not self._is_own(name):
             return self._pool.lease(name)
         lease = self._pool.lease(self.name)
-        self._info = lease.model.info
+        self._info, self._plan = lease.model.info, lease.model.memory_plan
         return lease
 
     def _is_own(self, name: str) -> bool:
@@ -116,24 +129,37 @@ class Catalog:
         self._pool.close()
 
 
-def _load(
-    own_name: str,
-    own: str | os.PathLike[str] | None,
-    options: LoadOptions,
-    defaults: Defaults,
-    name: str,
-    room_bytes: int | None,
-) -> Backend:
-    """Load a model into so many bytes.
+@dataclass(frozen=True, slots=True)
+class _Loader:
+    """Loads a client's models, and tells what they would take.
 
     What says how to load the client's own model in particular is left out for others.
     """
-    if room_bytes is not None:
-        options = replace(options, memory_budget=room_bytes)
-    if name == own_name:
-        return load_model(own, options, defaults)
-    others = replace(options, model_path=None, context_length=None, adapters=None, draft_model=None)
-    return load_model(name, others, defaults, is_second=True)
+
+    own_name: str
+    own: str | os.PathLike[str] | None
+    options: LoadOptions
+    defaults: Defaults
+
+    def load(self, name: str, room_bytes: int | None) -> Backend:
+        """Load a model into so many bytes."""
+        options, is_own = self._options(name, room_bytes), name == self.own_name
+        model = self.own if is_own else name
+        return load_model(model, options, self.defaults, is_second=not is_own)
+
+    def size(self, name: str, room_bytes: int | None) -> int:
+        """Bytes that a model would take of so many; another program's take none."""
+        options, is_own = self._options(name, room_bytes), name == self.own_name
+        planned = plan_model(self.own if is_own else name, options, is_second=not is_own)
+        return 0 if planned is None else planned.total_bytes
+
+    def _options(self, name: str, room_bytes: int | None) -> LoadOptions:
+        options = replace(self.options, memory_budget=room_bytes)
+        if name == self.own_name:
+            return options
+        return replace(
+            options, model_path=None, context_length=None, adapters=None, draft_model=None
+        )
 
 
 def open_catalog(

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from LLM.exceptions import LLMConfigError
-from local_llm_kit import gguf, integrity, settings
+from local_llm_kit import devices, gguf, integrity, placement, settings
 from local_llm_kit.arguments import Defaults
 from local_llm_kit.checkpoint import check_folder
 from local_llm_kit.hub_files import Kind
@@ -19,9 +19,13 @@ from local_llm_kit.model_files import OLLAMA_PREFIX, ModelFile, Sources, find_mo
 
 if TYPE_CHECKING:
     from local_llm_kit.backends import Backend
+    from local_llm_kit.devices import Device
+    from local_llm_kit.engines.llama_cpp import LlamaCppOptions
     from local_llm_kit.engines.protocol import Engine
+    from local_llm_kit.engines.transformers import TransformersOptions
+    from local_llm_kit.memory_plan import MemoryPlan
 
-__all__ = ["LoadOptions", "load_model"]
+__all__ = ["LoadOptions", "load_model", "memory_budget", "plan_model"]
 
 #: The back end of each kind of file, and the other way round.
 _OF_KIND: dict[Kind, str] = {"gguf": "llama.cpp", "safetensors": "transformers"}
@@ -56,12 +60,71 @@ def load_model(
     :raises InvalidRequestError: the files are damaged, or the chat template cannot be used.
     """
     asked = settings.backend(options.backend)
-    window = settings.context_length(options.context_length)
-    options = replace(options, context_length=window)
     if asked == "ollama":
         return _load_ollama(model, options, defaults)
-    if asked is not None:
-        engine_options(options, asked)  # before gigabytes are downloaded for nothing
+    located = _locate(model, options, asked, is_second)
+    if options.verify:
+        integrity.verify(located.found)
+    load = _load_llama_cpp if located.backend == "llama.cpp" else _load_transformers
+    with _packages_of(located.backend):
+        engine, planned = load(located.found, located.arguments, options.memory_budget)
+    return _with_template(engine, defaults, planned)
+
+
+def plan_model(
+    model: str | os.PathLike[str] | None, options: LoadOptions, *, is_second: bool = False
+) -> MemoryPlan | None:
+    """Plan a model's memory without loading it; its header is read, and it is found as by loading.
+
+    :return: None for Ollama's models, whose memory is another program's.
+    :raises LLMConfigError: it does not fit into `memory_budget`; or as `load_model`.
+    """
+    asked = settings.backend(options.backend)
+    if asked == "ollama":
+        return None
+    located = _locate(model, options, asked, is_second)
+    make_plan = _plan_llama_cpp if located.backend == "llama.cpp" else _plan_transformers
+    with _packages_of(located.backend):
+        return make_plan(located.found, located.arguments, options.memory_budget)[0]
+
+
+def memory_budget(options: LoadOptions) -> int | None:
+    """The budget of a client in bytes; None without one.
+
+    A percentage is one of the GPUs' memory where the back end has some, else of the host's.
+
+    :raises LLMConfigError: it is no amount, or the back end cannot keep to one.
+    """
+    budget = options.memory_budget
+    if budget is None:
+        return None
+    backend = settings.backend(options.backend) or _OF_KIND[_kinds(None)[0]]
+    if backend == "ollama":
+        engine_options(options, backend)  # refuses the budget: the memory is the server's
+    gpus: tuple[Device, ...] = ()
+    if isinstance(budget, str) and budget.strip().endswith("%"):
+        with _packages_of(backend):
+            gpus = devices.gpus(backend)
+    return placement.budget_bytes(budget, gpus)
+
+
+@dataclass(frozen=True, slots=True)
+class _Located:
+    """A model that was found.
+
+    :param arguments: options of its engine.
+    """
+
+    found: ModelFile
+    backend: str
+    arguments: dict[str, Any]
+
+
+def _locate(
+    model: str | os.PathLike[str] | None, options: LoadOptions, asked: str | None, is_second: bool
+) -> _Located:
+    window = settings.context_length(options.context_length)
+    options = replace(options, context_length=window)
     sources = Sources(
         kinds=_kinds(asked),
         offline=settings.offline(options.offline),
@@ -77,11 +140,8 @@ def load_model(
             f"the back end {asked!r} reads {_FILES[_KINDS[str(asked)]]}, and {str(found.path)!r} "
             f"is {_FILES[found.kind]}; give it such a model, or use backend={backend!r}"
         )
-    if options.verify:
-        integrity.verify(found)
     arguments = engine_options(_with_draft(options, found.kind, sources), backend)
-    load_engine = _llama_cpp if backend == "llama.cpp" else _transformers
-    return _with_template(load_engine(found, arguments), defaults)
+    return _Located(found, backend, arguments)
 
 
 def _kinds(asked: str | None) -> tuple[Kind, ...]:
@@ -116,15 +176,27 @@ def _with_draft(options: LoadOptions, kind: Kind, sources: Sources) -> LoadOptio
     return replace(options, draft_model=str(found.path))
 
 
-def _llama_cpp(found: ModelFile, arguments: dict[str, Any]) -> Engine:
-    gguf.check(found.path)
+# The back ends are imported in functions: a client can be imported, and say what is missing,
+# without their extras.
+
+
+def _plan_llama_cpp(
+    found: ModelFile, arguments: dict[str, Any], budget: int | str | None
+) -> tuple[MemoryPlan, LlamaCppOptions]:
+    header = gguf.check(found.path)
     if "adapters" in arguments:
         arguments["adapters"] = _checked_adapters(arguments["adapters"])
-    # Here and not above: a client can be imported, and say what is missing, without the extra.
-    with _packages_of("llama.cpp"):
-        from local_llm_kit.engines.llama_cpp import LlamaCppEngine, LlamaCppOptions
+    from local_llm_kit.engines.llama_cpp import LlamaCppOptions
 
-        return LlamaCppEngine(str(found.path), found.name, LlamaCppOptions(**arguments))
+    options = LlamaCppOptions(**arguments)
+    return placement.plan_llama_cpp(found.name, header, options, budget), options
+
+
+def _load_llama_cpp(
+    found: ModelFile, arguments: dict[str, Any], budget: int | str | None
+) -> tuple[Engine, MemoryPlan]:
+    planned, options = _plan_llama_cpp(found, arguments, budget)
+    return placement.load_llama_cpp(str(found.path), found.name, planned, options)
 
 
 def _checked_adapters(adapters: Mapping[str, str | os.PathLike[str]]) -> dict[str, str]:
@@ -134,12 +206,22 @@ def _checked_adapters(adapters: Mapping[str, str | os.PathLike[str]]) -> dict[st
     return paths
 
 
-def _transformers(found: ModelFile, arguments: dict[str, Any]) -> Engine:
-    check_folder(found.path, trust_remote_code=arguments.get("trust_remote_code", False))
-    with _packages_of("transformers"):
-        from local_llm_kit.engines.transformers import TransformersEngine, TransformersOptions
+def _plan_transformers(
+    found: ModelFile, arguments: dict[str, Any], budget: int | str | None
+) -> tuple[MemoryPlan, TransformersOptions]:
+    trusts = arguments.get("trust_remote_code", False)
+    checkpoint = check_folder(found.path, trust_remote_code=trusts)
+    from local_llm_kit.engines.transformers import TransformersOptions
 
-        return TransformersEngine(str(found.path), found.name, TransformersOptions(**arguments))
+    options = TransformersOptions(**arguments)
+    return placement.plan_transformers(found.name, checkpoint, options, budget), options
+
+
+def _load_transformers(
+    found: ModelFile, arguments: dict[str, Any], budget: int | str | None
+) -> tuple[Engine, MemoryPlan]:
+    planned, options = _plan_transformers(found, arguments, budget)
+    return placement.load_transformers(str(found.path), found.name, planned, options)
 
 
 def _load_ollama(
@@ -155,12 +237,12 @@ def _load_ollama(
         return OllamaModel(name, OllamaOptions(**arguments), defaults)
 
 
-def _with_template(engine: Engine, defaults: Defaults | None) -> Backend:
+def _with_template(engine: Engine, defaults: Defaults | None, planned: MemoryPlan) -> Backend:
     """The engine with its chat template around it."""
     from local_llm_kit.local_model import LocalModel
 
     try:
-        return LocalModel(engine, defaults)
+        return LocalModel(engine, defaults, planned)
     except BaseException:
         engine.close()
         raise

@@ -28,6 +28,7 @@ from local_llm_kit.engines.protocol import (
     SamplingParams,
     Sink,
 )
+from local_llm_kit.memory_plan import MemoryPlan
 from local_llm_kit.prompts import Prompter
 from local_llm_kit.waves import Waves
 
@@ -39,11 +40,18 @@ class LocalModel:
 
     :param engine: owned; closed with this.
     :param defaults: used for arguments that a call leaves out.
+    :param memory_plan: what it was planned to take; None where nobody planned it.
     :raises InvalidRequestError: the model's chat template cannot be used.
     """
 
-    def __init__(self, engine: Engine, defaults: Defaults | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        defaults: Defaults | None = None,
+        memory_plan: MemoryPlan | None = None,
+    ) -> None:
         self.engine = engine
+        self.memory_plan = memory_plan
         self.defaults = defaults or Defaults()
         self._prompter = Prompter(engine)
 

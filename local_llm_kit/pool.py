@@ -35,7 +35,7 @@ __all__ = ["Holding", "Lease", "ModelPool", "PoolOptions"]
 #: Loads a model by its name into so many bytes, None for no bound.
 LoadModel = Callable[[str, int | None], ModelT]
 #: Bytes that loading a model into so many would take; raises `LLMConfigError` if it does not fit.
-SizeOfModel = Callable[[str, int | None], int]
+SizeOfModel = Callable[[str, int], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,9 +173,7 @@ class ModelPool(Generic[ModelT]):
 
     def _bring(self, entry: Entry[ModelT], deadline: float) -> Lease[ModelT]:
         """Make room for a model and load it."""
-        self._make_room(entry, deadline)
-        bound = None if self._options.memory_budget is None else entry.size_bytes
-        model = self._load(entry.name, bound)
+        model = self._load(entry.name, self._make_room(entry, deadline))
         try:
             with self._residents.changed:
                 self._residents.check_open()  # it may have been closed meanwhile
@@ -185,27 +183,25 @@ class ModelPool(Generic[ModelT]):
             model.close()
             raise
 
-    def _make_room(self, entry: Entry[ModelT], deadline: float) -> None:
-        """Close idle models until this one fits, and take the room for it."""
+    def _make_room(self, entry: Entry[ModelT], deadline: float) -> int | None:
+        """Close idle models until this one fits, and take the room; the bytes it is loaded into."""
+        bound = self._options.memory_budget
         wanted = self._wanted(entry.name)
         while True:
             step = self._next_step(entry, wanted)
             if isinstance(step, Entry):
                 self._residents.close(step)
             elif not isinstance(step, Full):
-                return
+                return bound
             elif (smaller := self._size_within(entry.name, step.room_bytes)) is not None:
-                wanted = smaller
+                bound, wanted = step.room_bytes, smaller
             else:
                 self._wait_for_room(entry, wanted, step, deadline)
 
     def _wanted(self, name: str) -> int:
-        """Bytes that a model would like: what it takes without a bound, or else with the budget."""
+        """Bytes that a model takes in a pool of its own."""
         budget = self._options.memory_budget
-        if budget is None or self._size is None:
-            return 0
-        size = self._size(name, None)
-        return size if size <= budget else self._size(name, budget)
+        return 0 if budget is None or self._size is None else self._size(name, budget)
 
     def _size_within(self, name: str, room_bytes: int | None) -> int | None:
         """Bytes of a model made to fit beside those in use; None if it cannot be."""

@@ -39,10 +39,10 @@ class Clock:
         return self.now
 
 
-def size_of(name: str, room: int | None) -> int:
+def size_of(name: str, room: int) -> int:
     """Models are named by their size; those of an even size can be halved."""
     size = int(name.rstrip("abc"))
-    if room is None or size <= room:
+    if size <= room:
         return size
     if size % 2 == 0 and size // 2 <= room:
         return size // 2
@@ -315,7 +315,7 @@ class Counted(Model):
     def __init__(self, name: str, room: int | None) -> None:
         super().__init__(name, room)
         self.users = 0
-        self.size = size_of(name, room)
+        self.size = size_of(name, room or 0)
         with Counted.lock:
             assert not Counted.alive[name]
             Counted.alive[name] += 1

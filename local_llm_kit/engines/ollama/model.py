@@ -26,6 +26,7 @@ from local_llm_kit.engines.protocol import EngineStats, Event, ModelInfo
 if TYPE_CHECKING:
     from local_llm_kit.decisions import DecisionArguments
     from local_llm_kit.engines.ollama.wire import Wire
+    from local_llm_kit.memory_plan import MemoryPlan
 
 
 class OllamaModel:
@@ -43,6 +44,7 @@ class OllamaModel:
         self, name: str, options: OllamaOptions | None = None, defaults: Defaults | None = None
     ) -> None:
         self.defaults = defaults or Defaults()
+        self.memory_plan: MemoryPlan | None = None  # the memory is the server's
         self._options = options or OllamaOptions()
         self._wire = _connect(self._options)
         self._worker = Worker(self._options.n_slots, self._options.max_queue)
