@@ -21,7 +21,7 @@ from LLM.types import ChatCompletionResponse, Model, ModelsResponse, Usage
 from LLM.types import CompletionResponse as TextCompletionResponse
 from local_llm_kit.arguments import check_text, invalid, parse_chat, parse_completion
 from local_llm_kit.decisions import parse_decision
-from local_llm_kit.embeddings import parse_embeddings
+from local_llm_kit.embeddings import joined_responses, parse_embeddings
 from local_llm_kit.exceptions import StoreError
 from local_llm_kit.memory_switch import MemorySwitch
 from local_llm_kit.messages import normalise_messages, normalise_tools
@@ -49,7 +49,7 @@ class Deadlines:
     :param stream: whether the answer is streamed.
     """
 
-    def __init__(self, timeout_s: float | None, stream: bool) -> None:
+    def __init__(self, timeout_s: float | None, *, stream: bool) -> None:
         self.timeout_s = timeout_s
         self._stream = stream
         self._start = time.monotonic()
@@ -75,7 +75,7 @@ class Deadlines:
         }[self._waits_for]
         return LLMTimeoutError(
             f"{what} within {self.timeout_s:g} seconds (deadline: {self._waits_for}); raise "
-            "timeout or lower max_tokens",
+            "timeout or ask for less",
             model=model,
             code=self._waits_for,
         )
@@ -153,7 +153,7 @@ class Calls:
             finish = partial(_remember, turn, finish)
         parsed = parse_chat(fields, self.catalog.defaults)
         lease, job = self._prepared(parsed.model, lambda model: model.chat(parsed))
-        deadlines = Deadlines(timeout_s, parsed.stream)
+        deadlines = Deadlines(timeout_s, stream=parsed.stream)
         return Call(lease, job, deadlines, CompletionResponse.model_validate, finish)
 
     def completion(self, prompt: Any, arguments: Mapping[str, Any]) -> Call[TextCompletionResponse]:
@@ -162,7 +162,7 @@ class Calls:
         timeout_s = self._taken_timeout_s(fields)
         parsed = parse_completion(fields, self.catalog.defaults)
         lease, job = self._prepared(parsed.model, lambda model: model.completion(parsed))
-        deadlines = Deadlines(timeout_s, parsed.stream)
+        deadlines = Deadlines(timeout_s, stream=parsed.stream)
         return Call(lease, job, deadlines, TextCompletionResponse.model_validate)
 
     def decision(self, arguments: Mapping[str, Any]) -> Call[DecisionResponse]:
@@ -171,16 +171,27 @@ class Calls:
         timeout_s = self._taken_timeout_s(fields)
         parsed = parse_decision(fields)
         lease, job = self._prepared(parsed.model, lambda model: model.decision(parsed))
-        return Call(lease, job, Deadlines(timeout_s, False), DecisionResponse.model_validate)
+        return Call(lease, job, Deadlines(timeout_s, stream=False), DecisionResponse.model_validate)
 
     def embeddings(self, arguments: Mapping[str, Any]) -> EmbeddingsResponse:
         """Embeddings; blocks while they are computed.
 
         :raises InvalidRequestError: an argument is wrong, or cannot be honoured.
+        :raises LLMTimeoutError: the time was up; it is looked at between inputs, some at a time.
         """
-        parsed = parse_embeddings(arguments)
+        fields = dict(arguments)
+        timeout_s = self._taken_timeout_s(fields)
+        parsed = parse_embeddings(fields)
         with self.catalog.lease(parsed.model) as model:
-            return EmbeddingsResponse.model_validate(model.embeddings(parsed))
+            if timeout_s is None:
+                return EmbeddingsResponse.model_validate(model.embeddings(parsed))
+            deadlines = Deadlines(timeout_s, stream=False)
+            parts = []
+            for part in parsed.parts():
+                parts.append(model.embeddings(part))
+                if deadlines.left_s() == 0:
+                    raise deadlines.error(model.info.name)
+        return EmbeddingsResponse.model_validate(joined_responses(parts))
 
     def models(self) -> ModelsResponse:
         """The models that calls can name."""

@@ -6,14 +6,17 @@ Source: https://platform.openai.com/docs/api-reference/embeddings.
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from local_llm_kit.arguments import HARMLESS, MAX_TOKENS, check_text, invalid
 
 #: Most inputs of one call; OpenAI's own bound.
 MAX_INPUTS = 2048
+
+#: Inputs between which a deadline is looked at.
+_PART = 16
 
 EncodingFormat = Literal["float", "base64"]
 
@@ -32,6 +35,11 @@ class EmbeddingArguments:
     inputs: tuple[str | list[int], ...]
     dimensions: int | None
     encoding_format: EncodingFormat
+
+    def parts(self) -> Iterator[EmbeddingArguments]:
+        """The same call, some inputs at a time."""
+        for start in range(0, len(self.inputs), _PART):
+            yield replace(self, inputs=self.inputs[start : start + _PART])
 
 
 def parse_embeddings(body: Mapping[str, Any]) -> EmbeddingArguments:
@@ -117,6 +125,20 @@ def embeddings_response(
             for i, vector in enumerate(vectors)
         ],
         "model": model,
+        "usage": {"prompt_tokens": n_tokens, "total_tokens": n_tokens},
+    }
+
+
+def joined_responses(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The answer to a call from the answers to its parts.
+
+    :param parts: at least one, in order.
+    """
+    data = [one for part in parts for one in part["data"]]
+    n_tokens = sum(part["usage"]["prompt_tokens"] for part in parts)
+    return {
+        **parts[0],
+        "data": [{**one, "index": i} for i, one in enumerate(data)],
         "usage": {"prompt_tokens": n_tokens, "total_tokens": n_tokens},
     }
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from LLM import LLMTimeoutError
 from local_llm_kit import InvalidRequestError, LLMClient, TokenLimitError
 
 
@@ -104,3 +105,13 @@ def test_a_wrong_argument_is_named(
 def test_an_input_longer_than_the_window_tells_both_sizes(client: LLMClient) -> None:
     with pytest.raises(TokenLimitError, match=r"\d+ tokens.* 2048"):
         client.embeddings.create(input="boat " * 2100)
+
+
+def test_a_deadline_is_looked_at_between_inputs(client: LLMClient) -> None:
+    texts = [f"boat {i}" for i in range(40)]
+    timed = client.embeddings.create(input=texts, timeout=60)
+    assert [one.index for one in timed.data] == list(range(40))
+    assert timed.usage == client.embeddings.create(input=texts).usage
+    with pytest.raises(LLMTimeoutError) as caught:
+        client.embeddings.create(input=texts, timeout=1e-9)
+    assert caught.value.deadline == "total"
