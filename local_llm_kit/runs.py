@@ -7,11 +7,28 @@ from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
 from LLM.exceptions import LLMServerError
-from local_llm_kit.backends import JSONObject
+from local_llm_kit.backends import Job, JSONObject
 from local_llm_kit.calls import Call
 from local_llm_kit.engines.protocol import Event
 
 ResponseT = TypeVar("ResponseT")
+
+
+def answered(job: Job) -> JSONObject:
+    """The whole answer of a job, waited for without a bound.
+
+    :raises LLMError: the model does not take it, or fails.
+    """
+    queue: SimpleQueue[list[Event]] = SimpleQueue()
+    handles = job.start(queue.put)
+    try:
+        job.answer.start()
+        while not job.answer.done:
+            job.answer.feed(queue.get())
+    finally:
+        for handle in handles:
+            handle.cancel()
+    return job.answer.response()
 
 
 class Run(Generic[ResponseT]):
