@@ -15,7 +15,7 @@ from pathlib import Path
 from LLM.exceptions import ModelNotFoundError
 from local_llm_kit import strict_json
 from local_llm_kit.checkpoint import INDEX
-from local_llm_kit.hub_files import Choice, HubName, Kind, choose
+from local_llm_kit.hub_files import Choice, HubName, Kind, choose, gguf_models
 from local_llm_kit.integrity import named_digest
 
 CACHE_DIR_VARIABLE = "LOCAL_LLM_KIT_CACHE_DIR"
@@ -82,9 +82,8 @@ def present(cache: Path) -> Iterator[str]:
         repository = folder.name.removeprefix("models--").replace("--", "/", 1)
         commit = _commit(folder, "main")
         files = _files(folder / "snapshots" / commit) if commit else []
-        for file in files:
-            if file.lower().endswith(".gguf"):
-                yield f"{repository}:{file}"
+        for parts in gguf_models(files):
+            yield f"{repository}:{parts[0]}"
         if commit and find(HubName(repository), ("safetensors",), cache):
             yield repository
 

@@ -83,7 +83,7 @@ def choose(name: HubName, files: Sequence[str], kinds: Sequence[Kind]) -> Choice
     :raises ModelNotFoundError: nothing fits, or several things do; lists them.
     """
     for kind in kinds:
-        if kind == "gguf" and (models := _gguf_models(files)):
+        if kind == "gguf" and (models := gguf_models(files)):
             return Choice("gguf", _chosen(name, models))
         if kind == "safetensors" and name.pattern is None and (found := _safetensors(files)):
             return Choice("safetensors", found)
@@ -104,12 +104,12 @@ def _nothing_for(name: HubName, files: Sequence[str], kinds: Sequence[Kind]) -> 
     wanted = " or ".join("GGUF files" if kind == "gguf" else "safetensors" for kind in kinds)
     if name.pattern is not None and _safetensors(files):
         return f"a file is chosen by {name.pattern!r}, and it has no GGUF files; leave that out"
-    if _gguf_models(files) or _safetensors(files):
+    if gguf_models(files) or _safetensors(files):
         return f"its files are of another kind than the back end reads ({wanted})"
     return f"it has no {wanted}; it has {_listed(files)}"
 
 
-def _gguf_models(files: Iterable[str]) -> list[tuple[str, ...]]:
+def gguf_models(files: Iterable[str]) -> list[tuple[str, ...]]:
     """Each GGUF model that is complete: its file, or all of its parts in order."""
     present = set(files)
     models = {

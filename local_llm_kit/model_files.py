@@ -81,17 +81,13 @@ def find_model(
     :raises LLMError: a download failed; see `hub.download`.
     """
     name = None if model is None else _text(model)
-    sources = sources or Sources()
-    if model_path is not None:
-        return _find_at(name, _expanded(model_path), sources)
-    if name is None:
-        if default_path is not None:
-            return _find_at(None, _expanded(default_path), sources)
-        name = next(iter(BUNDLED))
-    found = _find_named(name, sources)
-    if found is None and default_path is not None:
-        return _find_at(name, _expanded(default_path), sources)
-    return found or _refuse(name, sources)
+    try:
+        return _find(name, model_path, default_path, sources or Sources())
+    except OSError as err:  # a folder that may not be read, a name that no disk takes
+        raise LLMConfigError(
+            f"cannot look for the model {name or 'without a name'!r} at {err.filename!r}: "
+            f"{err.strerror or err}"
+        ) from err
 
 
 def present_models(sources: Sources | None = None, default_path: str | None = None) -> list[str]:
@@ -104,6 +100,24 @@ def present_models(sources: Sources | None = None, default_path: str | None = No
         *hub_cache.present(sources.cache_dir),
         *ollama_store.present(sources.ollama_dir),
     ]
+
+
+def _find(
+    name: str | None,
+    model_path: str | os.PathLike[str] | None,
+    default_path: str | None,
+    sources: Sources,
+) -> ModelFile:
+    if model_path is not None:
+        return _find_at(name, _expanded(model_path), sources)
+    if name is None:
+        if default_path is not None:
+            return _find_at(None, _expanded(default_path), sources)
+        name = next(iter(BUNDLED))
+    found = _find_named(name, sources)
+    if found is None and default_path is not None:
+        return _find_at(name, _expanded(default_path), sources)
+    return found or _refuse(name, sources)
 
 
 def _find_named(name: str, sources: Sources) -> ModelFile | None:

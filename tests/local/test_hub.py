@@ -154,6 +154,16 @@ def test_what_is_in_the_cache_needs_no_hub(fake: FakeHub, tmp_path: Path) -> Non
     assert f"owner/name:{Q8}" in present_models(sources)
 
 
+def test_parts_in_the_cache_are_listed_as_one_model(tmp_path: Path) -> None:
+    snapshot = tmp_path / "models--o--n" / "snapshots" / COMMIT
+    for name in (*PARTS, "mmproj-m.gguf", "alone-00001-of-00002.gguf"):
+        (snapshot / name).parent.mkdir(parents=True, exist_ok=True)
+        (snapshot / name).write_bytes(DATA)
+    (tmp_path / "models--o--n" / "refs").mkdir()
+    (tmp_path / "models--o--n" / "refs" / "main").write_text(COMMIT)
+    assert list(hub_cache.present(tmp_path)) == [f"o/n:{PARTS[0]}"]
+
+
 def test_a_folder_of_safetensors_is_downloaded_without_pickles(
     fake: FakeHub, tmp_path: Path
 ) -> None:

@@ -119,6 +119,11 @@ def test_names_that_no_disk_takes_are_not_found(name: str, tmp_path: Path) -> No
         find_model(name, sources=Sources(cache_dir=tmp_path, ollama_dir=tmp_path))
 
 
+def test_a_path_that_cannot_be_read_is_told() -> None:
+    with pytest.raises(LLMConfigError, match=r"cannot look for the model 'a' at 'xxx.*too long"):
+        find_model("a", "x" * 300)
+
+
 def test_what_is_there_is_listed_by_names_that_find_it(folder: Path, checkpoint: Path) -> None:
     sources = Sources(cache_dir=folder, ollama_dir=folder)
     names = present_models(sources, str(folder))
