@@ -10,50 +10,17 @@ Text is kept exactly, and only ever handed to SQLite as a parameter.
 from __future__ import annotations
 
 import os
-import sqlite3
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from pydantic_core import from_json
 
 from LLM.exceptions import LLMConfigError
-from local_llm_kit.exceptions import StoreError
+from local_llm_kit.memory_file import MemoryFile
 
-#: Longest wait for another process that writes, in seconds.
-BUSY_S = 10.0
 MAX_NAME_CHARS = 200
-
-_VERSION = 1
-# Marks the file as ours ("LKcv"), so that no other program's database is written to.
-_APPLICATION_ID = 0x4C4B6376
-_SCHEMA = (
-    """CREATE TABLE conversations (
-        id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, note TEXT
-    ) STRICT""",
-    """CREATE TABLE messages (
-        id INTEGER PRIMARY KEY AUTOINCREMENT,
-        conversation INTEGER NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
-        created REAL NOT NULL, key BLOB NOT NULL, body TEXT NOT NULL,
-        instructs INTEGER NOT NULL, in_window INTEGER NOT NULL DEFAULT 1
-    ) STRICT""",
-    "CREATE INDEX messages_of ON messages (conversation, id)",
-    "CREATE INDEX windows ON messages (conversation, id) WHERE in_window",
-    f"PRAGMA application_id = {_APPLICATION_ID}",
-    f"PRAGMA user_version = {_VERSION}",
-)
-_ADVICE = {
-    "SQLITE_FULL": "the disk is full; make room and call again",
-    "SQLITE_BUSY": f"another process kept it locked for {BUSY_S:g} s; call again",
-    "SQLITE_NOTADB": "it is no file of conversations; name another file",
-    "SQLITE_CORRUPT": "it is damaged; restore a copy of it, or name another file",
-    "SQLITE_READONLY": "it cannot be written; check its permissions, or name another file",
-    "SQLITE_CANTOPEN": "it cannot be opened; check the path and its permissions",
-}
 
 Message = dict[str, Any]
 
@@ -101,21 +68,11 @@ class MemoryStore:
     """
 
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
-        self.path = _absolute(path)
-        self._pid = os.getpid()
-        self._lock = threading.RLock()
-        self._closed = False
-        with self._errors():
-            self._db = self._connect()
-            try:
-                self._prepare()
-            except BaseException:
-                self._db.close()
-                raise
+        self._file = MemoryFile(path)
 
     def is_at(self, path: str | os.PathLike[str] | None) -> bool:
-        """Whether this store is open, and is the one of `path`."""
-        return not self._closed and self._pid == os.getpid() and self.path == _absolute(path)
+        """Whether this store is open, and is the one at `path`."""
+        return self._file.is_at(path)
 
     def conversation(self, name: str) -> int:
         """Number of the conversation called `name`, which is begun when there is none.
@@ -124,22 +81,20 @@ class MemoryStore:
         """
         _check_name(name)
         query = "SELECT id FROM conversations WHERE name = ?"
-        with self._lock:
-            if not (found := self._rows(query, name)):
-                with self._transaction() as db:
+        with self._file.lock:
+            if not (found := self._file.rows(query, name)):
+                with self._file.transaction() as db:
                     db.execute("INSERT OR IGNORE INTO conversations (name) VALUES (?)", (name,))
-                found = self._rows(query, name)
+                found = self._file.rows(query, name)
             return int(found[0][0])
 
     def names(self) -> list[str]:
         """Names of the conversations in which something was said, the latest first."""
-        return [
-            name
-            for (name,) in self._rows(
-                "SELECT name FROM conversations c JOIN messages m ON m.conversation = c.id "
-                "GROUP BY c.id ORDER BY max(m.id) DESC"
-            )
-        ]
+        rows = self._file.rows(
+            "SELECT name, (SELECT max(id) FROM messages WHERE conversation = c.id) AS latest "
+            "FROM conversations c WHERE latest NOTNULL ORDER BY latest DESC"
+        )
+        return [name for name, _ in rows]
 
     def append(self, conversation: int, entries: Sequence[Entry]) -> bool:
         """Add messages, all or none; they are on the disk when this returns.
@@ -151,11 +106,11 @@ class MemoryStore:
         """
         now = time.time()
         rows = [(conversation, now, one.key, one.body, one.instructs) for one in entries]
-        with self._lock:
-            if self._closed:
+        with self._file.lock:
+            if self._file.closed:
                 return False
-            with self._transaction() as db:
-                if not self._rows("SELECT 1 FROM conversations WHERE id = ?", conversation):
+            with self._file.transaction() as db:
+                if not self._file.rows("SELECT 1 FROM conversations WHERE id = ?", conversation):
                     return False
                 if any(one.instructs for one in entries):
                     db.execute(
@@ -171,9 +126,9 @@ class MemoryStore:
 
     def window(self, conversation: int) -> Window:
         """What of a conversation is in memory; instructions first."""
-        with self._lock:
-            notes = self._rows("SELECT note FROM conversations WHERE id = ?", conversation)
-            rows = self._rows(
+        with self._file.lock:
+            notes = self._file.rows("SELECT note FROM conversations WHERE id = ?", conversation)
+            rows = self._file.rows(
                 "SELECT id, body, key, instructs FROM messages WHERE conversation = ? "
                 "AND in_window ORDER BY instructs DESC, id",
                 conversation,
@@ -187,7 +142,7 @@ class MemoryStore:
         :param dropped: ids of the messages; they stay in the history.
         :return: False when another process had dropped one of them: then nothing was done.
         """
-        with self._transaction() as db:
+        with self._file.transaction() as db:
             for id_ in dropped:
                 found = db.execute(
                     "UPDATE messages SET in_window = 0 WHERE id = ? AND in_window", (id_,)
@@ -200,7 +155,7 @@ class MemoryStore:
 
     def last_keys(self, conversation: int, n_messages: int) -> list[bytes]:
         """Keys of the last messages of a conversation, oldest first, instructions left out."""
-        rows = self._rows(
+        rows = self._file.rows(
             "SELECT key FROM messages WHERE conversation = ? AND NOT instructs "
             "ORDER BY id DESC LIMIT ?",
             conversation,
@@ -210,120 +165,21 @@ class MemoryStore:
 
     def history(self, conversation: int) -> list[Message]:
         """Everything that was said in a conversation, oldest first."""
-        rows = self._rows(
+        rows = self._file.rows(
             "SELECT body FROM messages WHERE conversation = ? ORDER BY id", conversation
         )
         return [from_json(body) for (body,) in rows]
 
     def clear(self, conversation: int) -> None:
         """Forget a conversation, on the disk too."""
-        with self._transaction() as db:
+        with self._file.transaction() as db:
             db.execute("DELETE FROM conversations WHERE id = ?", (conversation,))
-        with self._lock, self._errors():
-            # What was deleted stands in the log until then.
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        # What was deleted stands in the log until then.
+        self._file.rows("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """Close the file; repeatable. A forked child leaves its parent's file alone."""
-        with self._lock:
-            if not self._closed and self._pid == os.getpid():
-                self._closed = True
-                self._db.close()
-
-    def _rows(self, query: str, *values: Any) -> list[Any]:
-        with self._lock, self._errors():
-            self._require_open()
-            return self._db.execute(query, values).fetchall()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, self._errors():
-            self._require_open()
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-                if self._db.in_transaction:
-                    self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
-
-    def _connect(self) -> sqlite3.Connection:
-        where = ":memory:"
-        if self.path is not None:
-            try:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-                self.path.touch(mode=0o600)
-            except ValueError as err:
-                self._fail("that is no path of a file; name another", err)
-            where = str(self.path)
-        return sqlite3.connect(where, timeout=BUSY_S, check_same_thread=False, isolation_level=None)
-
-    def _prepare(self) -> None:
-        """Make or check the tables; another program's file is left as it is."""
-        self._check_owner()
-        (mode,) = self._log_ahead()
-        if self.path is not None and mode != "wal":
-            self._fail("its file system cannot be shared safely; name a file on a local disk")
-        for setting in ("synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
-            self._db.execute(f"PRAGMA {setting}")
-        with self._transaction() as db:
-            if not self._pragma("user_version"):
-                for statement in _SCHEMA:
-                    db.execute(statement)
-
-    def _check_owner(self) -> None:
-        # In one transaction: another process may be making the tables.
-        self._db.execute("BEGIN")
-        owner, version = self._pragma("application_id"), self._pragma("user_version")
-        tables = self._db.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
-        self._db.execute("COMMIT")
-        if owner != _APPLICATION_ID and (owner or version or tables):
-            self._fail("it is another program's database; name another file")
-        if version > _VERSION:
-            self._fail(f"a newer llm-kit wrote it (version {version}); upgrade llm-kit")
-
-    def _log_ahead(self) -> tuple[str]:
-        """Turn to write-ahead logging, for which SQLite does not itself wait on other processes."""
-        deadline = time.monotonic() + BUSY_S
-        while True:
-            try:
-                row: tuple[str] = self._db.execute("PRAGMA journal_mode = WAL").fetchone()
-                return row
-            except sqlite3.OperationalError as err:
-                if err.sqlite_errorname != "SQLITE_BUSY" or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.01)
-
-    def _pragma(self, name: str) -> int:
-        return int(self._db.execute(f"PRAGMA {name}").fetchone()[0])
-
-    def _require_open(self) -> None:
-        if self._pid != os.getpid():
-            self._fail("it was opened before this process was forked; enable memory again here")
-        if self._closed:
-            self._fail("it was closed; enable memory again")
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        """SQLite's and the system's errors as `StoreError`."""
-        try:
-            yield
-        except sqlite3.Error as err:
-            # Extended codes (SQLITE_READONLY_DBMOVED) begin with the plain ones.
-            name = "_".join(getattr(err, "sqlite_errorname", "").split("_")[:2])
-            self._fail(_ADVICE.get(name, f"{err}; name another file"), err)
-        except OSError as err:
-            self._fail(f"{err.strerror}; check the path and its permissions", err)
-
-    def _fail(self, problem: str, cause: Exception | None = None) -> NoReturn:
-        where = "memory" if self.path is None else repr(str(self.path))
-        raise StoreError(f"cannot use the conversations in {where}: {problem}") from cause
-
-
-def _absolute(path: str | os.PathLike[str] | None) -> Path | None:
-    return None if path is None else Path(path).expanduser().absolute()
+        self._file.close()
 
 
 def _check_name(name: Any) -> None:

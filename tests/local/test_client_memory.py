@@ -213,7 +213,7 @@ def test_an_answer_that_cannot_be_stored_is_in_the_error(client: LLMClient, tmp_
     client.enable_memory(path=tmp_path / "talk.db")
     ask(client, "Hello!")
     store: MemoryStore = client._calls.memory.memory.store
-    store._db.execute("PRAGMA query_only = ON")
+    store._file._db.execute("PRAGMA query_only = ON")
     with pytest.raises(StoreError, match="cannot be written; check") as caught:
         ask(client, "My name is Zoe.")
     assert "Zoe" in caught.value.body["choices"][0]["message"]["content"]

@@ -61,8 +61,8 @@ def test_a_conversation_goes_on_after_a_restart(open_store: Open) -> None:
 
 def test_what_is_acknowledged_is_synced(open_store: Open) -> None:
     store = open_store()
-    assert store._rows("PRAGMA journal_mode") == [("wal",)]
-    assert store._pragma("synchronous") == 2, "FULL"
+    assert store._file.rows("PRAGMA journal_mode") == [("wal",)]
+    assert store._file.pragma("synchronous") == 2, "FULL"
 
 
 def test_what_has_left_memory_stays_in_the_file(open_store: Open) -> None:
@@ -176,12 +176,12 @@ def test_a_path_that_is_none_is_refused(open_store: Open, tmp_path: Path, name: 
 def test_a_full_disk_loses_the_turn_whole_and_nothing_else(open_store: Open) -> None:
     memory = remembering(open_store(), 10_000)
     memory.add(turn(1))
-    n_pages = memory.store._pragma("page_count")
-    memory.store._db.execute(f"PRAGMA max_page_count = {n_pages}")
+    n_pages = memory.store._file.pragma("page_count")
+    memory.store._file._db.execute(f"PRAGMA max_page_count = {n_pages}")
     with pytest.raises(StoreError, match="the disk is full; make room"):
         memory.add([*turn(2), *turn(3, n_words=3000)])
     assert memory.history == turn(1)
-    memory.store._db.execute("PRAGMA max_page_count = 100000")
+    memory.store._file._db.execute("PRAGMA max_page_count = 100000")
     memory.add(turn(2))
     assert memory.history == [*turn(1), *turn(2)]
 
@@ -190,7 +190,7 @@ def test_a_writer_that_is_locked_out_says_so(
     open_store: Open, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     memory = remembering(open_store())
-    memory.store._db.execute("PRAGMA busy_timeout = 1")
+    memory.store._file._db.execute("PRAGMA busy_timeout = 1")
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreError, match="another process kept it locked"):
@@ -289,7 +289,7 @@ def test_killed_writers_lose_no_acknowledged_turn(open_store: Open, path: Path) 
         assert [message["n"] for message in history[::2]] == list(range(len(history) // 2))
         assert history[-1]["role"] == "bot", "a turn is stored whole"
         assert last < len(history) // 2 <= last + 2
-    assert store._db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert store._file._db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
 ENV = {**os.environ, "PYTHONPATH": str(ROOT)}
