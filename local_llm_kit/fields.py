@@ -1,0 +1,109 @@
+"""Reading the fields of a request: each is taken once, checked, and named when it is wrong."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from LLM.exceptions import InvalidRequestError
+
+#: Accepted and without effect on the answer: bookkeeping of OpenAI's platform.
+HARMLESS = frozenset(
+    ("user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key")
+)
+
+
+def invalid(param: str | None, message: str, code: str | None = None) -> InvalidRequestError:
+    """The error for an argument, with the body that a server answers with."""
+    body = {"message": message, "type": "invalid_request_error", "param": param, "code": code}
+    return InvalidRequestError(message, status_code=400, body=body, code=code)
+
+
+def unsupported(param: str, message: str) -> InvalidRequestError:
+    """The error for an argument that is understood and cannot be honoured."""
+    return invalid(param, message, "unsupported_parameter")
+
+
+def kind_of(value: Any) -> str:
+    """How to call a wrong value without showing it: it may be a prompt."""
+    names = {bool: "true or false", str: "text", list: "a list", dict: "an object"}
+    return names.get(type(value), f"{type(value).__name__}")
+
+
+def check_text(name: str, text: str) -> None:
+    """Refuse text that is not Unicode: half of a surrogate pair.
+
+    :raises InvalidRequestError: names the argument.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise invalid(name, f"{name} holds half of a surrogate pair, which is not text") from None
+
+
+class Fields:
+    """Takes arguments out of a body one by one; what is left at the end is unknown.
+
+    None means the same as leaving the argument out.
+    """
+
+    def __init__(self, body: Mapping[str, Any]) -> None:
+        self._left = {name: value for name, value in body.items() if value is not None}
+        for name in HARMLESS:
+            self._left.pop(name, None)
+
+    def take(self, name: str) -> Any:
+        """The argument; None where it was left out."""
+        return self._left.pop(name, None)
+
+    def number(self, name: str, default: float, low: float, high: float) -> float:
+        """A finite number from `low` to `high`."""
+        value = self.take(name)
+        if value is None:
+            return default
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise invalid(name, f"{name} must be a number, not {kind_of(value)}")
+        if not (low <= value <= high and math.isfinite(value)):
+            shown = repr(value) if isinstance(value, float) or abs(value) < 1 << 64 else "too large"
+            raise invalid(name, f"{name} is {shown}; it must be from {low:g} to {high:g}")
+        return float(value)
+
+    def integer(self, name: str, low: int, high: int) -> int | None:
+        """A whole number from `low` to `high`."""
+        value = self.take(name)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise invalid(name, f"{name} must be a whole number, not {kind_of(value)}")
+        if not low <= value <= high:
+            shown = repr(value) if abs(value) < 1 << 64 else "too large"
+            raise invalid(name, f"{name} is {shown}; it must be from {low:,} to {high:,}")
+        return value
+
+    def flag(self, name: str) -> bool | None:
+        """True, False, or None where it was left out."""
+        value = self.take(name)
+        if value is not None and not isinstance(value, bool):
+            raise invalid(name, f"{name} must be true or false, not {kind_of(value)}")
+        return value
+
+    def text(self, name: str) -> str | None:
+        """A text."""
+        value = self.take(name)
+        if value is not None and not isinstance(value, str):
+            raise invalid(name, f"{name} must be text, not {kind_of(value)}")
+        return value
+
+    def done(self, advice: Mapping[str, str]) -> None:
+        """Refuse what is left.
+
+        :param advice: what to do instead, for arguments that people use and that are not honoured.
+        :raises InvalidRequestError: names the argument.
+        """
+        for name, value in self._left.items():
+            if name == "modalities" and value == ["text"]:
+                continue
+            if name in advice:
+                raise unsupported(name, f"{name} is not supported; {advice[name]}")
+            raise invalid(name, f"unknown argument {name[:80]!r}", "unknown_parameter")
