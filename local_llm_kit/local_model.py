@@ -9,8 +9,9 @@ from functools import partial
 from typing import Any
 
 from LLM.exceptions import LLMContextLengthError
-from local_llm_kit.answers import Answer, ChatAnswer, CompletionAnswer
-from local_llm_kit.arguments import ChatArguments, CompletionArguments, Defaults
+from LLM.overflow import Overflow
+from local_llm_kit.answers import Answer, ChatAnswer, CompletionAnswer, Echo
+from local_llm_kit.arguments import ChatArguments, CompletionArguments, Defaults, parse_chat
 from local_llm_kit.backends import Job, JSONObject
 from local_llm_kit.decisions import (
     DecisionAnswer,
@@ -19,7 +20,9 @@ from local_llm_kit.decisions import (
     messages_with,
 )
 from local_llm_kit.embeddings import EmbeddingArguments, check_dimensions, embeddings_response
+from local_llm_kit.engines.constraints import ConstraintCompiler
 from local_llm_kit.engines.protocol import (
+    Constraint,
     Engine,
     EngineStats,
     GenerationRequest,
@@ -28,9 +31,14 @@ from local_llm_kit.engines.protocol import (
     SamplingParams,
     Sink,
 )
+from local_llm_kit.grammars import Grammar, grammar_of
 from local_llm_kit.memory_plan import MemoryPlan
+from local_llm_kit.output_format import messages_with_schema
 from local_llm_kit.prompts import Prompter
+from local_llm_kit.runs import answered
+from local_llm_kit.tool_choice import NO_TOOLS
 from local_llm_kit.waves import Waves
+from local_llm_kit.window import fit_window
 
 _SEEDS = 1 << 64
 
@@ -54,6 +62,7 @@ class LocalModel:
         self.memory_plan = memory_plan
         self.defaults = defaults or Defaults()
         self._prompter = Prompter(engine)
+        self._compiler = ConstraintCompiler(engine.vocabulary)
 
     @property
     def info(self) -> ModelInfo:
@@ -71,16 +80,21 @@ class LocalModel:
         :raises InvalidRequestError: the template refuses the messages.
         :raises LLMContextLengthError: the prompt does not fit the window.
         """
-        prompt = self._prompter.chat(arguments.messages, arguments.tools)
+        messages, dropped = self._fitted(arguments)
+        prompt = self._prompter.chat(messages, arguments.tools)
+        constraint = self._constraint(grammar_of(arguments.output, arguments.tool_choice))
         answer = ChatAnswer(
             self.info.name,
             arguments.n,
-            parse_tools=bool(arguments.tools),
+            calls="none" if arguments.tool_choice.mode == "none" else "held",
+            legacy=arguments.tool_choice.legacy,
             scores=arguments.sampling.n_logprobs is not None,
             stream=arguments.stream,
             include_usage=arguments.include_usage,
         )
-        return self._job(answer, _requests(answer, [prompt], arguments))
+        if dropped is not None:
+            answer.notes["overflow"] = dropped.to_dict()
+        return self._job(answer, _requests(answer, [prompt], arguments, constraint))
 
     def completion(self, arguments: CompletionArguments) -> Job:
         """Prepare a text completion.
@@ -91,10 +105,7 @@ class LocalModel:
             self._prompter.text(prompt) if isinstance(prompt, str) else prompt
             for prompt in arguments.prompts
         ]
-        echoes = [
-            prompt if isinstance(prompt, str) else self.engine.detokenize(prompt)
-            for prompt in (arguments.prompts if arguments.echo else ())
-        ]
+        echoes = self._echoes(arguments.prompts, prompts) if arguments.echo else []
         answer = CompletionAnswer(
             self.info.name,
             arguments.n,
@@ -104,7 +115,8 @@ class LocalModel:
             stream=arguments.stream,
             include_usage=arguments.include_usage,
         )
-        return self._job(answer, _requests(answer, prompts, arguments))
+        constraint = self._constraint(grammar_of(arguments.output, NO_TOOLS))
+        return self._job(answer, _requests(answer, prompts, arguments, constraint))
 
     def decision(self, arguments: DecisionArguments) -> Job:
         """Prepare questions; see `local_llm_kit.decisions.answers` for what is computed.
@@ -180,6 +192,41 @@ class LocalModel:
         """End what runs and give the memory back; repeatable."""
         self.engine.close()
 
+    def _fitted(
+        self, arguments: ChatArguments
+    ) -> tuple[Sequence[Mapping[str, Any]], Overflow | None]:
+        """The messages to send, told of the output's schema, and what was dropped to make room."""
+        messages = messages_with_schema(arguments.messages, arguments.output)
+        if arguments.overflow == "error":
+            return messages, None
+        return fit_window(
+            messages,
+            arguments.overflow,
+            context_length=self.info.context_length,
+            max_tokens=arguments.max_tokens,
+            count=lambda some: self.count_tokens(some, arguments.tools),
+            ask=self._ask,
+        )
+
+    def _ask(self, messages: list[dict[str, Any]], max_tokens: int) -> str:
+        """What the model answers, for its own use."""
+        body = {"messages": messages, "max_tokens": max_tokens, "temperature": 0.0}
+        response = answered(self.chat(parse_chat(body, self.defaults)))
+        return response["choices"][0]["message"]["content"] or ""
+
+    def _echoes(self, given: Sequence[str | list[int]], prompts: Sequence[list[int]]) -> list[Echo]:
+        pieces = self.engine.vocabulary.pieces
+        return [
+            Echo(
+                one if isinstance(one, str) else self.engine.detokenize(one),
+                pieces[tokens[0]] if tokens else b"",
+            )
+            for one, tokens in zip(given, prompts, strict=True)
+        ]
+
+    def _constraint(self, grammar: Grammar | None) -> Constraint | None:
+        return None if grammar is None else self._compiler.compile(grammar)
+
     def _job(self, answer: Answer, requests: list[GenerationRequest]) -> Job:
         return Job(answer, partial(self._submit, requests))
 
@@ -209,7 +256,10 @@ class LocalModel:
 
 
 def _requests(
-    answer: Answer, prompts: list[list[int]], arguments: ChatArguments | CompletionArguments
+    answer: Answer,
+    prompts: list[list[int]],
+    arguments: ChatArguments | CompletionArguments,
+    constraint: Constraint | None,
 ) -> list[GenerationRequest]:
     return [
         GenerationRequest(
@@ -218,9 +268,20 @@ def _requests(
             sampling=_seeded(arguments.sampling, choice.index),
             stop=arguments.stop,
             tag=choice,
+            constraint=constraint,
+            adapter=arguments.adapter,
+            score_from=0 if _scores_prompt(arguments) else None,
         )
         for choice in answer.choices
     ]
+
+
+def _scores_prompt(arguments: ChatArguments | CompletionArguments) -> bool:
+    return (
+        isinstance(arguments, CompletionArguments)
+        and arguments.echo
+        and arguments.sampling.n_logprobs is not None
+    )
 
 
 def _option_requests(answer: DecisionAnswer) -> Iterator[GenerationRequest]:

@@ -12,12 +12,13 @@ from LLM.exceptions import InvalidRequestError
 MAX_MESSAGES = 4096
 MAX_TOOLS = 128
 MAX_NAME_CHARS = 128
-_ROLES = frozenset(("system", "developer", "user", "assistant", "tool"))
-_FIELDS = ("role", "content", "name", "tool_calls", "tool_call_id")
+_ROLES = frozenset(("system", "developer", "user", "assistant", "tool", "function"))
+#: Roles that templates know by another name: what a developer says stands where the system's words
+#: stand, and a function is the older name of a tool.
+_TEMPLATE_ROLES = {"developer": "system", "function": "tool"}
+_FIELDS = ("role", "content", "name", "tool_calls", "tool_call_id", "function_call")
 #: Fields of an answer that come back with the next turn; they say nothing to the model.
-_IGNORED = frozenset(
-    ("refusal", "annotations", "audio", "parsed", "function_call", "reasoning_content")
-)
+_IGNORED = frozenset(("refusal", "annotations", "audio", "parsed", "reasoning_content"))
 
 
 def _wrong(param: str, message: str) -> InvalidRequestError:
@@ -47,8 +48,6 @@ def _message(where: str, message: Any) -> dict[str, Any]:
         fields = {name: value for name, value in found.items() if value is not None}
     else:
         raise _wrong(where, f"{where} must be an object with role and content")
-    if fields.get("function_call"):
-        raise _wrong(where, f"{where}.function_call is not supported; use tool_calls")
     unknown = sorted(fields.keys() - set(_FIELDS) - _IGNORED)
     if unknown:
         raise _wrong(where, f"{where} has the unknown field {unknown[0][:80]!r}")
@@ -56,13 +55,12 @@ def _message(where: str, message: Any) -> dict[str, Any]:
     if not isinstance(role, str) or role not in _ROLES:
         shown = repr(role[:40]) if isinstance(role, str) else "missing or no text"
         raise _wrong(f"{where}.role", f"the role of {where} is {shown}; roles: {sorted(_ROLES)}")
-    # Templates know no developer: what it says stands where the system's words stand.
-    out: dict[str, Any] = {"role": "system" if role == "developer" else role}
-    calls = fields.get("tool_calls")
+    out: dict[str, Any] = {"role": _TEMPLATE_ROLES.get(role, role)}
+    calls = _calls(where, role, fields)
     if calls:
-        if role != "assistant":
-            raise _wrong(f"{where}.tool_calls", f"{where} has tool_calls but is no assistant's")
-        out["tool_calls"] = _tool_calls(f"{where}.tool_calls", calls)
+        out["tool_calls"] = calls
+    if role == "function" and "name" not in fields:
+        raise _wrong(f"{where}.name", f"{where} must name the function whose result it is")
     out["content"] = _content(f"{where}.content", fields.get("content"), optional=bool(calls))
     for name in ("name", "tool_call_id"):
         if name in fields:
@@ -106,6 +104,20 @@ def _short_text(where: str, value: Any) -> str:
     return text
 
 
+def _calls(where: str, role: str, fields: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The calls of a message, from its `tool_calls` or its older `function_call`."""
+    name = "tool_calls" if fields.get("tool_calls") else "function_call"
+    calls = fields.get(name)
+    if not calls:
+        return []
+    if role != "assistant":
+        raise _wrong(f"{where}.{name}", f"{where} has {name} but is no assistant's")
+    if name == "tool_calls":
+        return _tool_calls(f"{where}.tool_calls", calls)
+    function = calls.model_dump() if hasattr(calls, "model_dump") else calls
+    return [_tool_call(f"{where}.function_call", {"function": function})]
+
+
 def _tool_calls(where: str, calls: Any) -> list[dict[str, Any]]:
     if not isinstance(calls, Sequence) or isinstance(calls, (str, bytes)) or len(calls) > MAX_TOOLS:
         raise _wrong(where, f"{where} must be a list of at most {MAX_TOOLS} calls")
@@ -134,18 +146,19 @@ def _tool_call(where: str, call: Any) -> dict[str, Any]:
     return out
 
 
-def normalise_tools(tools: Any) -> list[dict[str, Any]] | None:
+def normalise_tools(tools: Any, param: str = "tools") -> list[dict[str, Any]] | None:
     """Tools in OpenAI's nested form; the flat form of its Responses API is taken too.
 
+    :param param: the argument that they came in.
     :raises InvalidRequestError: names the tool and the field.
     """
     if tools is None:
         return None
     if not isinstance(tools, Sequence) or isinstance(tools, (str, bytes)):
-        raise _wrong("tools", "tools must be a list of tools")
+        raise _wrong(param, f"{param} must be a list")
     if len(tools) > MAX_TOOLS:
-        raise _wrong("tools", f"there are {len(tools)} tools; give at most {MAX_TOOLS}")
-    return [_tool(f"tools[{i}]", tool) for i, tool in enumerate(tools)] or None
+        raise _wrong(param, f"there are {len(tools)} {param}; give at most {MAX_TOOLS}")
+    return [_tool(f"{param}[{i}]", tool) for i, tool in enumerate(tools)] or None
 
 
 def _tool(where: str, tool: Any) -> dict[str, Any]:

@@ -29,10 +29,10 @@ def chat(**fields: Any) -> Any:
         ("logit_bias", {str(i): 1 for i in range(2000)}), ("logprobs", 3), ("top_logprobs", 2),
         ("repetition_penalty", 0), ("frequency_penalty", 3), ("presence_penalty", -3),
         ("stream", "yes"), ("stream_options", {"include_usage": True}), ("model", 3),
-        ("response_format", {"type": "json_object"}), ("response_format", {"type": "json_schema"}),
+        ("response_format", {"type": "xml"}), ("response_format", {"type": "json_schema"}),
         ("response_format", "text"), ("tool_choice", "required"), ("tool_choice", "auto"),
         ("tools", {}), ("tools", [{}]), ("tools", [TOOL] * 129), ("parallel_tool_calls", False),
-        ("functions", []), ("audio", {}), ("prompt", "x"), ("chat_template_kwargs", {}),
+        ("functions", {}), ("audio", {}), ("prompt", "x"), ("chat_template_kwargs", {}),
     ],
     ids=lambda value: str(value)[:30],
 )  # fmt: skip

@@ -7,14 +7,14 @@ import time
 
 import pytest
 
-from local_llm_kit.tools import ParsedCall, ToolCallParser
+from local_llm_kit.tools import ParsedCall, Piece, ToolCallParser
 
 CALL = '<tool_call>{"name": "add", "arguments": {"a": 1}}</tool_call>'
 
 
 def parse(text: str, size: int = 1000) -> tuple[str, list[tuple[str, str]]]:
     parser = ToolCallParser()
-    out: list[str | ParsedCall] = []
+    out: list[Piece] = []
     for i in range(0, len(text), size):
         out += parser.feed(text[i : i + size])
     out += parser.flush()

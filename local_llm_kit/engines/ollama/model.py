@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from LLM.exceptions import InvalidRequestError, LLMConfigError, ModelNotFoundError
-from local_llm_kit.answers import Answer, ChatAnswer, CompletionAnswer
+from local_llm_kit.answers import Answer, ChatAnswer, CompletionAnswer, Echo
 from local_llm_kit.arguments import ChatArguments, CompletionArguments, Defaults
 from local_llm_kit.backends import Job, JSONObject
 from local_llm_kit.embeddings import EmbeddingArguments
@@ -113,7 +113,7 @@ class OllamaModel:
             self._facts.name,
             arguments.n,
             len(arguments.prompts),
-            echoes=[body["prompt"] for body in bodies[:: arguments.n]] if arguments.echo else (),
+            echoes=[Echo(body["prompt"]) for body in bodies[:: arguments.n] if arguments.echo],
             scores=arguments.sampling.n_logprobs is not None,
             stream=arguments.stream,
             include_usage=arguments.include_usage,
