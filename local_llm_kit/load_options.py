@@ -46,6 +46,8 @@ class LoadOptions:
         as long as the Ollama server keeps it.
     :param host: address of the Ollama server.
     :param pull: let the Ollama server download the model.
+    :param server_timeout: seconds that the Ollama server may say nothing, while it loads a model or
+        reads a prompt; default 600.
     """
 
     model_path: str | os.PathLike[str] | None = None
@@ -72,14 +74,12 @@ class LoadOptions:
     keep_alive: float | None = None
     host: str | None = None
     pull: bool = False
+    server_timeout: float | None = None
 
     def __post_init__(self) -> None:
         self._check_keep_alive()
-        for name in (
-            "trust_remote_code",
-            "verify",
-            "pull",
-        ):  # a text such as "no" must not mean yes
+        # A text such as "no" must not mean yes.
+        for name in ("trust_remote_code", "verify", "pull"):
             if not isinstance(value := getattr(self, name), bool):
                 raise LLMConfigError(f"{name} is {value!r}; give True or False")
         if self.pull and self.offline:
@@ -145,6 +145,7 @@ _ENGINES: dict[str, dict[str, str]] = {
         "max_queue": "max_queue",
         "host": "host",
         "pull": "pull",
+        "server_timeout": "timeout_s",
         "progress": "progress",
         "keep_alive": "keep_alive",
     },

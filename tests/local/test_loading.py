@@ -102,6 +102,7 @@ VALUES: dict[str, Any] = {
     "draft_model": "tiny", "speculation": "prompt_lookup", "memory_budget": "1GiB",
     "host": "127.0.0.1", "pull": True, "verify": True, "context_length": 512, "n_slots": 2,
     "max_queue": 3, "keep_alive": 5, "offline": True, "backend": "llama.cpp",
+    "server_timeout": 5,
 }  # fmt: skip
 
 
@@ -160,6 +161,24 @@ def test_no_variable_trusts_remote_code(monkeypatch: pytest.MonkeyPatch) -> None
 def test_folders_reach_the_other_engine() -> None:
     with LLMClient("tiny", backend="torch", context_length=256, dtype="float32") as client:
         assert (client.info.backend, client.info.context_length) == ("transformers", 256)
+
+
+def test_an_option_that_cannot_be_honoured_is_refused_before_a_download(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(loading, "find_model", None)
+    with pytest.raises(LLMConfigError, match="device is 'cuda'"):
+        LLMClient("owner/name", backend="llama.cpp", device="cuda")
+
+
+@pytest.mark.parametrize("argument", [None, 256])
+def test_every_back_end_takes_the_window_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch, argument: int | None
+) -> None:
+    monkeypatch.setenv(settings.CONTEXT_LENGTH_VARIABLE, "512")
+    options = loading._with_window(LoadOptions(context_length=argument))
+    for backend in ("llama.cpp", "transformers", "ollama"):
+        assert engine_options(options, backend) == {"context_length": argument or 512}
 
 
 def test_options_reach_the_engine() -> None:

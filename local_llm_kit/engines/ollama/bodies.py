@@ -15,6 +15,7 @@ from typing import Any
 from local_llm_kit.arguments import ChatArguments, CompletionArguments, invalid
 from local_llm_kit.engines.ollama.facts import Facts
 from local_llm_kit.engines.protocol import SamplingParams
+from local_llm_kit.output_format import OutputFormat, messages_with_schema
 
 JSONObject = dict[str, Any]
 
@@ -27,11 +28,12 @@ def chat_bodies(arguments: ChatArguments, facts: Facts) -> list[JSONObject]:
 
     :raises InvalidRequestError: an argument cannot be honoured; names it.
     """
-    if arguments.tools and not facts.can("tools"):
-        raise unsupported("tools", f"{facts.name!r} was not made to call tools; take another model")
-    body: JSONObject = {"messages": messages_for_ollama(arguments.messages)}
+    if arguments.overflow != "error":
+        raise unsupported("overflow", "it has no tokenizer to count with; only 'error' is possible")
+    told = messages_with_schema(arguments.messages, arguments.output)
+    body: JSONObject = {"messages": messages_for_ollama(told)}
     if arguments.tools:
-        body["tools"] = arguments.tools
+        body["tools"] = _tools(arguments, facts)
     return _bodies(body, arguments, facts)
 
 
@@ -42,6 +44,8 @@ def completion_bodies(arguments: CompletionArguments, facts: Facts) -> list[JSON
     """
     if arguments.max_tokens == 0:
         raise unsupported("max_tokens", "Ollama writes at least one token")
+    if arguments.echo and arguments.sampling.n_logprobs is not None:
+        raise unsupported("echo", "Ollama gives no logprobs of prompts; leave one of both out")
     bodies: list[JSONObject] = []
     for prompt in arguments.prompts:
         if not isinstance(prompt, str):
@@ -64,6 +68,10 @@ def unsupported(param: str, reason: str) -> Exception:
 def _bodies(
     body: JSONObject, arguments: ChatArguments | CompletionArguments, facts: Facts
 ) -> list[JSONObject]:
+    if arguments.adapter is not None:
+        raise unsupported("adapter", "make an Ollama model with the adapter, and name that")
+    if arguments.output.kind != "text":
+        body["format"] = _format(arguments.output)
     sampling = arguments.sampling
     if sampling.logit_bias:
         raise unsupported("logit_bias", "Ollama has no such option; leave it out")
@@ -82,6 +90,34 @@ def _bodies(
         body | {"options": common | _sampling_options(_seeded(sampling, i))}
         for i in range(arguments.n)
     ]
+
+
+def _tools(arguments: ChatArguments, facts: Facts) -> list[JSONObject]:
+    """The tools that may be called.
+
+    Ollama reads calls out of free text: nothing there can make a model call, or call once.
+    """
+    choice = arguments.tool_choice
+    if not facts.can("tools"):
+        raise unsupported("tools", f"{facts.name!r} was not made to call tools; take another model")
+    if choice.legacy:
+        raise unsupported("functions", "use tools")
+    if choice.mode == "required":
+        raise unsupported("tool_choice", "a call cannot be forced; use 'auto' or 'none'")
+    if not choice.parallel:
+        raise unsupported("parallel_tool_calls", "the model decides how many calls it makes")
+    if arguments.output.kind != "text":
+        raise unsupported(arguments.output.param, "held to a format, a model cannot call tools")
+    names = {one.name for one in choice.callables}
+    return [tool for tool in arguments.tools or () if tool["function"]["name"] in names]
+
+
+def _format(output: OutputFormat) -> str | JSONObject:
+    if output.kind == "json_object":
+        return "json"
+    if output.kind != "json_schema":
+        raise unsupported(output.param, f"it has no {output.kind}; use a JSON schema")
+    return dict(output.schema or {})
 
 
 def _sampling_options(sampling: SamplingParams) -> JSONObject:

@@ -86,7 +86,7 @@ class Failures:
         """A deadline passed."""
         return LLMTimeoutError(
             f"nothing new came from Ollama at {self.origin} within {timeout_s:g} s (deadline "
-            f"{deadline!r}); raise timeout if the model needs longer",
+            f"{deadline!r}); raise server_timeout if the model needs longer",
             provider=self.origin,
             code=deadline,
         )

@@ -11,7 +11,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "context_length": (1, 1 << 30),
     "n_slots": (1, 256),
     "max_queue": (0, 1 << 20),
-    "timeout_s": (0.001, 1e6),
+    "timeout_s": (0.001, 1e6),  # server_timeout in LoadOptions
 }
 
 
@@ -54,4 +54,4 @@ class OllamaOptions:
 def _check(name: str, value: object, low: float, high: float) -> None:
     kinds = (int, float) if name == "timeout_s" else int
     if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:
-        raise LLMConfigError(f"{name} is {value!r}; it must be from {low:,} to {high:,}")
+        raise LLMConfigError(f"{name} is {value!r}; it must be from {low:,} to {high:,.0f}")

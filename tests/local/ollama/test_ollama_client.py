@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from LLM.exceptions import LLMTimeoutError
 from local_llm_kit import AsyncLLMClient, CompletionResponse, InvalidRequestError, LLMClient
 from local_llm_kit.loading import LoadOptions
 from tests.local.http import ask
@@ -108,6 +109,13 @@ def test_the_asynchronous_client_answers_too(fake: FakeOllama) -> None:
 def test_options_that_ollama_has_no_use_for_are_refused(fake: FakeOllama) -> None:
     with pytest.raises(InvalidRequestError, match="n_gpu_layers is 3"):
         LLMClient("tiny", backend="ollama", host=fake.host, n_gpu_layers=3)
+
+
+def test_the_servers_silence_is_bounded(fake: FakeOllama) -> None:
+    with LLMClient("tiny", backend="ollama", host=fake.host, server_timeout=0.2) as client:
+        fake.script("/api/chat", Hold())
+        with pytest.raises(LLMTimeoutError, match="raise server_timeout"):
+            client.chat.completions.create(messages=HELLO)
 
 
 def test_a_call_with_its_result_is_sent_back(fake: FakeOllama, remote: LLMClient) -> None:

@@ -71,6 +71,33 @@ def test_schemas_of_tools_arrive_whole(fake: FakeOllama, model: OllamaModel) -> 
     assert sent == SCHEMA
 
 
+@pytest.mark.parametrize(
+    ("wanted", "sent"),
+    [
+        ({"type": "text"}, None),
+        ({"type": "json_object"}, "json"),
+        ({"type": "json_schema", "json_schema": {"name": "x", "schema": SCHEMA}}, SCHEMA),
+    ],
+    ids=["text", "json_object", "json_schema"],
+)
+def test_formats_are_sent_and_told_to_the_model(
+    fake: FakeOllama, model: OllamaModel, wanted: dict[str, Any], sent: Any
+) -> None:
+    chat(model, response_format=wanted)
+    (body,) = fake.bodies("/api/chat")
+    assert body.get("format") == sent
+    assert (body["messages"][0]["role"] == "system") is (sent is not None)
+
+
+def test_only_tools_that_may_be_called_are_sent(fake: FakeOllama, model: OllamaModel) -> None:
+    other = {"type": "function", "function": {"name": "wait", "parameters": {}}}
+    allowed = {"mode": "auto", "tools": [{"type": "function", "function": {"name": "look"}}]}
+    choice = {"type": "allowed_tools", "allowed_tools": allowed}
+    chat(model, tools=[*TOOLS, other], tool_choice=choice)
+    sent = [tool["function"]["name"] for tool in fake.bodies("/api/chat")[0]["tools"]]
+    assert sent == ["look"]
+
+
 def test_a_tools_result_names_its_tool_and_its_call(fake: FakeOllama, model: OllamaModel) -> None:
     call = {"id": "c1", "type": "function", "function": {"name": "look", "arguments": '{"x":1}'}}
     chat(model, messages=[
@@ -106,9 +133,26 @@ def test_keep_alive_is_sent_with_calls(fake: FakeOllama) -> None:
     ("arguments", "param"),
     [
         ({"logit_bias": {"5": 1}}, "logit_bias"),
+        ({"adapter": "mine"}, "adapter"),
+        ({"overflow": "drop_oldest"}, "overflow"),
+        ({"response_format": {"type": "regex", "regex": "a+"}}, "response_format"),
+        ({"tools": TOOLS, "tool_choice": "required"}, "tool_choice"),
+        ({"tools": TOOLS, "parallel_tool_calls": False}, "parallel_tool_calls"),
+        ({"tools": TOOLS, "response_format": {"type": "json_object"}}, "response_format"),
+        ({"functions": [TOOLS[0]["function"]]}, "functions"),
         ({"messages": [{"role": "user", "content": "x", "name": "Ann"}]}, "messages[0].name"),
     ],
-    ids=["logit_bias", "name"],
+    ids=[
+        "logit_bias",
+        "adapter",
+        "overflow",
+        "regex",
+        "tool_choice",
+        "parallel_tool_calls",
+        "tools and format",
+        "functions",
+        "name",
+    ],
 )
 def test_what_ollama_cannot_honour_is_refused_by_name(
     fake: FakeOllama, model: OllamaModel, arguments: dict[str, Any], param: str
@@ -125,8 +169,9 @@ def test_what_ollama_cannot_honour_is_refused_by_name(
         ({"prompt": [1, 2, 3]}, "prompt"),
         ({"prompt": ""}, "prompt"),
         ({"prompt": "x", "max_tokens": 0}, "max_tokens"),
+        ({"prompt": "x", "echo": True, "logprobs": 1}, "echo"),
     ],
-    ids=["token ids", "empty", "no tokens"],
+    ids=["token ids", "empty", "no tokens", "scores of the prompt"],
 )
 def test_a_prompt_that_ollama_cannot_take_is_refused(
     model: OllamaModel, arguments: dict[str, Any], param: str
@@ -152,6 +197,10 @@ def test_tools_need_a_model_that_calls_them(fake: FakeOllama) -> None:
 
 
 def test_no_argument_is_passed_over() -> None:
-    common = {"model", "stream", "include_usage", "n", "max_tokens", "stop", "sampling"}
-    assert {field.name for field in fields(ChatArguments)} == common | {"messages", "tools"}
+    common = {
+        "model", "stream", "include_usage", "n", "max_tokens", "stop", "sampling", "output",
+        "adapter",
+    }  # fmt: skip
+    chat_only = {"messages", "tools", "tool_choice", "overflow"}
+    assert {field.name for field in fields(ChatArguments)} == common | chat_only
     assert {field.name for field in fields(CompletionArguments)} == common | {"prompts", "echo"}
