@@ -123,8 +123,9 @@ class _Located:
 def _locate(
     model: str | os.PathLike[str] | None, options: LoadOptions, asked: str | None, is_second: bool
 ) -> _Located:
-    window = settings.context_length(options.context_length)
-    options = replace(options, context_length=window)
+    options = _with_window(options)
+    if asked is not None:
+        engine_options(options, asked)  # before gigabytes are downloaded for nothing
     sources = Sources(
         kinds=_kinds(asked),
         offline=settings.offline(options.offline),
@@ -154,6 +155,11 @@ def _kinds(asked: str | None) -> tuple[Kind, ...]:
 
 def _is_installed(backend: str) -> bool:
     return all(find_spec(package) is not None for package in _PACKAGES[backend][0])
+
+
+def _with_window(options: LoadOptions) -> LoadOptions:
+    """The options with the window that the environment gives where they have none."""
+    return replace(options, context_length=settings.context_length(options.context_length))
 
 
 def _with_draft(options: LoadOptions, kind: Kind, sources: Sources) -> LoadOptions:
@@ -229,7 +235,7 @@ def _load_ollama(
 ) -> Backend:
     if not isinstance(model, str):
         raise LLMConfigError(f"model is {model!r}; name a model of the Ollama server")
-    arguments = engine_options(options, "ollama")
+    arguments = engine_options(_with_window(options), "ollama")
     with _packages_of("ollama"):
         from local_llm_kit.engines.ollama import OllamaModel, OllamaOptions
 
