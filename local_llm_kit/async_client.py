@@ -46,7 +46,7 @@ class AsyncLLMClient(AsyncMemoryMethods):
 
     def __init__(
         self,
-        model: str | None = None,
+        model: str | os.PathLike[str] | None = None,
         *,
         model_path: str | os.PathLike[str] | None = None,
         context_length: int | None = None,

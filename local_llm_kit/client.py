@@ -26,8 +26,10 @@ class LLMClient(MemoryMethods):
     Safe to share between threads: calls run together, batched. Close it, or use it in a ``with``
     block, to give the memory back; one that is dropped is closed too, with its last stream.
 
-    :param model: ``tiny``, the path of a ``.gguf`` file, or with a path any name. Default: the
-        model at ``LOCAL_LLM_KIT_MODEL_PATH``, else ``tiny``.
+    :param model: ``tiny``; the path of a ``.gguf`` file or of a folder of safetensors; a repository
+        of the Hugging Face hub, ``owner/name``, perhaps with ``:Q4_K_M`` or a file pattern; a model
+        of Ollama's store, ``name:tag``; or with a path any name. Default: the model at
+        ``LOCAL_LLM_KIT_MODEL_PATH``, else ``tiny``. Calls that name another load it too.
     :param model_path: the weights: a ``.gguf`` file or a folder. Default:
         ``LOCAL_LLM_KIT_MODEL_PATH`` for names that are found nowhere else.
     :param context_length: window in tokens, prompt and output together. Default:
@@ -37,8 +39,8 @@ class LLMClient(MemoryMethods):
     :param backend: ``llama.cpp``, ``transformers`` or ``ollama``. Default:
         ``LOCAL_LLM_KIT_BACKEND``, else what the model's files are for.
     :param timeout: seconds that calls which give none may take; None waits for ever.
-    :param options: any further field of `LoadOptions` by its name: `n_slots`, `max_queue`,
-        `threads` and so on.
+    :param options: any further field of `LoadOptions` by its name: `n_slots`, `threads`,
+        `memory_budget`, `keep_alive`, `offline`, `adapters`, `device` and so on.
     :raises ModelNotFoundError: there is no such model.
     :raises LLMConfigError: a setting cannot work, or a package is missing.
     :raises InvalidRequestError: the model's file is damaged.
@@ -52,7 +54,7 @@ class LLMClient(MemoryMethods):
 
     def __init__(
         self,
-        model: str | None = None,
+        model: str | os.PathLike[str] | None = None,
         *,
         model_path: str | os.PathLike[str] | None = None,
         context_length: int | None = None,
@@ -187,11 +189,15 @@ class ChatCompletions:
 
         :param messages: dicts, or objects with `role` and `content`, oldest first.
         :param stream: give the answer in chunks as it is made.
-        :param arguments: OpenAI's (model, temperature, top_p, max_tokens, stop, n, seed, tools,
-            tool_choice, response_format, logprobs, top_logprobs, logit_bias, frequency_penalty,
-            presence_penalty, stream_options, and the older functions and function_call); `timeout`
-            in seconds: a whole answer has so long, a stream so long for its first chunk and
-            between chunks; and top_k, min_p, repetition_penalty.
+        :param arguments: OpenAI's: model, temperature, top_p, max_tokens (max_completion_tokens),
+            stop, n, seed, tools, tool_choice, parallel_tool_calls, the older functions and
+            function_call, response_format (also a pydantic class, whose object is then in
+            `.parsed`), logprobs, top_logprobs, logit_bias, frequency_penalty, presence_penalty,
+            stream_options. And ours: top_k, min_p, repetition_penalty; `adapter`, the name of a
+            LoRA adapter; `overflow`, what to do with messages that do not fit (``error``,
+            ``drop_oldest``, ``drop_middle``, ``summarise``; the answer's `.overflow` says what
+            went); `timeout` in seconds: a whole answer has so long, a stream so long for its first
+            chunk and between chunks.
         :return: the whole answer, or a stream: an iterator of chunks and a context manager, which
             assembles the answer (`.response`) and, closed early, stops the work.
         :raises InvalidRequestError: an argument is wrong, or cannot be honoured; names it.

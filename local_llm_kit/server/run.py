@@ -18,8 +18,8 @@ from types import FrameType
 import uvicorn
 
 from LLM.exceptions import LLMConfigError
+from local_llm_kit.backends import Backend
 from local_llm_kit.loading import LoadOptions, load_model
-from local_llm_kit.local_model import LocalModel
 from local_llm_kit.server.app import create_app
 from local_llm_kit.server.connection import Connection
 
@@ -109,7 +109,7 @@ class LocalServer:
         return f"http://{host}:{self.port}"
 
     @property
-    def model(self) -> LocalModel:
+    def model(self) -> Backend:
         """The model that it serves."""
         return self._model
 
@@ -133,7 +133,7 @@ class LocalServer:
 class _Server(uvicorn.Server):
     """uvicorn's server, which tells when it listens and ends streams within a bound."""
 
-    def __init__(self, config: uvicorn.Config, model: LocalModel, grace_s: float) -> None:
+    def __init__(self, config: uvicorn.Config, model: Backend, grace_s: float) -> None:
         super().__init__(config)
         self.on_ready: Callable[[], None] | None = None
         self._model = model
