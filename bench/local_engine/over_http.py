@@ -97,12 +97,15 @@ def _race(
 
 # Conversations in turn.
 
-_SYSTEM = " ".join(f"Rule {i}: be brief and say what is so." for i in range(1, 22))
+# 256 tokens; a turn adds about 60, a question and the reply to the one before.
+_SYSTEM = " ".join(f"Rule {i}: be brief and say what is so." for i in range(1, 17))
 _REPLY = "That depends on what is in the store and on who asks for it, as was said before."
 
 
 def chats(settings: Settings) -> list[Finding]:
     """Milliseconds to the first token of four conversations that take turns.
+
+    llama-server shares one cache between its slots by default, and gives each its own with -np 4.
 
     The replies are written here, not by the model: all contenders read the same text, and text
     of random weights is not tokenised as it was generated.
@@ -187,7 +190,9 @@ class _Long:
 
     def __init__(self, settings: Settings) -> None:
         self._round = 0
-        self._n_words = settings.tokens(460)  # about three tokens each
+        self._n_words = settings.tokens(
+            280
+        )  # of five tokens each: digits and spaces are single ones
 
     async def turn(self, server: Server) -> tuple[float, float]:
         """The largest gap while the prompt was read, and the seconds to its own first token."""

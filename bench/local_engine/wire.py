@@ -62,7 +62,7 @@ async def listen(port: int, messages: list[dict[str, str]], n_tokens: int, into:
         writer.write(chat_request(messages, n_tokens))
         status, tail = await reader.readline(), b""
         if b" 200 " not in status:
-            said = await reader.read(1 << 16)
+            said = await reader.read()
             raise ConnectionRefusedError((status + said).decode(errors="replace")[:300])
         while data := await reader.read(1 << 16):
             now = time.perf_counter()
