@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -30,6 +30,7 @@ from local_llm_kit.types import CompletionResponse, DecisionResponse, Embeddings
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from local_llm_kit.arguments import ChatArguments
     from local_llm_kit.backends import Backend, Growing, Job, JSONObject
     from local_llm_kit.catalog import Catalog
     from local_llm_kit.memory import Turn
@@ -139,6 +140,9 @@ class Calls:
     def chat(self, messages: Any, arguments: Mapping[str, Any]) -> Call[CompletionResponse]:
         """A chat completion.
 
+        With memory on, the prompt begins with what is remembered, and unless `overflow` says
+        otherwise, the oldest turns are left out where the answer needs the room.
+
         :param messages: as `ChatCompletions.create` takes them.
         :param arguments: its other arguments; those that are None were not given.
         :raises InvalidRequestError: an argument is wrong, or cannot be honoured.
@@ -152,7 +156,11 @@ class Calls:
             fields["messages"] = turn.prompt
             finish = partial(_remember, turn, finish)
         parsed = parse_chat(fields, self.catalog.defaults)
-        lease, job = self._prepared(parsed.model, lambda model: model.chat(parsed))
+        gives_way = turn is not None and fields.get("overflow") is None
+        lease, job = self._prepared(
+            parsed.model,
+            lambda model: model.chat(_giving_way(parsed, model) if gives_way else parsed),
+        )
         deadlines = Deadlines(timeout_s, stream=parsed.stream)
         return Call(lease, job, deadlines, CompletionResponse.model_validate, finish)
 
@@ -276,6 +284,13 @@ def _taken_class(fields: dict[str, Any]) -> Callable[[ChatCompletionResponse], N
     fields["response_format"] = response_format_of(wanted)
     model: type[BaseModel] = wanted
     return lambda response: parse_choices(response.choices, model)
+
+
+def _giving_way(parsed: ChatArguments, model: Backend) -> ChatArguments:
+    """A call whose prompt begins with memory: the oldest of it makes room for the answer."""
+    # Ollama's API counts no tokens, and so cannot cut.
+    counts = model.info.backend != "ollama"
+    return replace(parsed, overflow="drop_oldest") if counts else parsed
 
 
 def _remember(

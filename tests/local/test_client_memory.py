@@ -130,6 +130,24 @@ def test_memory_keeps_within_its_tokens(client: LLMClient) -> None:
     assert len(client.get_history()) == 16
 
 
+def test_memory_makes_room_for_the_answer_and_the_answer_says_so() -> None:
+    with LLMClient("tiny", context_length=256) as client:
+        client.enable_memory(max_tokens=1000)
+        for number in range(40):
+            client.add_to_memory([*user(f"{number} and 1?"), {"role": "assistant", "content": "?"}])
+        create = client.chat.completions.create
+        answer = create(messages=user("Hello!"), max_tokens=100, temperature=0)
+        assert answer.usage is not None
+        assert answer.usage.prompt_tokens <= 156
+        assert answer.overflow.policy == "drop_oldest"
+        assert answer.overflow.n_messages > 2
+        streamed = create(messages=user("Hello!"), max_tokens=100, temperature=0, stream=True)
+        assert streamed.response.overflow.budget == streamed.overflow.budget == 156
+        with pytest.raises(TokenLimitError):
+            create(messages=user("Hello!"), overflow="error")
+        assert len(client.get_history()) == 84
+
+
 def test_the_model_summarises_what_leaves_memory(client: LLMClient) -> None:
     client.enable_memory(max_tokens=120, summarise=True)
     for number in range(8):
