@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
+import re
 import shutil
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -29,6 +33,7 @@ from local_llm_kit.model_files import Sources, find_model, present_models
 from tests.local.fake_hub import COMMIT, FakeHub, running_hub
 from tests.local.support import TINY
 
+ROOT = Path(__file__).resolve().parents[2]
 DATA = TINY.read_bytes()
 Q4, Q8 = "tiny-Q4_K_M.gguf", "tiny-Q8_0.gguf"
 NAME = HubName("owner/name", pattern="Q8_0")
@@ -199,6 +204,34 @@ def test_the_next_process_goes_on_where_one_broke_off(fake: FakeHub, tmp_path: P
     assert fake.sent(Q8) == ["bytes=200000-"]
 
 
+KILLED = """
+import sys
+from pathlib import Path
+from huggingface_hub import constants
+from local_llm_kit import hub
+constants.DOWNLOAD_CHUNK_SIZE = 1000
+hub.download(hub.HubName("owner/name", pattern="Q8_0"), ("gguf",), Path(sys.argv[1]))
+"""
+
+
+def test_a_killed_process_leaves_what_the_next_one_needs(fake: FakeHub, tmp_path: Path) -> None:
+    fake.stall = threading.Event()
+    fake.cuts[Q8] = [200_000]
+    environ = os.environ | {"HF_HUB_OFFLINE": "0", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", KILLED, str(tmp_path)]
+    with subprocess.Popen(command, env=environ, cwd=ROOT) as process:
+        blobs = tmp_path / "models--owner--name" / "blobs"
+        while not any(path.stat().st_size for path in blobs.glob("*.incomplete")):
+            assert process.poll() is None
+            threading.Event().wait(0.01)
+        process.kill()
+    fake.stall.set()
+    assert download(tmp_path).path.read_bytes() == fake.files[Q8]
+    first, second = fake.sent(Q8)
+    assert first is None
+    assert re.fullmatch(r"bytes=[1-9]\d*-", second or "")
+
+
 def test_a_damaged_file_is_removed(fake: FakeHub, tmp_path: Path) -> None:
     fake.damaged.add(Q8)
     with pytest.raises(LLMResponseError, match="arrived damaged") as caught:
@@ -363,6 +396,6 @@ def test_progress_goes_to_stderr_and_only_when_wanted(
 
 
 def test_a_missing_package_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "huggingface_hub.errors", None)
+    monkeypatch.setitem(sys.modules, "huggingface_hub.errors", None)
     with pytest.raises(LLMConfigError, match=r"pip install '\.\[hub\]'"):
         download(tmp_path)
