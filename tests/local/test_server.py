@@ -91,7 +91,7 @@ def test_strict_models_answer_to_their_names_only() -> None:
     "arguments",
     [
         {"top_k": -1},
-        {"response_format": {"type": "json_object"}},
+        {"response_format": {"type": "xml"}},
         {"messages": [{"role": "user", "content": "xy " * 1500}]},
         {"messages": [{"role": "user", "content": "xy " * 50_000}]},
         {"no_such": 1},
