@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import torch
 from safetensors import safe_open
@@ -21,6 +21,7 @@ from local_llm_kit import safetensors_file, strict_json
 from local_llm_kit.checkpoint import PICKLES
 from local_llm_kit.engines.transformers.decoder import Dimensions, FusedDecoder
 from local_llm_kit.engines.transformers.linear import LowRank
+from local_llm_kit.engines.transformers.rope import pair_up
 
 CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
@@ -57,32 +58,44 @@ def add_adapter(
         products of this model.
     """
     reader = _Reader(name, Path(folder), dtype, device)
-    pairs = reader.read()
+    matrices = reader.read()
     products = _products(decoder.dims)
     for index, layer in enumerate(decoder.layers):
         for linear, parts in products.items():
-            found = [pairs.pop((index, part), None) for part, _ in parts]
-            if any(pair is not None for pair in found):
+            found = [(part, matrices.pop((index, part.name), None)) for part in parts]
+            if any(pair is not None for _, pair in found):
                 product = getattr(layer, linear)
-                addition = reader.join(found, [size for _, size in parts], product.n_in)
+                addition = reader.join(found, product.n_in, decoder.dims.head_width)
                 product.adapters = {**product.adapters, name: addition}
-    if pairs:
-        layer_index, part = min(pairs)
-        reader.fail(f"it changes {part!r} in layer {layer_index}, which the model does not have")
+    if matrices:
+        index, unknown = min(matrices)
+        reader.fail(f"it changes {unknown!r} in layer {index}, which the model does not have")
 
 
-def _products(dims: Dimensions) -> dict[str, list[tuple[str, int]]]:
-    """The fused products by name: the products that they were, with their outputs."""
+class _Part(NamedTuple):
+    """A product of the checkpoint within a fused one.
+
+    :ivar n_out: its outputs.
+    :ivar turned: their coordinates are turned in pairs.
+    """
+
+    name: str
+    n_out: int
+    turned: bool = False
+
+
+def _products(dims: Dimensions) -> dict[str, list[_Part]]:
+    """The fused products by name, and what each is made of."""
     kv_size = dims.n_kv_heads * dims.head_width
     return {
         "qkv": [
-            ("q_proj", dims.n_heads * dims.head_width),
-            ("k_proj", kv_size),
-            ("v_proj", kv_size),
+            _Part("q_proj", dims.n_heads * dims.head_width, turned=True),
+            _Part("k_proj", kv_size, turned=True),
+            _Part("v_proj", kv_size),
         ],
-        "out": [("o_proj", dims.hidden)],
-        "gate_up": [("gate_proj", dims.inner), ("up_proj", dims.inner)],
-        "down": [("down_proj", dims.hidden)],
+        "out": [_Part("o_proj", dims.hidden)],
+        "gate_up": [_Part("gate_proj", dims.inner), _Part("up_proj", dims.inner)],
+        "down": [_Part("down_proj", dims.hidden)],
     }
 
 
@@ -154,24 +167,20 @@ class _Reader:
         divisor = math.sqrt(rank) if config.get("use_rslora") else rank
         return down, up * (config["lora_alpha"] / divisor)
 
-    def join(self, pairs: Sequence[_Pair | None], sizes: Sequence[int], n_in: int) -> LowRank:
+    def join(
+        self, parts: Sequence[tuple[_Part, _Pair | None]], n_in: int, head_width: int
+    ) -> LowRank:
         """One addition to a fused product: each part's outputs come from its own ranks alone."""
-        present = [pair for pair in pairs if pair is not None]
-        for pair, size in zip(pairs, sizes, strict=True):
-            if pair is not None and (pair[0].shape[1], pair[1].shape[0]) != (n_in, size):
+        downs: list[Any] = []
+        ups: list[Any] = []
+        for part, pair in parts:
+            down, up = pair or (torch.zeros(0, n_in), torch.zeros(part.n_out, 0))
+            if (down.shape[1], up.shape[0]) != (n_in, part.n_out):
                 self.fail(
-                    f"it has a product of {pair[0].shape[1]} by {pair[1].shape[0]} where the model "
-                    f"has {n_in} by {size}"
+                    f"it has a {part.name!r} of {down.shape[1]} by {up.shape[0]} where the model "
+                    f"has {n_in} by {part.n_out}"
                 )
-        up = torch.zeros(sum(sizes), sum(pair[0].shape[0] for pair in present))
-        row = column = 0
-        for pair, size in zip(pairs, sizes, strict=True):
-            if pair is not None:
-                rank = pair[0].shape[0]
-                up[row : row + size, column : column + rank] = pair[1]
-                column += rank
-            row += size
-        down = torch.cat([pair[0] for pair in present])
-        return LowRank(
-            down.to(self._device, self._dtype).contiguous(), up.to(self._device, self._dtype)
-        )
+            downs.append(down)
+            ups.append(pair_up(up, head_width) if part.turned else up)
+        down, up = torch.cat(downs), torch.block_diag(*ups)
+        return LowRank(down.to(self._device, self._dtype), up.to(self._device, self._dtype))

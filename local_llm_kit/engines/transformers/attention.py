@@ -33,20 +33,19 @@ class Attending:
 class Attention(Protocol):
     """Attention of one batch of rows."""
 
-    def __call__(self, layer: int, q: Any, k: Any, v: Any, how: Attending) -> Any:
+    def __call__(self, layer: int, q: Any, kv: Any, how: Attending) -> Any:
         """Attend, and keep what later rows will look at.
 
         :param q: (n_rows, n_heads, width) queries.
-        :param k: (n_rows, n_kv_heads, width) keys, positions applied.
-        :param v: (n_rows, n_kv_heads, v_width) values.
-        :return: (n_rows, n_heads, v_width).
+        :param kv: (n_rows, 2 * n_kv_heads, width) keys with positions applied, then values.
+        :return: (n_rows, n_heads, width).
         """
 
 
 class FreshAttention:
     """One whole text, nothing kept: for embeddings."""
 
-    def __call__(self, layer: int, q: Any, k: Any, v: Any, how: Attending) -> Any:
+    def __call__(self, layer: int, q: Any, kv: Any, how: Attending) -> Any:
         """See `Attention`."""
         n = len(q)
         cut = how.window is not None and how.window < n
@@ -54,7 +53,7 @@ class FreshAttention:
         if cut or not how.is_plain:
             places = torch.arange(n, device=q.device)
             mask = causal_mask(places[None], n, how.window, q.dtype)
-        q, k, v = (x.transpose(0, 1)[None] for x in (q, k, v))
+        q, k, v = (x.transpose(0, 1)[None] for x in (q, *kv.chunk(2, dim=1)))
         return attend(q, k, v, mask, how, is_causal=mask is None)[0].transpose(0, 1)
 
 

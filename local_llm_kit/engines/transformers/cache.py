@@ -16,7 +16,7 @@ class LayerShape(NamedTuple):
     """What a layer keeps of a token.
 
     :ivar n_heads: heads of the keys; the values have as many.
-    :ivar width: numbers in a head's key or value, whichever is longer.
+    :ivar width: numbers in a head's key, and in its value.
     """
 
     n_heads: int

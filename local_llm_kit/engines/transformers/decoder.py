@@ -17,8 +17,12 @@ import torch.nn.functional as F  # noqa: N812  # as everybody writes it
 from local_llm_kit.engines.transformers.attention import Attending, Attention
 from local_llm_kit.engines.transformers.cache import LayerShape
 from local_llm_kit.engines.transformers.linear import Int8Linear, Linear
-from local_llm_kit.engines.transformers.rope import Rope
+from local_llm_kit.engines.transformers.norm import RmsNorm
+from local_llm_kit.engines.transformers.rope import Rope, pair_up
 from local_llm_kit.engines.transformers.weights import Weights
+
+#: Tensors that make queries and keys, whose coordinates are turned in pairs.
+_TURNED = ("self_attn.q_", "self_attn.k_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +48,12 @@ class Dimensions:
 class Layer:
     """Weights of one block."""
 
-    norm: Any
+    norm: RmsNorm
     qkv: Linear
-    q_norm: Any
-    k_norm: Any
+    q_norm: RmsNorm | None
+    k_norm: RmsNorm | None
     out: Linear
-    mlp_norm: Any
+    mlp_norm: RmsNorm
     gate_up: Linear
     down: Linear
 
@@ -76,7 +80,7 @@ class FusedDecoder:
         self._make_linear = make_linear
         self._embedding = weights("model.embed_tokens.weight", dims.n_vocab, dims.hidden)
         self.layers = [self._load(weights, f"model.layers.{i}.") for i in range(dims.n_layers)]
-        self._norm = weights("model.norm.weight", dims.hidden)
+        self._norm = RmsNorm(weights("model.norm.weight", dims.hidden), dims.eps)
         head = self._embedding
         if not dims.tied:
             head = weights("lm_head.weight", dims.n_vocab, dims.hidden)
@@ -86,14 +90,18 @@ class FusedDecoder:
         dims = self.dims
         q_size, kv_size = dims.n_heads * dims.head_width, dims.n_kv_heads * dims.head_width
 
+        def read(name: str, *shape: int) -> Any:
+            tensor = weights(prefix + name, *shape)
+            turned = name.startswith(_TURNED)
+            return pair_up(tensor, dims.head_width) if turned else tensor
+
         def linear(sizes: Mapping[str, int], n_in: int, bias: bool) -> Linear:
-            names = {prefix + name: n_out for name, n_out in sizes.items()}
-            matrices = [weights(f"{name}.weight", n_out, n_in) for name, n_out in names.items()]
-            biases = [weights(f"{name}.bias", n_out) for name, n_out in names.items() if bias]
+            matrices = [read(f"{name}.weight", n_out, n_in) for name, n_out in sizes.items()]
+            biases = [read(f"{name}.bias", n_out) for name, n_out in sizes.items() if bias]
             return self._make_linear(torch.cat(matrices), torch.cat(biases) if bias else None)
 
-        def norm(name: str, size: int) -> Any:
-            return weights(f"{prefix}{name}.weight", size)
+        def norm(name: str, size: int) -> RmsNorm:
+            return RmsNorm(read(f"{name}.weight", size), dims.eps)
 
         return Layer(
             norm=norm("input_layernorm", dims.hidden),
@@ -147,32 +155,20 @@ class FusedDecoder:
     ) -> Any:
         """(n_rows, hidden): the state of each row after the last norm; see `network.Network`."""
         x = F.embedding(tokens, self._embedding)
-        turns = self._rope.turns(positions, x.dtype)
+        turns = self._rope.turns(positions)
         for index, layer in enumerate(self.layers):
-            x += self._attend(index, layer, self._normed(x, layer.norm), turns, attention, adapter)
-            gate, up = layer.gate_up(self._normed(x, layer.mlp_norm), adapter).chunk(2, dim=-1)
-            x += layer.down(F.silu(gate).mul_(up), adapter)
-        return self._normed(x, self._norm)
+            heads = layer.qkv(layer.norm(x), adapter)
+            layer.out.add_to(x, self._attend(index, layer, heads, turns, attention), adapter)
+            gate, up = layer.gate_up(layer.mlp_norm(x), adapter).chunk(2, dim=-1)
+            layer.down.add_to(x, F.silu(gate).mul_(up), adapter)
+        return self._norm(x)
 
-    def _normed(self, x: Any, weight: Any) -> Any:
-        return F.rms_norm(x, weight.shape, weight, self.dims.eps)
-
-    def _attend(
-        self,
-        index: int,
-        layer: Layer,
-        x: Any,
-        turns: tuple[Any, Any],
-        attention: Attention,
-        adapter: str | None,
-    ) -> Any:
+    def _attend(self, index: int, layer: Layer, x: Any, turns: Any, attention: Attention) -> Any:
         dims = self.dims
         n_q, n_qk = dims.n_heads, dims.n_heads + dims.n_kv_heads
-        heads = layer.qkv(x, adapter).view(len(x), n_qk + dims.n_kv_heads, dims.head_width)
-        qk = heads[:, :n_qk]
-        if layer.q_norm is not None:
-            q, k = self._normed(qk[:, :n_q], layer.q_norm), self._normed(qk[:, n_q:], layer.k_norm)
-            qk = torch.cat((q, k), dim=1)
-        qk = self._rope.turn(qk, turns)
-        out = attention(index, qk[:, :n_q], qk[:, n_q:], heads[:, n_qk:], self._how)
-        return layer.out(out.reshape(len(x), -1), adapter)
+        heads = x.view(len(x), n_qk + dims.n_kv_heads, dims.head_width)
+        if layer.q_norm is not None and layer.k_norm is not None:
+            heads[:, :n_q] = layer.q_norm(heads[:, :n_q])
+            heads[:, n_q:n_qk] = layer.k_norm(heads[:, n_q:n_qk])
+        self._rope.turn(heads[:, :n_qk], turns)
+        return attention(index, heads[:, :n_q], heads[:, n_q:], self._how).flatten(1)

@@ -13,6 +13,7 @@ from contextvars import ContextVar
 from typing import Any, NoReturn
 
 import torch
+import torch.nn.functional as F  # noqa: N812  # as everybody writes it
 from transformers import AttentionInterface, AutoModelForCausalLM
 from transformers.utils import logging
 
@@ -55,7 +56,11 @@ def _attend(
         sinks=s_aux,
     )
     q, k, v = (x[0].transpose(0, 1) for x in (query, key, value))
-    return _attention.get()(module.layer_idx, q, k, v, how)[None], None
+    n = v.shape[-1]
+    if n < k.shape[-1]:  # keys that are longer than values: zeros are kept, and cut off again
+        v = F.pad(v, (0, k.shape[-1] - n))
+    out = _attention.get()(module.layer_idx, q, torch.cat((k, v), dim=1), how)
+    return out[None, ..., :n], None
 
 
 AttentionInterface.register(_NAME, _attend)

@@ -44,7 +44,14 @@ class Linear:
         """
         y = self._product(x)
         addition = self.adapters.get(adapter) if adapter is not None else None
-        return y if addition is None else y + addition(x)
+        return y if addition is None else y.add_(addition(x))
+
+    def add_to(self, total: Any, x: Any, adapter: str | None = None) -> None:
+        """Add the product to `total`, (n_rows, n_out), in place."""
+        if type(self) is Linear and adapter is None and self._bias is None:
+            total.addmm_(x, self._weight.t())
+        else:
+            total.add_(self(x, adapter))
 
     @property
     def n_in(self) -> int:

@@ -1,10 +1,25 @@
-"""Rotary positions, with the frequencies that transformers computes for each kind of scaling."""
+"""Rotary positions, with the frequencies that transformers computes for each kind of scaling.
+
+A head's coordinates are turned in pairs. Checkpoints hold the first ones of all pairs before the
+second ones; here each pair stands together, as one complex number, and a turn is one product.
+Scores stay the same when queries and keys are rearranged alike, so the weights that make them are.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 import torch
+
+
+def pair_up(weight: Any, width: int) -> Any:
+    """Rows of a product, or of a norm's weights, with the coordinates of each pair together.
+
+    :param weight: (n_heads * width, ...), as a checkpoint has it.
+    :param width: numbers of a head.
+    """
+    halves = weight.unflatten(0, (len(weight) // width, 2, width // 2))
+    return halves.transpose(1, 2).flatten(0, 2)
 
 
 class Rope:
@@ -16,24 +31,23 @@ class Rope:
 
     def __init__(self, frequencies: Any, scale: float = 1.0) -> None:
         self._frequencies = frequencies.float()
-        self._scale = scale
+        self._scale = torch.tensor(scale, device=frequencies.device)
 
-    def turns(self, positions: Any, dtype: Any) -> tuple[Any, Any]:
-        """Cosines, and sines with the sign of the half that they are added to.
+    def turns(self, positions: Any) -> Any:
+        """(n_rows, 1, width / 2) complex factors.
 
         :param positions: (n_rows,).
-        :return: two (n_rows, 1, width) of `dtype`, computed in float32.
         """
         angles = positions[:, None].float() * self._frequencies
-        cos, sin = angles.cos() * self._scale, angles.sin() * self._scale
-        cosines, sines = torch.cat((cos, cos), dim=-1), torch.cat((-sin, sin), dim=-1)
-        return cosines.to(dtype)[:, None], sines.to(dtype)[:, None]
+        return torch.polar(self._scale.expand_as(angles), angles)[:, None]
 
-    def turn(self, x: Any, turns: tuple[Any, Any]) -> Any:
-        """`x` turned.
+    @staticmethod
+    def turn(x: Any, turns: Any) -> None:
+        """Turn `x` in place.
 
-        :param x: (n_rows, n_heads, width); its halves are the two coordinates.
+        :param x: (n_rows, n_heads, width) with pairs together.
         """
-        cos, sin = turns
-        first, second = x.chunk(2, dim=-1)
-        return torch.cat((second, first), dim=-1).mul_(sin).add_(x * cos)
+        wide = x.float()
+        torch.view_as_complex(wide.unflatten(-1, (-1, 2))).mul_(turns)
+        if x.dtype is not torch.float32:
+            x.copy_(wide)

@@ -114,7 +114,7 @@ class Step:
         self._rows: dict[int, Any] = {}
         self._masks: dict[tuple[int, int | None, bool], Any] = {}
 
-    def __call__(self, layer: int, q: Any, k: Any, v: Any, how: Attending) -> Any:
+    def __call__(self, layer: int, q: Any, kv: Any, how: Attending) -> Any:
         """See `attention.Attention`.
 
         :raises Interrupted: the computation is not wanted any more.
@@ -122,38 +122,27 @@ class Step:
         if self._is_interrupted():
             raise Interrupted
         store = self._cache.layer(layer)
-        n_kv, width, v_width = k.shape[1], k.shape[2], v.shape[2]
-        rows = self._flat_rows(n_kv)
-        store.flat[:, :width][rows[:, :n_kv]] = k
-        store.flat[:, :v_width][rows[:, n_kv:]] = v
-        keys, values = store.cells[:, :n_kv, :, :width], store.cells[:, n_kv:, :, :v_width]
-        out = [self._attend(i, q, keys, values, how) for i in range(len(self._runs))]
+        store.flat[self._flat_rows(kv.shape[1])] = kv
+        out = [self._attend(i, q, store.cells, how) for i in range(len(self._runs))]
         return out[0] if len(out) == 1 else torch.cat(out)
 
-    def _flat_rows(self, n_kv: int) -> Any:
-        """(n_rows, 2 * n_kv) places of the rows' keys and values among a layer's flat cells."""
-        rows = self._rows.get(n_kv)
+    def _flat_rows(self, n_heads: int) -> Any:
+        """(n_rows, n_heads) places of the rows' keys and values among a layer's flat cells."""
+        rows = self._rows.get(n_heads)
         if rows is None:
-            heads = torch.arange(2 * n_kv, device=self._device) * self._cache.window
-            starts = self._slots * (2 * n_kv * self._cache.window) + self.positions
-            rows = self._rows[n_kv] = starts[:, None] + heads
+            heads = torch.arange(n_heads, device=self._device) * self._cache.window
+            starts = self._slots * (n_heads * self._cache.window) + self.positions
+            rows = self._rows[n_heads] = starts[:, None] + heads
         return rows
 
-    def _attend(self, index: int, q: Any, keys: Any, values: Any, how: Attending) -> Any:
+    def _attend(self, index: int, q: Any, cells: Any, how: Attending) -> Any:
         start, parts, end = run = self._runs[index]
-        n_sequences, n = len(parts), run.n
-        slots = slice(parts[0].slot, parts[0].slot + n_sequences)
+        n_sequences, n, slot = len(parts), run.n, parts[0].slot
         rows = q[start : start + n_sequences * n]
         grouped = rows.view(n_sequences, n, *q.shape[1:]).transpose(1, 2)
+        keys, values = cells[slot : slot + n_sequences, :, :end].chunk(2, dim=1)
         mask = self._mask(index, how)
-        out = attend(
-            grouped,
-            keys[slots, :, :end],
-            values[slots, :, :end],
-            mask,
-            how,
-            is_causal=mask is None and n > 1,
-        )
+        out = attend(grouped, keys, values, mask, how, is_causal=mask is None and n > 1)
         return out.transpose(1, 2).reshape(n_sequences * n, q.shape[1], -1)
 
     def _mask(self, index: int, how: Attending) -> Any:

@@ -48,10 +48,10 @@ class _Observer:
         self.shapes: dict[int, LayerShape] = {}
         self.windows: dict[int, int | None] = {}
 
-    def __call__(self, layer: int, q: Any, k: Any, v: Any, how: Attending) -> Any:
-        self.shapes[layer] = LayerShape(k.shape[1], max(k.shape[2], v.shape[2]))
+    def __call__(self, layer: int, q: Any, kv: Any, how: Attending) -> Any:
+        self.shapes[layer] = LayerShape(kv.shape[1] // 2, kv.shape[2])
         self.windows[layer] = how.window
-        return self._attention(layer, q, k, v, how)
+        return self._attention(layer, q, kv, how)
 
 
 def observe(network: Network, config: Any, window: int, device: Any) -> list[LayerShape]:
