@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,6 +67,18 @@ def resident_bytes() -> int | None:
     """What of this process is in memory; None where the system does not tell."""
     fields = _read(Path("/proc/self/statm")).split()
     return int(fields[1]) * os.sysconf("SC_PAGE_SIZE") if len(fields) > 1 else None
+
+
+def return_freed_memory() -> None:
+    """Let the C library give back to the system what it keeps of freed memory.
+
+    glibc keeps freed buffers in a heap for each thread that there was: loading and closing `tiny`
+    20 times left 20 MB more than once, and with this 1. Takes a millisecond. Elsewhere nothing.
+    """
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # musl has none, and keeps less
+        if trim is not None:
+            trim(0)
 
 
 def _proc_memory(root: Path) -> tuple[int, int] | None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy.typing as npt
 
 from LLM.exceptions import InvalidRequestError, LLMContextLengthError
+from local_llm_kit.devices import return_freed_memory
 from local_llm_kit.engines import state_file
 from local_llm_kit.engines.compute import Runner, Vocabulary
 from local_llm_kit.engines.drafting import Drafter
@@ -215,6 +216,7 @@ class BaseEngine(ABC):
         if self._gate.close():
             self._scheduler.close()
             self._free()
+            return_freed_memory()
 
     @abstractmethod
     def _free(self) -> None:
