@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from LLM import LLMConfigError
+from LLM import LLMConfigError, LLMRateLimitError
 from local_llm_kit import LLMClient, ModelNotFoundError
 from local_llm_kit.model_files import BUNDLED
 
@@ -102,6 +102,18 @@ def test_a_model_is_closed_after_its_keep_alive_and_loaded_again(boat: Path) -> 
         with pytest.raises(LLMConfigError, match="not loaded"):
             client.stats  # noqa: B018
         assert answer(client) == "tiny"
+
+
+def test_a_memory_budget_closes_the_model_that_was_used_least_recently(boat: Path) -> None:
+    with LLMClient("tiny", n_slots=1, memory_budget="12MiB") as client:  # one takes 9.3 at least
+        assert answer(client, model=str(boat)) == "boat"
+        assert loaded(client) == [str(boat)]
+        assert answer(client) == "tiny"
+        assert loaded(client) == ["tiny"]
+        with client.chat.completions.create(messages=HELLO, stream=True) as stream:
+            next(stream)
+            with pytest.raises(LLMRateLimitError, match="while 'tiny' are in use"):
+                answer(client, model=str(boat))
 
 
 def test_a_stream_keeps_its_model(boat: Path) -> None:
