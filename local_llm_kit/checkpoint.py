@@ -125,13 +125,14 @@ def _check_code(folder: Path, name: str, config: dict[str, Any], trusted: bool) 
 
 def _settings(value: object) -> Iterator[tuple[str, Any]]:
     """Every name and value, at whatever depth."""
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield key, item
-            yield from _settings(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _settings(item)
+    found = [value]  # a stack of our own: what JSON may nest would exhaust Python's
+    while found:
+        value = found.pop()
+        if isinstance(value, dict):
+            yield from value.items()
+            found.extend(value.values())
+        elif isinstance(value, list):
+            found.extend(value)
 
 
 def _is_plain(value: object) -> bool:

@@ -222,6 +222,15 @@ def test_settings_that_cannot_be_read_are_told(tmp_path: Path, config: str, reas
         checkpoint.check_folder(folder)
 
 
+@pytest.mark.parametrize("depth", [100, 900, 100_000])
+def test_code_hidden_deep_in_settings_is_found(tmp_path: Path, depth: int) -> None:
+    folder = copied(tmp_path)
+    deep = '{"a":' * depth + '{"auto_map": {"A": "b.C"}}' + "}" * depth
+    (folder / "config.json").write_text(f'{{"model_type": "llama", "a": {deep}}}')
+    with pytest.raises(InvalidRequestError, match="'auto_map'|nested too deeply"):
+        checkpoint.check_folder(folder)
+
+
 def test_an_adapter_says_how_it_is_used(tmp_path: Path) -> None:
     (tmp_path / "adapter_config.json").write_text("{}")
     with pytest.raises(InvalidRequestError, match="give it as adapters="):
