@@ -227,7 +227,7 @@ def test_code_hidden_deep_in_settings_is_found(tmp_path: Path, depth: int) -> No
     folder = copied(tmp_path)
     deep = '{"a":' * depth + '{"auto_map": {"A": "b.C"}}' + "}" * depth
     (folder / "config.json").write_text(f'{{"model_type": "llama", "a": {deep}}}')
-    with pytest.raises(InvalidRequestError, match="'auto_map'|nested too deeply"):
+    with pytest.raises(InvalidRequestError, match=r"'auto_map'|nested too deeply"):
         checkpoint.check_folder(folder)
 
 
