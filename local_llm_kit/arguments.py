@@ -173,9 +173,7 @@ def _common(fields: Fields, defaults: Defaults, n_logprobs: int | None) -> dict[
             top_p=_positive("top_p", fields.number("top_p", defaults.top_p, 0, 1)),
             top_k=fields.integer("top_k", 0, MAX_TOKENS) or 0,
             min_p=fields.number("min_p", 0.0, 0, 1),
-            repetition_penalty=_positive(
-                "repetition_penalty", fields.number("repetition_penalty", 1.0, 0, 10)
-            ),
+            repetition_penalty=fields.number("repetition_penalty", 1.0, 0.01, 10),
             frequency_penalty=fields.number("frequency_penalty", 0.0, -2, 2),
             presence_penalty=fields.number("presence_penalty", 0.0, -2, 2),
             seed=fields.integer("seed", -(1 << 63), (1 << 63) - 1),

@@ -23,6 +23,7 @@ from local_llm_kit.arguments import check_text, invalid, parse_chat, parse_compl
 from local_llm_kit.decisions import parse_decision
 from local_llm_kit.embeddings import joined_responses, parse_embeddings
 from local_llm_kit.exceptions import StoreError
+from local_llm_kit.fields import kind_of
 from local_llm_kit.memory_switch import MemorySwitch
 from local_llm_kit.messages import normalise_messages, normalise_tools
 from local_llm_kit.types import CompletionResponse, DecisionResponse, EmbeddingsResponse
@@ -266,12 +267,14 @@ class Calls:
 def _timeout_s(value: Any) -> float | None:
     if value is None:
         return None
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not is_number or not 0 < value <= MAX_TIMEOUT_S:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise invalid("timeout", f"timeout must be a number of seconds, not {kind_of(value)}")
+    if not 0 < value <= MAX_TIMEOUT_S:
+        shown = repr(value) if isinstance(value, float) or abs(value) < 1 << 64 else "too large"
         raise invalid(
             "timeout",
-            f"timeout is {str(value)[:40]!r}; give seconds, more than 0 and at most "
-            f"{MAX_TIMEOUT_S:,.0f}, or None to wait for ever",
+            f"timeout is {shown}; give seconds, more than 0 and at most {MAX_TIMEOUT_S:,.0f}, or "
+            "None to wait for ever",
         )
     return float(value)
 

@@ -42,6 +42,8 @@ def _item(where: str, item: Any, calls: set[str]) -> Any:
     if not isinstance(item, Mapping):
         return item  # an object with role and content, or an error of `normalise_messages`
     kind = item.get("type", "message")
+    if not isinstance(kind, str):
+        raise invalid(f"{where}.type", f"{where}.type must be a text")
     if kind in _CALLS:
         return _call(where, item, _CALLS[kind], calls)
     if kind in _OUTPUTS:
@@ -92,7 +94,8 @@ def _part(where: str, part: Any) -> str:
     kind = part.get("type") if isinstance(part, Mapping) else None
     if kind == "input_json":
         return _json(f"{where}.data", part.get("data"))
-    text = part.get(_TEXT_FIELDS[kind]) if kind in _TEXT_FIELDS else None
+    field = _TEXT_FIELDS.get(kind) if isinstance(kind, str) else None
+    text = part.get(field) if field is not None else None
     if not isinstance(text, str):
         shown = repr(kind[:40]) if isinstance(kind, str) else "of no known type"
         raise invalid(where, f"{where} is {shown}; the model reads input_text and input_json")

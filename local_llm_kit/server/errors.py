@@ -12,15 +12,20 @@ from starlette.responses import Response
 from LLM.exceptions import (
     InvalidRequestError,
     LLMAuthError,
+    LLMConnectionError,
     LLMContextLengthError,
     LLMError,
     LLMRateLimitError,
+    LLMTimeoutError,
     ModelNotFoundError,
 )
 
-#: Class, status, type and code, the most exact class first.
+#: Class, status, type and code, the most exact class first. The first three come from a server
+#: behind this one (Ollama): the caller's key and request are not what is wrong.
 _KINDS: tuple[tuple[type[LLMError], int, str, str | None], ...] = (
-    (LLMAuthError, 401, "authentication_error", "invalid_api_key"),
+    (LLMAuthError, 502, "server_error", "upstream_refused"),
+    (LLMTimeoutError, 504, "server_error", "upstream_timeout"),
+    (LLMConnectionError, 502, "server_error", "upstream_unreachable"),
     (LLMRateLimitError, 429, "rate_limit_error", "rate_limit_exceeded"),
     (LLMContextLengthError, 400, "invalid_request_error", "context_length_exceeded"),
     (ModelNotFoundError, 404, "invalid_request_error", "model_not_found"),
@@ -55,8 +60,14 @@ def describe(error: LLMError) -> tuple[int, dict[str, Any]]:
     )
     body = error.body if isinstance(error.body, dict) else {}
     param = body.get("param")
-    return error.status_code or status, error_body(
-        error.message, kind, param if isinstance(param, str) else None, error.code or code
+    upstream = isinstance(error, (LLMAuthError, LLMConnectionError))
+    if not upstream and error.status_code is not None and 400 <= error.status_code <= 599:
+        status = error.status_code
+    return status, error_body(
+        error.message,
+        kind,
+        param if isinstance(param, str) else None,
+        code if upstream else error.code or code,
     )
 
 

@@ -124,3 +124,10 @@ def test_a_prompt_has_four_forms(prompt: Any, prompts: Any) -> None:
 def test_a_completion_writes_sixteen_tokens_unless_told() -> None:
     assert parse_completion({"prompt": "a"}, Defaults()).max_tokens == 16
     assert parse_completion({"prompt": "a", "max_tokens": 0}, Defaults()).max_tokens == 0
+
+
+@pytest.mark.parametrize("value", [1e-320, 0, 0.001, 11])
+def test_a_penalty_that_would_overflow_is_refused(value: float) -> None:
+    body = {"messages": [{"role": "user", "content": "a"}], "repetition_penalty": value}
+    with pytest.raises(InvalidRequestError, match="repetition_penalty"):
+        parse_chat(body, Defaults())

@@ -243,3 +243,15 @@ def test_scores_far_below_the_smallest_number_are_normalised() -> None:
     probabilities, coverage = normalised([-2000.0, -2000.0 + math.log(3)])
     assert probabilities == pytest.approx([0.25, 0.75])
     assert coverage == 0.0
+
+
+@pytest.mark.parametrize("item", [
+    {"type": [], "role": "user", "content": "a"},
+    {"type": {}, "role": "user", "content": "a"},
+    {"type": "message", "role": "user", "content": [{"type": []}]},
+    {"role": "user", "content": [{"type": {"a": 1}, "text": "a"}]},
+], ids=str)  # fmt: skip
+def test_a_type_that_is_no_text_is_refused(item: dict[str, Any], client: LLMClient) -> None:
+    question = {"type": "predicate", "instructions": "Is it?"}
+    with pytest.raises(InvalidRequestError, match=r"input\[0\]"):
+        client.decisions.create(input=[item], questions=[question])
