@@ -44,9 +44,9 @@ def test_an_option_that_does_not_exist_is_named(name: str, message: str) -> None
     ids=repr,
 )
 def test_a_timeout_that_cannot_work_is_refused(client: LLMClient, value: Any) -> None:
-    with pytest.raises(InvalidRequestError, match="timeout (is|must be)"):
+    with pytest.raises(InvalidRequestError, match=r"timeout (is|must be)"):
         client.chat.completions.create(messages=HELLO, timeout=value)
-    with pytest.raises(InvalidRequestError, match="timeout (is|must be)"):
+    with pytest.raises(InvalidRequestError, match=r"timeout (is|must be)"):
         LLMClient("tiny", timeout=value)
 
 
