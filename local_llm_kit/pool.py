@@ -249,8 +249,9 @@ class ModelPool(Generic[ModelT]):
             else f"{format_bytes(max(full.room_bytes, 0))} of memory_budget are left"
         )
         raise LLMRateLimitError(
-            f"{entry.name!r} cannot be loaded while {', '.join(map(repr, full.users))} are in use: "
-            f"{left}; ask again when a call has ended, or raise the bound",
+            f"{entry.name!r} cannot be loaded beside the models in use "
+            f"({', '.join(map(repr, full.users))}): {left}; ask again when a call has ended, or "
+            "raise the bound",
             status_code=429,
             code="models_in_use",
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import random
 import threading
 import time
@@ -94,7 +95,10 @@ def test_a_leased_model_is_never_closed_and_the_new_one_is_made_smaller() -> Non
 
 def test_models_in_use_that_leave_no_room_are_named() -> None:
     pool = make_pool(10)
-    with pool.lease("7"), pytest.raises(LLMRateLimitError, match=r"'9' cannot.*'7' are in use"):
+    with (
+        pool.lease("7"),
+        pytest.raises(LLMRateLimitError, match=r"'9' cannot.*in use \('7'\): 3 B of"),
+    ):
         pool.lease("9")
     pool.lease("9").release()
     assert names(pool) == ["9"]
@@ -292,6 +296,24 @@ def test_unload_closes_what_nobody_uses() -> None:
     lease.release()
     assert pool.unload("1")
     assert lease.model.closed.is_set()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_child_is_told_and_leaves_the_models_alone() -> None:
+    pool = make_pool()
+    lease = pool.lease("1")
+    child = os.fork()
+    if not child:
+        try:
+            lease.release()
+            pool.close()
+            pool.lease("1")
+        except LLMServerError as err:
+            os._exit(0 if "forked" in str(err) and not lease.model.closed.is_set() else 1)
+        os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    pool.close()
 
 
 @pytest.mark.parametrize(
