@@ -12,13 +12,17 @@ from local_engine.turns import Taken, in_turns
 
 Turn = dict[str, Any]
 
-
 #: Tokens of a first turn that does not count.
 _WARM = 16
 
 
-def _rates(taken: Taken[Turn], name: str = "") -> Values:
-    return taken.values(lambda turn: turn["tokens"] / turn["wall_s"], name)
+def _rate(turn: Turn) -> float:
+    rate: float = turn["tokens"] / turn["wall_s"]
+    return rate
+
+
+def _rates(taken: Taken[Turn]) -> Values:
+    return taken.values(_rate)
 
 
 def _ready(settings: Settings, contender: str, model: str, **request: Any) -> Worker:
@@ -113,8 +117,8 @@ def _constrained(settings: Settings, model: str, n: int) -> Finding:
     return Finding(
         "constrained",
         f"{model}, JSON schema against free, tokens/s",
-        taken.values(lambda turns: turns[0]["tokens"] / turns[0]["wall_s"], "JSON schema"),
-        taken.values(lambda turns: turns[1]["tokens"] / turns[1]["wall_s"], "free"),
+        taken.values(lambda turns: _rate(turns[0]), "JSON schema"),
+        taken.values(lambda turns: _rate(turns[1]), "free"),
         1.0,
     )
 

@@ -120,14 +120,15 @@ def chats(settings: Settings) -> list[Finding]:
     return [
         Finding(
             "chats",
-            f"half-q4_0, 4 chats, turn {turn + 1}, ms to the first token",
-            ours.values(itemgetter(turn)),
-            peer.values(itemgetter(turn)),
-            0.5 if turn == 2 else None,
+            f"half-q4_0, 4 chats, turn {turn + 1}, {what}",
+            ours.values(itemgetter(2 * turn + i)),
+            peer.values(itemgetter(2 * turn + i)),
+            0.5 if turn == 2 and i == 0 else None,
             at_least=False,
         )
         for peer in peers
         for turn in range(3)
+        for i, what in enumerate(("ms to the first token", "tokens read"))
     ]
 
 
@@ -140,24 +141,25 @@ class _Conversations:
         self._system = " ".join(_SYSTEM.split()[:n_words])
 
     async def turn(self, server: Server) -> list[float]:
-        """Milliseconds to the first token, the mean of the four, for each turn."""
+        """For each turn milliseconds to the first token and tokens read, means of the four."""
         number = self._rounds[server.port] = self._rounds.get(server.port, 0) + 1
         system = {"role": "system", "content": f"Day {number}. {self._system}"}
         chats: list[Messages] = [[system] for _ in range(4)]
-        firsts: list[float] = []
+        found: list[float] = []
         for turn in range(3):
             taken = [await self._say(server, chat, who, turn) for who, chat in enumerate(chats)]
-            firsts.append(statistics.mean(taken) * 1e3)
-        return firsts
+            found.append(statistics.mean(answer.to_first_s for answer in taken) * 1e3)
+            found.append(statistics.mean(answer.n_read or 0 for answer in taken))
+        return found
 
-    async def _say(self, server: Server, chat: Messages, who: int, turn: int) -> float:
+    async def _say(self, server: Server, chat: Messages, who: int, turn: int) -> Answer:
         text = f"This is caller {who} asking for the {turn + 1}. time: what is there to be had?"
         chat += _user(text)
         answer = await ask(server.port, chat, 4)
-        if not answer.arrivals:
-            raise Absent("an answer without text")
+        if not answer.arrivals or answer.n_read is None:
+            raise Absent("an answer without text, or that does not tell what was cached")
         chat.append({"role": "assistant", "content": _REPLY})
-        return answer.to_first_s
+        return answer
 
 
 # A long prompt among streams.

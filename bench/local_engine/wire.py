@@ -12,6 +12,8 @@ from typing import Any
 # A chunk with text. The first one of a stream has an empty text or none, and comes at once.
 _TEXT = re.compile(rb'"content": ?"[^"]')
 _CUT = re.compile(rb'"finish_reason": ?"length"')
+_PROMPT = re.compile(rb'"prompt_tokens": ?(\d+)')
+_CACHED = re.compile(rb'"cached_tokens": ?(\d+)')
 
 
 @dataclass
@@ -21,11 +23,13 @@ class Answer:
     :param asked: the clock when the request went out, in seconds.
     :param arrivals: the clock for each chunk with text.
     :param whole: it went on to `max_tokens`, so its tokens are known.
+    :param n_read: tokens of the prompt that were not in the cache; None if it was not told.
     """
 
     asked: float
     arrivals: list[float] = field(default_factory=list)
     whole: bool = False
+    n_read: int | None = None
 
     @property
     def to_first_s(self) -> float:
@@ -36,7 +40,8 @@ class Answer:
 def chat_request(messages: list[dict[str, str]], n_tokens: int) -> bytes:
     """A greedy streaming request, without a Host that a server could object to."""
     fields: dict[str, Any] = {"model": "gpt-4", "messages": messages, "stream": True}
-    body = json.dumps(fields | {"temperature": 0, "max_tokens": n_tokens}).encode()
+    fields |= {"temperature": 0, "max_tokens": n_tokens, "stream_options": {"include_usage": True}}
+    body = json.dumps(fields).encode()
     head = (
         "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
@@ -46,14 +51,14 @@ def chat_request(messages: list[dict[str, str]], n_tokens: int) -> bytes:
 
 
 async def ask(port: int, messages: list[dict[str, str]], n_tokens: int) -> Answer:
-    """Stream one answer to its end. Cancelled, it closes the connection and keeps what came."""
+    """Stream one answer to its end."""
     answer = Answer(time.perf_counter())
     await listen(port, messages, n_tokens, answer)
     return answer
 
 
 async def listen(port: int, messages: list[dict[str, str]], n_tokens: int, into: Answer) -> None:
-    """Stream one answer and note in `into` what comes.
+    """Stream one answer and note in `into` what comes; cancelled, it hangs up.
 
     :raises ConnectionError: the server refused; the message has the beginning of what it said.
     """
@@ -69,6 +74,9 @@ async def listen(port: int, messages: list[dict[str, str]], n_tokens: int, into:
             lines, _, tail = (tail + data).rpartition(b"\n")
             into.arrivals += [now] * len(_TEXT.findall(lines))
             into.whole |= _CUT.search(lines) is not None
+            prompt, cached = _PROMPT.search(lines), _CACHED.search(lines)
+            if prompt and cached:
+                into.n_read = int(prompt[1]) - int(cached[1])
     finally:
         writer.close()
 

@@ -109,6 +109,13 @@ def test_only_chunks_with_text_count() -> None:
     answer = serve(b"HTTP/1.1 200 OK\r\n\r\n" + b"".join(events))()
     assert len(answer.arrivals) == 2
     assert answer.whole
+    assert answer.n_read is None
+
+
+def test_tokens_read_are_those_that_were_not_cached() -> None:
+    usage = {"prompt_tokens": 40, "prompt_tokens_details": {"cached_tokens": 30}}
+    last = b"data: " + json.dumps({"usage": usage}).encode() + b"\n\n"
+    assert serve(b"HTTP/1.1 200 OK\r\n\r\n" + event("a") + last)().n_read == 10
 
 
 def test_a_refusal_is_told() -> None:
