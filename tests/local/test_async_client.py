@@ -99,6 +99,33 @@ def test_a_text_completion_streams(client: LLMClient, shared: AsyncLLMClient) ->
     assert run(ask) == expected.text
 
 
+def test_decisions_embeddings_and_counts_are_the_twins(
+    client: LLMClient, shared: AsyncLLMClient
+) -> None:
+    questions = [{"type": "choice", "instructions": "Which?",
+                  "choices": [{"value": "red"}, {"value": "blue"}]}]  # fmt: skip
+
+    async def ask() -> tuple[Any, Any, int, list[str]]:
+        return (
+            await shared.decisions.create(input="A red boat.", questions=questions),
+            await shared.embeddings.create(input="A red boat."),
+            await shared.count_tokens(HELLO),
+            [model.id for model in (await shared.models.list()).data],
+        )
+
+    decision, embedded, n_tokens, names = run(ask)
+    expected = client.decisions.create(input="A red boat.", questions=questions)
+    assert [one.probability for one in decision.answers[0].probabilities] == pytest.approx(
+        [one.probability for one in expected.answers[0].probabilities],  # type: ignore[union-attr]
+        abs=1e-3,
+    )
+    assert embedded.data[0].embedding == pytest.approx(
+        client.embeddings.create(input="A red boat.").data[0].embedding, abs=1e-3
+    )
+    assert n_tokens == client.count_tokens(HELLO)
+    assert names == [model.id for model in client.models.list().data]
+
+
 def test_a_stream_is_left_early_and_frees_its_slot(shared: AsyncLLMClient) -> None:
     async def leave() -> int:
         async with await shared.chat.completions.create(**endless(shared), stream=True) as stream:
