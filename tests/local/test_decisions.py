@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import openai
 import pytest
 
 from local_llm_kit import InvalidRequestError, LLMClient, TokenLimitError
@@ -53,6 +54,13 @@ def test_the_probabilities_add_up_to_one(client: LLMClient) -> None:
         assert answer.type != "predicate"
         assert math.isclose(sum(one.probability for one in answer.probabilities), 1)
         assert 0 < answer.coverage <= 1
+
+
+def test_openais_own_types_take_the_answer(client: LLMClient) -> None:
+    answer = client.decisions.create(input=INPUT, questions=[COLOUR, NAMED, MOOD])
+    theirs = openai.types.Decision.model_validate(answer.model_dump(), strict=True)
+    assert [one.type for one in theirs.answers] == ["choice", "predicate", "score"]
+    assert theirs.usage.output_tokens_details.reasoning_tokens == 0
 
 
 def test_an_answer_repeats_and_does_not_depend_on_the_other_questions(client: LLMClient) -> None:

@@ -7,6 +7,7 @@ import math
 import struct
 from typing import Any
 
+import openai
 import pytest
 
 from LLM import LLMTimeoutError
@@ -27,6 +28,12 @@ def test_each_input_has_a_vector_of_length_one_in_order(client: LLMClient) -> No
         assert isinstance(one.embedding, list)
         assert len(one.embedding) == client.info.n_embd
         assert math.sqrt(sum(x * x for x in one.embedding)) == pytest.approx(1, abs=1e-5)
+
+
+def test_openais_own_types_take_the_answer(client: LLMClient) -> None:
+    answer = client.embeddings.create(input=["Hello", "you"]).model_dump()
+    theirs = openai.types.CreateEmbeddingResponse.model_validate(answer, strict=True)
+    assert [one.index for one in theirs.data] == [0, 1]
 
 
 def test_usage_counts_the_inputs_tokens(client: LLMClient) -> None:
