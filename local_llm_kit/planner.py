@@ -7,6 +7,7 @@ cache, down to one window for all slots; the window, unless the caller named one
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -124,11 +125,23 @@ class _Planner:
         return max(_rounded(window), most)
 
     def plan(self) -> MemoryPlan:
-        for n_layers in self._layer_choices():
-            choice = self._largest(n_layers)
-            if choice is not None:
-                return self._made(choice)
-        raise self._too_large()
+        """The largest plan that fits.
+
+        :raises LLMConfigError: none does.
+        """
+        choice = self._best()
+        if choice is None:
+            raise self._too_large()
+        return self._made(choice)
+
+    def _best(self) -> Choice | None:
+        first, *others = self._layer_choices()
+        choice = self._largest(first)
+        if choice is not None or not others:
+            return choice
+        # With all layers on GPUs the host has no workspace. Of the rest: if so many fit, fewer do.
+        index = bisect_left(others, True, key=lambda n_layers: bool(self._largest(n_layers)))
+        return self._largest(others[index]) if index < len(others) else None
 
     def _layer_choices(self) -> Sequence[int]:
         """Numbers of layers on GPUs that may be taken, the best first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -170,3 +171,11 @@ def test_torch_has_one_batch_and_an_estimate() -> None:
     found = plan("half", memory, PlanOptions(budget_bytes=900 * MIB))
     assert found.total_bytes <= 900 * MIB
     assert (found.n_batch, found.is_estimate) == (512, True)
+
+
+def test_a_file_of_very_many_layers_is_planned_in_no_time() -> None:
+    shape = replace(SHAPE, layers=(Layer(MIB, 64, 64),) * 4096)
+    memory = replace(gpu(900), shape=shape)
+    start = time.process_time()
+    assert 0 < planned(memory=memory).n_gpu_layers < 4097
+    assert time.process_time() - start < 5
