@@ -8,22 +8,20 @@ differ.
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from LLM.assembly import ChatAssembler
-from LLM.exceptions import LLMTimeoutError
 from LLM.structured import is_model_class, parse_choices, response_format_of
 from LLM.types import ChatCompletionResponse, Model, ModelsResponse, Usage
 from LLM.types import CompletionResponse as TextCompletionResponse
-from local_llm_kit.arguments import check_text, invalid, parse_chat, parse_completion
+from local_llm_kit.arguments import check_text, parse_chat, parse_completion
+from local_llm_kit.deadlines import Deadlines, checked_timeout_s
 from local_llm_kit.decisions import parse_decision
 from local_llm_kit.embeddings import joined_responses, parse_embeddings
 from local_llm_kit.exceptions import StoreError
-from local_llm_kit.fields import kind_of
 from local_llm_kit.memory_switch import MemorySwitch
 from local_llm_kit.messages import normalise_messages, normalise_tools
 from local_llm_kit.types import CompletionResponse, DecisionResponse, EmbeddingsResponse
@@ -38,49 +36,6 @@ if TYPE_CHECKING:
     from local_llm_kit.pool import Lease
 
 ResponseT = TypeVar("ResponseT")
-
-#: Longest time to wait that is taken, in seconds: what the system's clocks can count.
-MAX_TIMEOUT_S = 1e6
-
-
-class Deadlines:
-    """When to stop waiting for an answer.
-
-    :param timeout_s: seconds; None waits for ever. A whole answer has so long in total; a stream
-        so long for its first event and between events, so that a healthy one is not cut.
-    :param stream: whether the answer is streamed.
-    """
-
-    def __init__(self, timeout_s: float | None, *, stream: bool) -> None:
-        self.timeout_s = timeout_s
-        self._stream = stream
-        self._start = time.monotonic()
-        self._waits_for = "first_byte" if stream else "total"
-
-    def left_s(self) -> float | None:
-        """Seconds that may still be waited for the next event."""
-        if self.timeout_s is None or self._waits_for == "between_chunks":
-            return self.timeout_s
-        return max(0.0, self.timeout_s - (time.monotonic() - self._start))
-
-    def met(self) -> None:
-        """Events have come."""
-        if self._stream:
-            self._waits_for = "between_chunks"
-
-    def error(self, model: str) -> LLMTimeoutError:
-        """The error once the time is up."""
-        what = {
-            "total": "the answer was not complete",
-            "first_byte": "the stream had not begun",
-            "between_chunks": "nothing more of the stream came",
-        }[self._waits_for]
-        return LLMTimeoutError(
-            f"{what} within {self.timeout_s:g} seconds (deadline: {self._waits_for}); raise "
-            "timeout or ask for less",
-            model=model,
-            code=self._waits_for,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +91,7 @@ class Calls:
         self.catalog = catalog
         #: The conversation's memory, off until it is enabled.
         self.memory = MemorySwitch(catalog)
-        self._timeout_s = _timeout_s(timeout_s)
+        self._timeout_s = checked_timeout_s(timeout_s)
 
     def chat(self, messages: Any, arguments: Mapping[str, Any]) -> Call[CompletionResponse]:
         """A chat completion.
@@ -260,23 +215,8 @@ class Calls:
             raise
 
     def _taken_timeout_s(self, fields: dict[str, Any]) -> float | None:
-        timeout_s = _timeout_s(fields.pop("timeout", None))
+        timeout_s = checked_timeout_s(fields.pop("timeout", None))
         return self._timeout_s if timeout_s is None else timeout_s
-
-
-def _timeout_s(value: Any) -> float | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise invalid("timeout", f"timeout must be a number of seconds, not {kind_of(value)}")
-    if not 0 < value <= MAX_TIMEOUT_S:
-        shown = repr(value) if isinstance(value, float) or abs(value) < 1 << 64 else "too large"
-        raise invalid(
-            "timeout",
-            f"timeout is {shown}; give seconds, more than 0 and at most {MAX_TIMEOUT_S:,.0f}, or "
-            "None to wait for ever",
-        )
-    return float(value)
 
 
 def _taken_class(fields: dict[str, Any]) -> Callable[[ChatCompletionResponse], None] | None:
