@@ -3,7 +3,9 @@
 A slot keeps its tokens after its request ended, for the next prompt that begins alike. A prompt
 that continues a slot's text takes that slot over. A prompt that branches off earlier gets a copy of
 the shared prefix (2.7 µs, no cell is duplicated), so the longer text stays for its own next turn:
-four chats on one system prompt then find their whole history, where overwriting finds half.
+four chats on one system prompt then find their whole history, where overwriting finds half. Where
+the copy would cost another text more than is branched off from (an answer's last tokens, which a
+template writes otherwise), the slot is taken over all the same.
 """
 
 from __future__ import annotations
@@ -80,11 +82,15 @@ def place(
         if slot.adapter != adapter:
             continue
         n = common_prefix(slot.tokens, tokens, min(slot.n_cached, most))
-        if n > n_shared:
-            n_shared, source = n, slot
-    if source is not None and not source.busy and source.n_cached - n_shared <= 1:
-        return Placement(source, source, n_shared)
+        if n > n_shared or (source is not None and n == n_shared and slot.used > source.used):
+            n_shared, source = n, slot  # of equal ones the latest: the oldest may have to go
     chosen = min(free, key=lambda slot: (slot.n_cached > 0, slot is source, slot.used))
+    if source is not None and not source.busy:
+        # What is lost either way: the end of the source, or what the other has of its own.
+        lost = chosen.n_cached - common_prefix(chosen.tokens, tokens, chosen.n_cached)
+        tail = source.n_cached - n_shared
+        if tail <= 1 or tail < lost:
+            chosen = source
     return Placement(chosen, source, n_shared)
 
 

@@ -91,3 +91,18 @@ def test_texts_not_used_for_long_are_dropped() -> None:
     kept = table.holding([3, 4, 5])
     assert kept is not None
     assert kept[1] == 2
+
+
+def test_a_slot_is_taken_over_where_a_copy_would_cost_another_text_more() -> None:
+    slots = [slot(0, list(range(100))), slot(1, list(range(200, 300)))]
+    found = place(slots, [*range(95), 500, 501])
+    assert found is not None
+    assert (found.slot.id, found.n_shared) == (0, 95)
+
+
+def test_a_branch_off_a_common_beginning_takes_the_oldest_slot() -> None:
+    beginning = list(range(50))
+    texts = [slot(i, [*beginning, *range(100 * i, 100 * i + 60)], used=i) for i in (1, 2, 3)]
+    found = place(texts, [*beginning, 7, 8, 9])
+    assert found is not None
+    assert (found.slot.id, found.n_shared) == (1, 50)
