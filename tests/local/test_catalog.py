@@ -112,8 +112,9 @@ def test_a_memory_budget_closes_the_model_that_was_used_least_recently(boat: Pat
         assert loaded(client) == ["tiny"]
         with client.chat.completions.create(messages=HELLO, stream=True) as stream:
             next(stream)
-            with pytest.raises(LLMRateLimitError, match="while 'tiny' are in use"):
+            with pytest.raises(LLMRateLimitError, match="in use.*'tiny'") as caught:
                 answer(client, model=str(boat))
+        assert caught.value.code == "models_in_use"
 
 
 def test_a_stream_keeps_its_model(boat: Path) -> None:
