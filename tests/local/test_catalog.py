@@ -112,7 +112,7 @@ def test_a_memory_budget_closes_the_model_that_was_used_least_recently(boat: Pat
         assert loaded(client) == ["tiny"]
         with client.chat.completions.create(messages=HELLO, stream=True) as stream:
             next(stream)
-            with pytest.raises(LLMRateLimitError, match="in use.*'tiny'") as caught:
+            with pytest.raises(LLMRateLimitError, match=r"in use.*'tiny'") as caught:
                 answer(client, model=str(boat))
         assert caught.value.code == "models_in_use"
 
