@@ -15,6 +15,7 @@ import torch
 
 from LLM import LLMConfigError
 from local_llm_kit.engines.compute import OutOfCache
+from local_llm_kit.engines.transformers import cells
 from local_llm_kit.engines.transformers.attention import Attending, attend, causal_mask
 from local_llm_kit.engines.transformers.cache import LayerShape, SlotCache
 from local_llm_kit.engines.transformers.cells import LayerCells
@@ -38,14 +39,18 @@ def test_what_is_forgotten_is_zero_again() -> None:
     cache = make_cache()
     fill(cache, 1, 40)
     cache.forget(1, 10)
-    cells = cache.layer(0).cells
-    assert cells[1, :, :10].isnan().all()
-    assert not cells[1, :, 10:].any()
+    kept = cache.layer(0).cells[1]
+    assert kept[:, :10].isnan().all()
+    assert not kept[:, 10:].any()
     assert cache.lengths == [0, 10, 0, 0]
 
 
+@pytest.mark.parametrize("can_give_back", [True, False], ids=["given back", "kept"])
 @pytest.mark.parametrize(("start", "end"), [(0, 40000), (3, 39999), (5000, 40000)])
-def test_dropping_whole_pages_leaves_every_neighbour_as_it_was(start: int, end: int) -> None:
+def test_dropping_whole_pages_leaves_every_neighbour_as_it_was(
+    start: int, end: int, can_give_back: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cells, "_CAN_GIVE_BACK", can_give_back and cells._CAN_GIVE_BACK)
     layer = LayerCells(2, 2, 40000, 8, dtype=torch.float32, device=CPU)
     layer.cells.fill_(1.0)
     layer.drop(0, start, end)

@@ -16,6 +16,7 @@ import platform
 import sys
 from typing import Any
 
+import numpy as np
 import torch
 
 from LLM.exceptions import LLMConfigError
@@ -50,23 +51,26 @@ class LayerCells:
         shape = (n_slots, n_heads, window, width)
         self._mapping: mmap.mmap | None = None
         try:
-            if device.type == "cpu" and _CAN_GIVE_BACK:
-                self._map(math.prod(shape) * dtype.itemsize)
+            if device.type == "cpu":
+                self._bytes = self._reserve(math.prod(shape) * dtype.itemsize)
                 self.cells: Any = self._bytes.view(dtype).view(shape)
             else:
                 self.cells = torch.zeros(shape, dtype=dtype, device=device)
-        except (OSError, RuntimeError) as err:
+        except (OSError, MemoryError, OverflowError, RuntimeError) as err:
             raise LLMConfigError(
                 f"no room for a cache of {n_slots} times {window} tokens; choose a smaller "
                 "context_length or fewer slots"
             ) from err
         self.flat: Any = self.cells.view(-1, width)
 
-    def _map(self, size: int) -> None:
+    def _reserve(self, size: int) -> Any:
+        """So many zeros, of which none takes memory yet."""
+        if not _CAN_GIVE_BACK:
+            return torch.from_numpy(np.zeros(size, np.uint8))
         flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _NORESERVE
         # Never closed by hand: it is unmapped with the last tensor that looks at it.
         self._mapping = mmap.mmap(-1, size, flags=flags)
-        self._bytes = torch.frombuffer(self._mapping, dtype=torch.uint8)
+        return torch.frombuffer(self._mapping, dtype=torch.uint8)
 
     def drop(self, slot: int, start: int, end: int) -> None:
         """Make a slot's cells from `start` up to `end` empty."""

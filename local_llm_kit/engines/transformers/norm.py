@@ -25,6 +25,7 @@ class RmsNorm:
 
     def __call__(self, x: Any) -> Any:
         """`x`, (..., width), with each row scaled; a new tensor of the same type."""
-        wide = x.float()
-        lengths = torch.linalg.vector_norm(wide, dim=-1, keepdim=True).hypot_(self._floor)
-        return (wide / lengths).mul_(self._weight).to(x.dtype)
+        if x.dtype is not torch.float32:
+            return self(x.float()).to(x.dtype)
+        lengths = torch.linalg.vector_norm(x, dim=-1, keepdim=True).hypot_(self._floor)
+        return (x / lengths).mul_(self._weight)
