@@ -55,16 +55,14 @@ def _llama_memory(
     header: gguf.Header, options: LlamaCppOptions, gpus: tuple[Device, ...]
 ) -> ModelMemory:
     # Here and not above: only who loads such a model needs its back end.
-    from local_llm_kit.engines.llama_cpp.context import KV_TYPES, PLAIN_TYPES
+    from local_llm_kit.engines.llama_cpp.context import KV_TYPES
 
-    flash = options.flash_attention
-    if flash is None:
-        flash = bool(gpus) or options.kv_type not in PLAIN_TYPES
     return ModelMemory(
         shape_of_gguf(header),
         kv_bytes=KV_TYPES[options.kv_type][1],
         n_sequences=options.n_slots + 1,
-        flash_attention=flash,
+        flash_attention=options.prefers_flash_attention
+        or (bool(gpus) and options.flash_attention is None),
         gpus=gpus,
         companions=_companions(options),
     )

@@ -19,7 +19,9 @@ GREEDY = SamplingParams(temperature=0)
 HELLO = chat_prompt("Hello!")
 
 
-def write_adapter(path: Path, seed: int, width: int = 128, rank: int = 4) -> Path:
+def write_adapter(
+    path: Path, seed: int, width: int = 128, rank: int = 4, size: float = 1.0
+) -> Path:
     """A LoRA of tiny's first output projection, with weights large enough to be heard."""
     random = np.random.default_rng(seed)
     writer = gguf.GGUFWriter(path, "llama")
@@ -27,7 +29,7 @@ def write_adapter(path: Path, seed: int, width: int = 128, rank: int = 4) -> Pat
     writer.add_string("adapter.type", "lora")
     writer.add_float32("adapter.lora.alpha", 8.0)
     for name, shape in (("lora_a", (rank, width)), ("lora_b", (width, rank))):
-        weights = random.standard_normal(shape).astype(np.float32)
+        weights = (size * random.standard_normal(shape)).astype(np.float32)
         writer.add_tensor(f"blk.0.attn_output.weight.{name}", weights)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()

@@ -60,7 +60,7 @@ def whole_answer(engine: LlamaCppEngine, request: GenerationRequest) -> tuple[st
 def test_everything_at_once_gives_each_what_it_gets_alone(
     tiny_f32: Path, tmp_path: Path, speculation: str | None
 ) -> None:
-    adapter = str(write_adapter(tmp_path / "red.gguf", 1))
+    adapter = str(write_adapter(tmp_path / "red.gguf", 1, size=0.3))
     # float32 throughout: what is left of rounding seldom turns a choice.
     options = {"n_slots": 6, "max_queue": 20, "speculation": speculation, "kv_type": "f32"}
     with running_engine(tiny_f32, adapters={"red": adapter}, **options) as engine:

@@ -62,7 +62,7 @@ class LlamaCppEngine(BaseEngine):
             self._free()
             raise
         on_gpu = library().llama_supports_gpu_offload()
-        self._layout = f"{options.kv_type} {options.flash_attention}"
+        self._layout = f"{options.kv_type} {_flash_attention(options)}"
         super().__init__(
             _describe(model, path, name, window),
             model,
@@ -73,7 +73,7 @@ class LlamaCppEngine(BaseEngine):
             adapters=options.adapters,
             drafter=self._drafter,
             calibrate=not on_gpu,
-            idle_tokens=None if on_gpu else _idle_tokens(model),
+            idle_tokens=None if on_gpu else _idle_tokens(model, options),
         )
 
     def _make_context(
@@ -86,7 +86,7 @@ class LlamaCppEngine(BaseEngine):
             n_batch=options.n_batch,
             n_threads=self._n_threads,
             kv_type=options.kv_type,
-            flash_attention=options.flash_attention,
+            flash_attention=_flash_attention(options),
             adapters=adapters,
         )
 
@@ -160,15 +160,24 @@ def _n_cells(model: Model, window: int, options: LlamaCppOptions) -> int:
     return max(window, min(window * options.n_slots, affordable))
 
 
-def _idle_tokens(model: Model) -> int:
+def _flash_attention(options: LlamaCppOptions) -> bool | None:
+    """What was chosen; else None, which is llama.cpp's own choice, or False."""
+    if options.flash_attention is not None:
+        return options.flash_attention
+    wanted = library().llama_supports_gpu_offload() or options.prefers_flash_attention
+    return None if wanted else False
+
+
+def _idle_tokens(model: Model, options: LlamaCppOptions) -> int:
     """Tokens after which a text's cells have cost as much as reading it again would.
 
     On a CPU attention walks over the idle cells too. A token read takes two operations a weight, a
     cell passed by four a layer and dimension, and these run some eight times slower: measured
-    60 µs to 0.15 µs with 0.9 million weights, 10 ms to 8 µs with 0.5 billion.
+    60 µs to 0.15 µs with 0.9 million weights, 10 ms to 8 µs with 0.5 billion. Flash attention only
+    looks whether to skip a cell, which costs a quarter.
     """
-    n_layer = model.n_layer
-    return max(256, model.n_params // (16 * n_layer * model.n_embd))
+    slower = 4 if options.prefers_flash_attention else 16
+    return max(256, model.n_params // (slower * model.n_layer * model.n_embd))
 
 
 def _default_threads(model: Model) -> int:
