@@ -82,18 +82,29 @@ def attend(q: Any, k: Any, v: Any, mask: Any, how: Attending, *, is_causal: bool
     :param is_causal: row i sees cells up to i; only without `mask`, and for plain attention.
     :return: (n, n_heads, n_rows, v_width).
     """
-    n, n_heads, n_rows, width = q.shape
-    shared = n_heads != k.shape[1]
     if not how.is_plain:
         return _attend_by_hand(q, k, v, mask, how)
-    if shared and n_rows == 1:
-        # The heads of a group become rows of one: no key is repeated.
-        q = q.reshape(n, k.shape[1], -1, width)
-        out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=how.scale)
-        return out.reshape(n, n_heads, 1, -1)
+    shared = q.shape[1] != k.shape[1]
     return F.scaled_dot_product_attention(
         q, k, v, attn_mask=mask, scale=how.scale, is_causal=is_causal, enable_gqa=shared
     )
+
+
+def attend_once(q: Any, k: Any, v: Any, mask: Any, how: Attending) -> Any:
+    """Plain attention of one row of each sequence.
+
+    The heads of a group become rows of one head, so that no key is repeated.
+
+    :param q: (n, n_heads, width).
+    :param k: (n, n_kv_heads, n_cells, width), and `v` likewise.
+    :param mask: (n, 1, 1, n_cells), or None.
+    :return: (n, n_heads, width).
+    """
+    n, n_heads, width = q.shape
+    n_kv = k.shape[1]
+    groups = q.view(n, n_kv, n_heads // n_kv, width)
+    out = F.scaled_dot_product_attention(groups, k, v, attn_mask=mask, scale=how.scale)
+    return out.reshape(n, n_heads, width)
 
 
 def _attend_by_hand(q: Any, k: Any, v: Any, mask: Any, how: Attending) -> Any:

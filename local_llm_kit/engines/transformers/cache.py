@@ -39,6 +39,7 @@ class SlotCache:
     :param device: where they are.
 
     :ivar lengths: tokens that each slot holds.
+    :ivar widest_cell: numbers that a token takes in the layer that keeps most.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class SlotCache:
     ) -> None:
         self.shapes = list(shapes)
         self.window = window
+        self.widest_cell = max(shape.n_numbers for shape in shapes)
         self.lengths = [0] * n_slots
         self._n_cells = n_cells
         self._layers = [

@@ -37,6 +37,7 @@ class Linear:
 
     def __init__(self, weight: Any, bias: Any = None) -> None:
         self._weight = weight
+        self._transposed = weight.t()
         self._bias = bias
         self.adapters: Mapping[str, LowRank] = {}
 
@@ -53,7 +54,7 @@ class Linear:
     def add_to(self, total: Any, x: Any, adapter: str | None = None) -> None:
         """Add the product to `total`, (n_rows, n_out), in place."""
         if type(self) is Linear and adapter is None and self._bias is None:
-            total.addmm_(x, self._weight.t())
+            total.addmm_(x, self._transposed)
         else:
             total.add_(self(x, adapter))
 

@@ -47,7 +47,10 @@ class Rope:
 
         :param x: (n_rows, n_heads, width) with pairs together.
         """
-        wide = x.float()
-        torch.view_as_complex(wide.unflatten(-1, (-1, 2))).mul_(turns)
-        if x.dtype is not torch.float32:
+        if x.dtype is torch.float32:
+            n_rows, n_heads, width = x.shape
+            torch.view_as_complex(x.view(n_rows, n_heads, width // 2, 2)).mul_(turns)
+        else:
+            wide = x.float()
+            Rope.turn(wide, turns)
             x.copy_(wide)

@@ -12,7 +12,7 @@ from LLM.exceptions import LLMServerError
 from local_llm_kit.engines.compute import Batch, Row
 from local_llm_kit.engines.transformers.cache import SlotCache
 from local_llm_kit.engines.transformers.network import Network
-from local_llm_kit.engines.transformers.steps import Part, Step, find_parts
+from local_llm_kit.engines.transformers.steps import Part, Step, find_parts, order_of_rows
 
 
 class TorchRunner:
@@ -67,21 +67,23 @@ class TorchRunner:
 
     def _compute(self, parts: list[Part], rows: slice) -> None:
         assert self._network is not None
-        step = Step(self._cache, parts, self._is_interrupted)
-        order = np.concatenate([np.arange(part.row, part.row + part.n) for part in parts])
-        places = np.empty_like(order)
-        places[order] = np.arange(len(order))
-        wanted = places[self.batch.wanted[rows].nonzero()[0]]
-        tokens = self._put(self.batch.token[rows][order].astype(np.int64))
-        if not len(wanted):
-            self._network.hidden(tokens, step.positions, step, self._adapter)
+        batch = self.batch
+        order = order_of_rows(parts)
+        tokens, slots, positions = (
+            self._put(array[rows] if order is None else array[rows][order])
+            for array in (batch.token, batch.sequence, batch.position)
+        )
+        wanted = batch.wanted[rows] != 0
+        step = Step(self._cache, parts, slots, positions, self._is_interrupted)
+        if not wanted.any():
+            self._network.hidden(tokens, positions, step, self._adapter)
             return
-        keep = None if np.array_equal(wanted, np.arange(len(order))) else self._put(wanted)
-        logits = self._network.logits(tokens, step.positions, step, keep, self._adapter)
+        keep = None if order is None and wanted.all() else self._put(_places(wanted, order))
+        logits = self._network.logits(tokens, positions, step, keep, self._adapter)
         self._logits = logits.float()
 
     def _put(self, array: Any) -> Any:
-        return torch.from_numpy(array).to(self._device)
+        return torch.from_numpy(array.astype(np.int64)).to(self._device)
 
     def _is_interrupted(self) -> bool:
         if not self._interrupted.is_set():
@@ -131,3 +133,13 @@ class TorchRunner:
         """Give the cache back; the network's weights go with the engine."""
         self._network = self._logits = None
         self._cache.free()
+
+
+def _places(wanted: Any, order: Any) -> Any:
+    """Where the wanted rows stand once all are in `order`."""
+    rows = wanted.nonzero()[0]
+    if order is None:
+        return rows
+    places = np.empty_like(order)
+    places[order] = np.arange(len(order))
+    return places[rows]

@@ -16,7 +16,12 @@ import numpy.typing as npt
 import torch
 
 from local_llm_kit.engines.compute import Interrupted
-from local_llm_kit.engines.transformers.attention import Attending, attend, causal_mask
+from local_llm_kit.engines.transformers.attention import (
+    Attending,
+    attend,
+    attend_once,
+    causal_mask,
+)
 from local_llm_kit.engines.transformers.cache import SlotCache
 
 #: Numbers of cells that a run may look at in vain: it costs about as much as a call more.
@@ -63,15 +68,29 @@ class Run(NamedTuple):
 
 def find_parts(sequence: npt.NDArray[np.int32], position: npt.NDArray[np.int32]) -> list[Part]:
     """The sequences of a batch, in order of rows each and of slot: neighbours stand together."""
-    starts = [0, *(np.flatnonzero(np.diff(sequence)) + 1).tolist()]
+    starts = [0, *(np.flatnonzero(sequence[1:] != sequence[:-1]) + 1).tolist()]
     ends = [*starts[1:], len(sequence)]
     slots, positions = sequence[starts].tolist(), position[starts].tolist()
     parts = [
         Part(start, end - start, slot, place)
         for start, end, slot, place in zip(starts, ends, slots, positions, strict=True)
     ]
-    parts.sort(key=lambda part: (part.n, part.slot))
+    parts.sort(key=_order)
     return parts
+
+
+def _order(part: Part) -> tuple[int, int]:
+    return part.n, part.slot
+
+
+def order_of_rows(parts: Sequence[Part]) -> npt.NDArray[np.int64] | None:
+    """The batch's rows in the order of the parts; None when they are in it."""
+    row = 0
+    for part in parts:
+        if part.row != row:
+            return np.concatenate([np.arange(part.row, part.row + part.n) for part in parts])
+        row += part.n
+    return None
 
 
 def find_runs(parts: Sequence[Part], numbers_per_cell: int) -> list[Run]:
@@ -97,20 +116,24 @@ class Step:
 
     :param cache: extended to hold the rows.
     :param parts: the batch's sequences, in the order in which its rows are computed.
+    :param slots: (n_rows,) int64, in that order.
+    :param positions: (n_rows,) int64, in that order.
     :param is_interrupted: asked in every layer.
     """
 
     def __init__(
-        self, cache: SlotCache, parts: Sequence[Part], is_interrupted: Callable[[], bool]
+        self,
+        cache: SlotCache,
+        parts: Sequence[Part],
+        slots: Any,
+        positions: Any,
+        is_interrupted: Callable[[], bool],
     ) -> None:
         self._cache = cache
         self._is_interrupted = is_interrupted
-        self._runs = find_runs(parts, max(shape.n_numbers for shape in cache.shapes))
-        self._device = cache.layer(0).cells.device
-        places = [np.arange(part.position, part.end) for part in parts]
-        self.positions = torch.from_numpy(np.concatenate(places)).to(self._device)
-        slots = np.repeat([part.slot for part in parts], [part.n for part in parts])
-        self._slots = torch.from_numpy(slots).to(self._device)
+        self._runs = find_runs(parts, cache.widest_cell)
+        self._slots = slots
+        self._positions = positions
         self._rows: dict[int, Any] = {}
         self._masks: dict[tuple[int, int | None, bool], Any] = {}
 
@@ -123,25 +146,29 @@ class Step:
             raise Interrupted
         store = self._cache.layer(layer)
         store.flat[self._flat_rows(kv.shape[1])] = kv
-        out = [self._attend(i, q, store.cells, how) for i in range(len(self._runs))]
-        return out[0] if len(out) == 1 else torch.cat(out)
+        if len(self._runs) == 1:
+            return self._attend(0, q, store.cells, how)
+        runs = range(len(self._runs))
+        return torch.cat([self._attend(index, q, store.cells, how) for index in runs])
 
     def _flat_rows(self, n_heads: int) -> Any:
         """(n_rows, n_heads) places of the rows' keys and values among a layer's flat cells."""
         rows = self._rows.get(n_heads)
         if rows is None:
-            heads = torch.arange(n_heads, device=self._device) * self._cache.window
-            starts = self._slots * (n_heads * self._cache.window) + self.positions
+            heads = torch.arange(n_heads, device=self._slots.device) * self._cache.window
+            starts = self._slots * (n_heads * self._cache.window) + self._positions
             rows = self._rows[n_heads] = starts[:, None] + heads
         return rows
 
     def _attend(self, index: int, q: Any, cells: Any, how: Attending) -> Any:
         start, parts, end = run = self._runs[index]
         n_sequences, n, slot = len(parts), run.n, parts[0].slot
-        rows = q[start : start + n_sequences * n]
-        grouped = rows.view(n_sequences, n, *q.shape[1:]).transpose(1, 2)
+        rows = q if len(self._runs) == 1 else q[start : start + n_sequences * n]
         keys, values = cells[slot : slot + n_sequences, :, :end].chunk(2, dim=1)
         mask = self._mask(index, how)
+        if n == 1 and how.is_plain:
+            return attend_once(rows, keys, values, mask, how)
+        grouped = rows.view(n_sequences, n, *q.shape[1:]).transpose(1, 2)
         out = attend(grouped, keys, values, mask, how, is_causal=mask is None and n > 1)
         return out.transpose(1, 2).reshape(n_sequences * n, q.shape[1], -1)
 
@@ -154,7 +181,7 @@ class Step:
             return None
         key = (index, window, how.is_plain)
         if key not in self._masks:
-            positions = self.positions[start : start + len(parts) * run.n]
+            positions = self._positions[start : start + len(parts) * run.n]
             dtype = self._cache.layer(0).cells.dtype
             self._masks[key] = causal_mask(positions.view(len(parts), run.n), end, window, dtype)
         return self._masks[key]

@@ -125,6 +125,8 @@ def _logits(
         parts.append(Part(len(tokens), end - start, slot, start))
         tokens += text[start:end]
     cache.extend({part.slot: part.end for part in parts})
-    step = Step(cache, parts, lambda: False)
+    rows = [(part.slot, place) for part in parts for place in range(part.position, part.end)]
+    slots, positions = torch.tensor(rows, device=device).unbind(1)
+    step = Step(cache, parts, slots, positions, lambda: False)
     keep = torch.tensor([part.row + part.n - 1 for part in parts], device=device)
-    return network.logits(torch.tensor(tokens, device=device), step.positions, step, keep, None)
+    return network.logits(torch.tensor(tokens, device=device), positions, step, keep, None)
