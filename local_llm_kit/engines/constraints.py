@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 MAX_KEPT = 64
 _MAX_MESSAGE_CHARS = 200
 _SPECIAL = b"\xff"  # begins the names of control tokens, which no text spells
+#: llguidance's messages in the words of who wrote the schema.
+_MEANINGS = {
+    "oneOf": "the branches of oneOf can both fit; use anyOf, or a property that tells them apart",
+    "NoExtensionBias": "it matches no text",
+}
 #: Put before a text so that a tokenizer adds its leading space to this, and not to the text.
 _MARK = "\x02"
 
@@ -188,6 +193,7 @@ def _limits() -> LLParserLimits:
         max_items_in_row=10_000,
         step_max_items=200_000,
         initial_lexer_fuel=200_000,
+        max_lexer_states=50_000,
         verbose_errors=False,
     )
 
@@ -204,8 +210,6 @@ def _base(tokenizer: LLTokenizer, grammar: Grammar) -> LLMatcher:
         matcher.compute_bitmask()
     if matcher.is_error():
         raise _too_hard(grammar.param, matcher.get_error())
-    if matcher.is_stopped() and not matcher.is_accepting():
-        raise _too_hard(grammar.param, "it matches no text")
     return matcher
 
 
@@ -225,8 +229,9 @@ def _lark(grammar: Grammar) -> str:
 def _too_hard(param: str, problem: str) -> InvalidRequestError:
     """The error for a grammar that llguidance does not take; `problem` is its word for why."""
     said = problem.strip().partition("\n")[0][:_MAX_MESSAGE_CHARS]
-    if "oneOf" in said:
-        said = "the branches of oneOf can both fit; use anyOf, or a property that tells them apart"
+    for word, meaning in _MEANINGS.items():
+        if word in said:
+            said = meaning
     return invalid(
         param,
         f"what {param} asks for cannot be held: {said}; ask for something simpler",

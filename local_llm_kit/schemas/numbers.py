@@ -17,7 +17,7 @@ _PLACES = 9
 _MAX_PLACES = 15
 _MAX_DIGITS = 15  # what a double keeps exactly
 #: The automaton of a remainder has as many states: 2 ms for 1,000, 2 s for 1,000,000.
-_MAX_MULTIPLE = 10_000
+MAX_MULTIPLE = 10_000
 BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
 
 
@@ -98,11 +98,17 @@ def _plain(value: Decimal) -> int | float:
     return int(value) if value == value.to_integral_value() else float(value)
 
 
+def coefficient(multiple: int | float) -> int:
+    """A `multipleOf` without its point: what the automaton counts up to."""
+    value = Decimal(repr(multiple))
+    return int(value.scaleb(_places(value)))
+
+
 def _multiple(value: Decimal) -> int | float:
-    coefficient = value.scaleb(_places(value))
-    if not 0 < coefficient <= _MAX_MULTIPLE:
+    multiple = _plain(value)
+    if not 0 < coefficient(multiple) <= MAX_MULTIPLE:
         raise ValueError(
             f"multipleOf is {value:f}; it must be more than 0, and without its point at most "
-            f"{_MAX_MULTIPLE:,}"
+            f"{MAX_MULTIPLE:,}"
         )
-    return _plain(value)
+    return multiple

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it has no stubs
 from safetensors.numpy import load_file, save_file
 
 from local_llm_kit import LLMClient
