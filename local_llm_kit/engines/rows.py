@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
 from collections.abc import Sequence as SequenceOf
 from itertools import groupby, zip_longest
+from typing import NamedTuple
 
 from local_llm_kit.engines.choosing import Part
 from local_llm_kit.engines.compute import Batch
@@ -16,6 +16,22 @@ from local_llm_kit.engines.sequence import Sequence
 _ROW_UNIT = 16  # matrix kernels work on rows in units of 16
 #: Logits of a batch that are kept at most, in numbers (64 MiB): prompts are scored in pieces.
 _MAX_LOGITS = 1 << 24
+
+
+class Group(NamedTuple):
+    """Parts whose rows are computed together.
+
+    :ivar first_row: of the batch.
+    :ivar n_rows: rows of the parts.
+    :ivar n_spare: rows of the spare sequence behind them, which nobody needs.
+    :ivar adapter: what they are computed with.
+    """
+
+    parts: list[Part]
+    first_row: int
+    n_rows: int
+    n_spare: int
+    adapter: str | None
 
 
 class RowPlanner:
@@ -39,9 +55,10 @@ class RowPlanner:
         self._n_scored = max(_ROW_UNIT, _MAX_LOGITS // max(n_vocab, 1))
         self._costs = RowCosts() if calibrate else None
         self._spare = spare
-        self._n_rows = 0
         self._cuttable = False  # several rows, each of another sequence
         self._adapted = False
+        self._groups: list[Group] | None = None
+        self._last_cut: list[int] | None = None
 
     def advance(self, tokens: list[int]) -> None:
         """Write the next token of each running sequence; the rows are else as they were."""
@@ -78,7 +95,7 @@ class RowPlanner:
         start = 0
         for part in parts:
             start = self._write_part(part, start)
-        self._n_rows = start
+        self._groups = None
         if self._cuttable:
             room = min(MAX_PADDING, self._batch.n_rows - start)
             self._batch.write(start, [0] * room, 0, self._spare)
@@ -118,33 +135,33 @@ class RowPlanner:
         self._batch.wanted[end - part.n_wanted : end] = 1
         return end
 
-    def groups(self, parts: list[Part]) -> Iterator[tuple[list[Part], int, int]]:
-        """Parts that are computed together, their first row, and how many rows to compute.
+    def groups(self, parts: list[Part]) -> list[Group]:
+        """Parts that are computed together; of a step that goes on as the last did, the same."""
+        cut = self._costs.cut(len(parts)) if self._costs is not None and self._cuttable else None
+        if self._groups is None or cut is not self._last_cut:
+            self._groups = self._group(parts, cut)
+            self._last_cut = cut
+        return self._groups
 
-        These may be more than the parts have, by rows of the spare sequence.
-        """
-        if not parts:
-            return
-        if not self._adapted and not self._cuttable:
-            yield parts, 0, self._n_rows
-            return
+    def _group(self, parts: list[Part], cut: list[int] | None) -> list[Group]:
+        groups: list[Group] = []
         row = 0
         for _, found in groupby(parts, _adapter):
             same = list(found)
-            for n in self._cut(len(same)):
-                group, same = same[:n], same[n:]
-                n_rows = sum(part.n_rows for part in group)
-                yield group, row, max(n, n_rows)
+            for n in self._sizes(len(same), cut):
+                together, same = same[:n], same[n:]
+                n_rows = sum(part.n_rows for part in together)
+                adapter = together[0].sequence.request.adapter
+                groups.append(Group(together, row, n_rows, max(0, n - n_rows), adapter))
                 row += n_rows
+        return groups
 
-    def _cut(self, n: int) -> list[int]:
+    def _sizes(self, n: int, cut: list[int] | None) -> list[int]:
         """How many parts are computed together; each has one row where there are several cuts."""
-        if self._costs is None or not self._cuttable:
+        if cut is None or self._adapted:
             return [n]
-        sizes = self._costs.cut(n)
         # Only the last batch of a step has the spare rows behind it.
-        fits = not self._adapted and n + MAX_PADDING <= self._batch.n_rows
-        return sizes if fits or sum(sizes) == n else [n]
+        return cut if sum(cut) == n or n + MAX_PADDING <= self._batch.n_rows else [n]
 
     def room_for_drafts(self, n_running: int) -> int:
         """Guesses for each running sequence, so that the rows stay within one unit."""

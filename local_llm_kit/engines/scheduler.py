@@ -32,7 +32,7 @@ from local_llm_kit.engines.compute import Interrupted, OutOfCache, Runner, Vocab
 from local_llm_kit.engines.drafting import Drafter, Pace
 from local_llm_kit.engines.inbox import Inbox, as_llm_error
 from local_llm_kit.engines.protocol import EngineStats, Event, FinishReason, Sink
-from local_llm_kit.engines.rows import RowPlanner
+from local_llm_kit.engines.rows import Group, RowPlanner
 from local_llm_kit.engines.sequence import Sequence
 from local_llm_kit.engines.slots import NO_SLOT, SlotTable, common_prefix
 from local_llm_kit.engines.state_file import State
@@ -107,7 +107,7 @@ class Scheduler:
         :raises LLMRateLimitError: `max_queue` sequences are waiting.
         :raises LLMServerError: the scheduler is closed, or stayed behind in another process.
         """
-        self._inbox.submit(sequence, lambda: self._waiting.append(sequence))
+        self._inbox.submit(sequence, lambda: self._enter(sequence))
 
     def cancel(self, sequence: Sequence) -> None:
         """End a sequence before its next token."""
@@ -180,7 +180,7 @@ class Scheduler:
 
     def _receive(self) -> bool:
         """Take what callers sent, waiting for it when there is nothing else to do."""
-        while self._is_idle or not self._inbox.empty:
+        while not self._inbox.empty or self._is_idle:
             command = self._inbox.take()
             if command is None:
                 return False
@@ -192,6 +192,10 @@ class Scheduler:
     @property
     def _is_idle(self) -> bool:
         return not (self._running or self._reading or self._waiting)
+
+    def _enter(self, sequence: Sequence) -> None:
+        if not sequence.ended:  # a failed step ends what has not come in yet, too
+            self._waiting.append(sequence)
 
     def _cancel(self, sequence: Sequence) -> None:
         if sequence.ended:
@@ -208,8 +212,8 @@ class Scheduler:
             self._rows.advance([sequence.tokens[-1] for sequence in self._running])
         else:
             self._parts = self._rows.write(self._running, self._draft(), self._reading)
-        for parts, first_row, n_rows in self._rows.groups(self._parts):
-            if not self._compute(parts, first_row, n_rows):
+        for group in self._rows.groups(self._parts):
+            if not self._compute(group):
                 break
         if not self._steady:
             self._settle()
@@ -230,15 +234,14 @@ class Scheduler:
     def _learn(self, sequence: Sequence, n_drafted: int, n_right: int) -> None:
         self._pace.learn(sequence, n_drafted, n_right)
 
-    def _compute(self, parts: list[Part], first_row: int, n_rows: int) -> bool:
+    def _compute(self, group: Group) -> bool:
         """Compute a group of rows and go on with its sequences; False when one had to give way."""
-        self._runner.use_adapter(parts[0].sequence.request.adapter)
-        n_needed = sum(part.n_rows for part in parts)
-        if not self._decode(first_row, n_needed, n_rows - n_needed):
+        self._runner.use_adapter(group.adapter)
+        if not self._decode(group.first_row, group.n_rows, group.n_spare):
             return False
-        for part in parts:
+        for part in group.parts:
             part.sequence.slot.n_cached += part.n_rows - len(part.draft)
-        self._chooser.choose(parts)
+        self._chooser.choose(group.parts)
         return True
 
     def _settle(self) -> None:

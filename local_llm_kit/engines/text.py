@@ -33,14 +33,14 @@ class StopMatcher:
 
     def __init__(self, stops: Sequence[str]) -> None:
         self._patterns = [(stop, _failure_table(stop)) for stop in stops]
-        self._first = [stop[0] for stop in stops]
+        self._first = frozenset(stop[0] for stop in stops)
         self._states = [0] * len(self._patterns)
         self._held = ""
         self.stopped = False
 
     def feed(self, text: str) -> str:
         """What can be sent once `text` has arrived; `stopped` is True when a string was met."""
-        if not self._held and not any(char in text for char in self._first):
+        if not self._held and self._first.isdisjoint(text):
             return text
         start = len(self._held)
         text = self._held + text

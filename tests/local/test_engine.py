@@ -260,3 +260,13 @@ def test_threads_that_come_and_go_get_what_they_would_get_alone(engine: LlamaCpp
     for thread in threads:
         thread.join()
     assert texts == [expected] * 24
+
+
+def test_a_request_that_ended_on_its_way_in_takes_no_slot(engine: LlamaCppEngine) -> None:
+    scheduler = engine._scheduler
+    late = Sequence(GenerationRequest(engine.tokenize("Hi"), None, ENDLESS), Collector(), 50)
+    scheduler._inbox.call(lambda: scheduler._end(late, "cancelled"))
+    scheduler.submit(late)
+    assert generate(engine, HELLO, sampling=GREEDY).wait().end.reason == "stop"
+    assert engine.stats.n_running == 0
+    scheduler._inbox.ended(late)
