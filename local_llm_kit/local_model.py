@@ -80,8 +80,7 @@ class LocalModel:
         :raises InvalidRequestError: the template refuses the messages.
         :raises LLMContextLengthError: the prompt does not fit the window.
         """
-        messages, dropped = self._fitted(arguments)
-        prompt = self._prompter.chat(messages, arguments.tools)
+        prompt, dropped = self._fitted(arguments)
         constraint = self._constraint(grammar_of(arguments.output, arguments.tool_choice))
         answer = ChatAnswer(
             self.info.name,
@@ -177,7 +176,7 @@ class LocalModel:
         tools: Sequence[Mapping[str, Any]] | None = None,
     ) -> int:
         """Tokens of the prompt that a conversation makes, however long."""
-        return self._prompter.count(messages, tools)
+        return len(self._prompter.tokens(messages, tools))
 
     def save_state(self, arguments: ChatArguments, path: str | os.PathLike[str]) -> int:
         """Write what the cache holds of a conversation to a file; tokens saved."""
@@ -192,21 +191,27 @@ class LocalModel:
         """End what runs and give the memory back; repeatable."""
         self.engine.close()
 
-    def _fitted(
-        self, arguments: ChatArguments
-    ) -> tuple[Sequence[Mapping[str, Any]], Overflow | None]:
-        """The messages to send, told of the output's schema, and what was dropped to make room."""
+    def _fitted(self, arguments: ChatArguments) -> tuple[list[int], Overflow | None]:
+        """The prompt, told of the output's schema, and what was dropped to make room for it."""
         messages = messages_with_schema(arguments.messages, arguments.output)
         if arguments.overflow == "error":
-            return messages, None
-        return fit_window(
+            return self._prompter.chat(messages, arguments.tools), None
+        counted: list[int] = []
+
+        def count(some: Sequence[Mapping[str, Any]]) -> int:
+            counted[:] = self._prompter.tokens(some, arguments.tools)
+            return len(counted)
+
+        kept, dropped = fit_window(
             messages,
             arguments.overflow,
             context_length=self.info.context_length,
             max_tokens=arguments.max_tokens,
-            count=lambda some: self.count_tokens(some, arguments.tools),
+            count=count,
             ask=self._ask,
         )
+        # What fits was counted once, as a whole: a long conversation is not rendered twice.
+        return (counted if dropped is None else self._prompter.chat(kept, arguments.tools)), dropped
 
     def _ask(self, messages: list[dict[str, Any]], max_tokens: int) -> str:
         """What the model answers, for its own use."""

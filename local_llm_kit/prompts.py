@@ -86,16 +86,16 @@ class Prompter:
         self._check_size(text)
         return self._tokens(text)
 
-    def count(
+    def tokens(
         self,
         messages: Sequence[Mapping[str, Any]],
         tools: Sequence[Mapping[str, Any]] | None = None,
-    ) -> int:
+    ) -> list[int]:
         """Tokens of a conversation, however long.
 
         :raises InvalidRequestError: the template refuses the messages.
         """
-        return len(self._tokens(self._render(messages, tools)))
+        return self._tokens(self._render(messages, tools))
 
     def _render(
         self,

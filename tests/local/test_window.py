@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from local_llm_kit import AsyncLLMClient, InvalidRequestError, LLMClient, TokenLimitError
+from local_llm_kit.templates import ChatTemplate
 
 SYSTEM = {"role": "system", "content": "You are a sailor."}
 LAST = {"role": "user", "content": "Say hello."}
@@ -59,6 +60,19 @@ def test_what_fits_is_sent_whole_and_nothing_is_said(client: LLMClient) -> None:
     assert answer.overflow is None
     assert answer.usage is not None
     assert answer.usage.prompt_tokens == client.count_tokens(turns(2))
+
+
+def test_what_fits_is_rendered_once(client: LLMClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    rendered = []
+    render = ChatTemplate.render
+
+    def counted(self: ChatTemplate, *args: Any) -> str:
+        rendered.append(args)
+        return render(self, *args)
+
+    monkeypatch.setattr(ChatTemplate, "render", counted)
+    client.chat.completions.create(messages=turns(2), overflow="drop_oldest", max_tokens=1)
+    assert len(rendered) == 1
 
 
 def test_room_is_kept_for_an_answer_whose_length_nobody_bounds(client: LLMClient) -> None:
