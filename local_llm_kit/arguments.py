@@ -1,8 +1,8 @@
 """The arguments of a completion, checked: what OpenAI's API takes, and what it calls wrong.
 
 One place for the client in process and for the server, so that both refuse the same things with
-the same words. An argument that cannot be honoured is refused by name, never dropped; `HARMLESS`
-lists the ones that say nothing about the answer.
+the same words. An argument that cannot be honoured is refused by name, never dropped;
+`local_llm_kit.fields.HARMLESS` lists the ones that say nothing about the answer.
 """
 
 from __future__ import annotations
@@ -14,25 +14,10 @@ from typing import Any
 from LLM.exceptions import InvalidRequestError
 from LLM.overflow import OverflowPolicy, check_policy
 from local_llm_kit.engines.protocol import SamplingParams
-from local_llm_kit.fields import HARMLESS, Fields, check_text, invalid
+from local_llm_kit.fields import Fields, check_text, invalid
 from local_llm_kit.messages import MAX_NAME_CHARS, normalise_messages
 from local_llm_kit.output_format import FREE, OutputFormat, take_output
 from local_llm_kit.tool_choice import NO_TOOLS, ToolChoice, take_tools
-
-__all__ = [
-    "HARMLESS",
-    "MAX_CHOICES",
-    "MAX_LOGPROBS",
-    "MAX_PROMPTS",
-    "MAX_TOKENS",
-    "ChatArguments",
-    "CompletionArguments",
-    "Defaults",
-    "check_text",
-    "invalid",
-    "parse_chat",
-    "parse_completion",
-]
 
 #: What to say about arguments that people use and that are not honoured.
 _ADVICE = {

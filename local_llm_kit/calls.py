@@ -17,11 +17,12 @@ from LLM.assembly import ChatAssembler
 from LLM.structured import is_model_class, parse_choices, response_format_of
 from LLM.types import ChatCompletionResponse, Model, ModelsResponse, Usage
 from LLM.types import CompletionResponse as TextCompletionResponse
-from local_llm_kit.arguments import check_text, parse_chat, parse_completion
+from local_llm_kit.arguments import parse_chat, parse_completion
 from local_llm_kit.deadlines import Deadlines, checked_timeout_s
 from local_llm_kit.decisions import parse_decision
 from local_llm_kit.embeddings import joined_responses, parse_embeddings
 from local_llm_kit.exceptions import StoreError
+from local_llm_kit.fields import check_text
 from local_llm_kit.memory_switch import MemorySwitch
 from local_llm_kit.messages import normalise_messages, normalise_tools
 from local_llm_kit.types import CompletionResponse, DecisionResponse, EmbeddingsResponse

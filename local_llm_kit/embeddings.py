@@ -10,10 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from local_llm_kit.arguments import HARMLESS, MAX_TOKENS, check_text, invalid
+from local_llm_kit.arguments import MAX_TOKENS
+from local_llm_kit.fields import Fields, check_text, invalid, unsupported
 
 #: Most inputs of one call; OpenAI's own bound.
 MAX_INPUTS = 2048
+#: Longest embedding that can be asked for, in numbers; models' own are far shorter.
+MAX_DIMENSIONS = 1 << 20
 
 #: Inputs between which a deadline is looked at.
 _PART = 16
@@ -47,19 +50,14 @@ def parse_embeddings(body: Mapping[str, Any]) -> EmbeddingArguments:
 
     :raises InvalidRequestError: names the argument.
     """
-    left = {name: value for name, value in body.items() if value is not None}
-    model = left.pop("model", None)
-    if model is not None and not isinstance(model, str):
-        raise invalid("model", "model must be text")
+    fields = Fields(body)
     arguments = EmbeddingArguments(
-        model,
-        _inputs(left.pop("input", None)),
-        _dimensions(left.pop("dimensions", None)),
-        _encoding(left.pop("encoding_format", "float")),
+        fields.text("model"),
+        _inputs(fields.take("input")),
+        fields.integer("dimensions", 1, MAX_DIMENSIONS),
+        _encoding(fields.take("encoding_format")),
     )
-    unknown = sorted(left.keys() - HARMLESS)
-    if unknown:
-        raise invalid(unknown[0], f"unknown argument {unknown[0][:80]!r}", "unknown_parameter")
+    fields.done({})
     return arguments
 
 
@@ -80,14 +78,8 @@ def _is_token(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MAX_TOKENS
 
 
-def _dimensions(value: Any) -> int | None:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-        raise invalid("dimensions", "dimensions must be a whole number of at least 1")
-    return value
-
-
 def _encoding(value: Any) -> EncodingFormat:
-    if value == "float":
+    if value in (None, "float"):
         return "float"
     if value == "base64":
         return "base64"
@@ -102,11 +94,10 @@ def check_dimensions(arguments: EmbeddingArguments, model: str, n_embd: int) -> 
     :raises InvalidRequestError: another length is asked for.
     """
     if arguments.dimensions not in (None, n_embd):
-        raise invalid(
+        raise unsupported(
             "dimensions",
             f"dimensions is {arguments.dimensions!r}, but embeddings of {model!r} have {n_embd} "
             "numbers; leave dimensions out",
-            "unsupported_parameter",
         )
 
 

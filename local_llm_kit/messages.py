@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from LLM.exceptions import InvalidRequestError
+from local_llm_kit.fields import check_text, invalid
 
 MAX_MESSAGES = 4096
 MAX_TOOLS = 128
@@ -21,11 +21,6 @@ _FIELDS = ("role", "content", "name", "tool_calls", "tool_call_id", "function_ca
 _IGNORED = frozenset(("refusal", "annotations", "audio", "parsed", "reasoning_content"))
 
 
-def _wrong(param: str, message: str) -> InvalidRequestError:
-    body = {"message": message, "type": "invalid_request_error", "param": param, "code": None}
-    return InvalidRequestError(message, status_code=400, body=body)
-
-
 def normalise_messages(messages: Any) -> list[dict[str, Any]]:
     """Messages as a template takes them.
 
@@ -34,9 +29,9 @@ def normalise_messages(messages: Any) -> list[dict[str, Any]]:
     :raises InvalidRequestError: names the message and the field.
     """
     if not isinstance(messages, Sequence) or isinstance(messages, (str, bytes)):
-        raise _wrong("messages", "messages must be a list of messages")
+        raise invalid("messages", "messages must be a list of messages")
     if not 0 < len(messages) <= MAX_MESSAGES:
-        raise _wrong("messages", f"there are {len(messages)} messages; give 1 to {MAX_MESSAGES:,}")
+        raise invalid("messages", f"there are {len(messages)} messages; give 1 to {MAX_MESSAGES:,}")
     return [_message(f"messages[{i}]", message) for i, message in enumerate(messages)]
 
 
@@ -47,20 +42,20 @@ def _message(where: str, message: Any) -> dict[str, Any]:
         found = {name: getattr(message, name, None) for name in _FIELDS}
         fields = {name: value for name, value in found.items() if value is not None}
     else:
-        raise _wrong(where, f"{where} must be an object with role and content")
+        raise invalid(where, f"{where} must be an object with role and content")
     unknown = sorted(fields.keys() - set(_FIELDS) - _IGNORED)
     if unknown:
-        raise _wrong(where, f"{where} has the unknown field {unknown[0][:80]!r}")
+        raise invalid(where, f"{where} has the unknown field {unknown[0][:80]!r}")
     role = fields.get("role")
     if not isinstance(role, str) or role not in _ROLES:
         shown = repr(role[:40]) if isinstance(role, str) else "missing or no text"
-        raise _wrong(f"{where}.role", f"the role of {where} is {shown}; roles: {sorted(_ROLES)}")
+        raise invalid(f"{where}.role", f"the role of {where} is {shown}; roles: {sorted(_ROLES)}")
     out: dict[str, Any] = {"role": _TEMPLATE_ROLES.get(role, role)}
     calls = _calls(where, role, fields)
     if calls:
         out["tool_calls"] = calls
     if role == "function" and "name" not in fields:
-        raise _wrong(f"{where}.name", f"{where} must name the function whose result it is")
+        raise invalid(f"{where}.name", f"{where} must name the function whose result it is")
     out["content"] = _content(f"{where}.content", fields.get("content"), optional=bool(calls))
     for name in ("name", "tool_call_id"):
         if name in fields:
@@ -74,33 +69,30 @@ def _content(where: str, content: Any, *, optional: bool) -> str:
     if isinstance(content, str):
         return _text(where, content)
     if not isinstance(content, Sequence) or isinstance(content, bytes) or not content:
-        raise _wrong(where, f"{where} must be a text or a list of text parts")
+        raise invalid(where, f"{where} must be a text or a list of text parts")
     if len(content) > MAX_MESSAGES:
-        raise _wrong(where, f"{where} has {len(content)} parts; give at most {MAX_MESSAGES:,}")
+        raise invalid(where, f"{where} has {len(content)} parts; give at most {MAX_MESSAGES:,}")
     texts = []
     for i, part in enumerate(content):
         kind = part.get("type") if isinstance(part, Mapping) else None
         if kind != "text":
             shown = repr(kind[:40]) if isinstance(kind, str) else "of no known type"
-            raise _wrong(f"{where}[{i}]", f"{where}[{i}] is {shown}; the model reads text parts")
+            raise invalid(f"{where}[{i}]", f"{where}[{i}] is {shown}; the model reads text parts")
         texts.append(_text(f"{where}[{i}].text", part.get("text")))
     return "".join(texts)
 
 
 def _text(where: str, value: Any) -> str:
     if not isinstance(value, str):
-        raise _wrong(where, f"{where} must be a text")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise _wrong(where, f"{where} holds half of a surrogate pair, which is not text") from None
+        raise invalid(where, f"{where} must be a text")
+    check_text(where, value)
     return value
 
 
 def _short_text(where: str, value: Any) -> str:
     text = _text(where, value)
     if not 0 < len(text) <= MAX_NAME_CHARS:
-        raise _wrong(where, f"{where} must have 1 to {MAX_NAME_CHARS} characters")
+        raise invalid(where, f"{where} must have 1 to {MAX_NAME_CHARS} characters")
     return text
 
 
@@ -111,7 +103,7 @@ def _calls(where: str, role: str, fields: Mapping[str, Any]) -> list[dict[str, A
     if not calls:
         return []
     if role != "assistant":
-        raise _wrong(f"{where}.{name}", f"{where} has {name} but is no assistant's")
+        raise invalid(f"{where}.{name}", f"{where} has {name} but is no assistant's")
     if name == "tool_calls":
         return _tool_calls(f"{where}.tool_calls", calls)
     function = calls.model_dump() if hasattr(calls, "model_dump") else calls
@@ -120,7 +112,7 @@ def _calls(where: str, role: str, fields: Mapping[str, Any]) -> list[dict[str, A
 
 def _tool_calls(where: str, calls: Any) -> list[dict[str, Any]]:
     if not isinstance(calls, Sequence) or isinstance(calls, (str, bytes)) or len(calls) > MAX_TOOLS:
-        raise _wrong(where, f"{where} must be a list of at most {MAX_TOOLS} calls")
+        raise invalid(where, f"{where} must be a list of at most {MAX_TOOLS} calls")
     return [_tool_call(f"{where}[{i}]", call) for i, call in enumerate(calls)]
 
 
@@ -129,7 +121,7 @@ def _tool_call(where: str, call: Any) -> dict[str, Any]:
         call = call.model_dump()
     function = call.get("function") if isinstance(call, Mapping) else None
     if not isinstance(function, Mapping):
-        raise _wrong(where, f"{where} must be an object with a function")
+        raise invalid(where, f"{where} must be an object with a function")
     name = _short_text(f"{where}.function.name", function.get("name"))
     arguments = _text(f"{where}.function.arguments", function.get("arguments", ""))
     # The API carries JSON text, templates write an object: the text of an object would be quoted.
@@ -155,23 +147,23 @@ def normalise_tools(tools: Any, param: str = "tools") -> list[dict[str, Any]] | 
     if tools is None:
         return None
     if not isinstance(tools, Sequence) or isinstance(tools, (str, bytes)):
-        raise _wrong(param, f"{param} must be a list")
+        raise invalid(param, f"{param} must be a list")
     if len(tools) > MAX_TOOLS:
-        raise _wrong(param, f"there are {len(tools)} {param}; give at most {MAX_TOOLS}")
+        raise invalid(param, f"there are {len(tools)} {param}; give at most {MAX_TOOLS}")
     return [_tool(f"{param}[{i}]", tool) for i, tool in enumerate(tools)] or None
 
 
 def _tool(where: str, tool: Any) -> dict[str, Any]:
     if not isinstance(tool, Mapping) or tool.get("type", "function") != "function":
-        raise _wrong(where, f"{where} must be an object of type 'function'")
+        raise invalid(where, f"{where} must be an object of type 'function'")
     function = tool.get("function", tool)
     if not isinstance(function, Mapping):
-        raise _wrong(f"{where}.function", f"{where}.function must be an object")
+        raise invalid(f"{where}.function", f"{where}.function must be an object")
     name = _short_text(f"{where}.function.name", function.get("name"))
     description = _text(f"{where}.function.description", function.get("description") or "")
     parameters = function.get("parameters") or {}
     if not isinstance(parameters, Mapping):
-        raise _wrong(f"{where}.function.parameters", f"the parameters of {where} must be a schema")
+        raise invalid(f"{where}.function.parameters", f"the parameters of {where} must be a schema")
     # Templates walk over the properties of every tool, also of one that takes nothing.
     parameters = {"type": "object", "properties": {}, **parameters}
     return {

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from local_llm_kit.arguments import HARMLESS, check_text, invalid
 from local_llm_kit.decisions.input import input_messages, text_of
+from local_llm_kit.fields import Fields, check_text, invalid
 
 MAX_QUESTIONS = 400
 MAX_CHOICES = 255
@@ -20,7 +20,6 @@ MAX_OPTION_CHARS = 1000
 MAX_NAME_CHARS = 256
 
 QuestionType = Literal["predicate", "choice", "score"]
-_HARMLESS = HARMLESS | {"prompt_cache_options"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +77,15 @@ def parse_decision(body: Mapping[str, Any]) -> DecisionArguments:
 
     :raises InvalidRequestError: names the argument.
     """
-    left = {name: value for name, value in body.items() if value is not None}
-    model = left.pop("model", None)
-    if model is not None and not isinstance(model, str):
-        raise invalid("model", "model must be text")
-    messages = input_messages(left.pop("input", None))
-    questions = _questions(left.pop("questions", None))
-    unknown = sorted(left.keys() - _HARMLESS)
-    if unknown:
-        raise invalid(unknown[0], f"unknown argument {unknown[0][:80]!r}", "unknown_parameter")
-    return DecisionArguments(model, messages, questions)
+    fields = Fields(body)
+    fields.take("prompt_cache_options")  # of OpenAI's platform, and without effect on the answer
+    arguments = DecisionArguments(
+        fields.text("model"),
+        input_messages(fields.take("input")),
+        _questions(fields.take("questions")),
+    )
+    fields.done({})
+    return arguments
 
 
 def _questions(value: Any) -> tuple[Question, ...]:

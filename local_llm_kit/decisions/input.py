@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
-from local_llm_kit.arguments import check_text, invalid
+from local_llm_kit.fields import check_text, invalid
 from local_llm_kit.messages import MAX_MESSAGES, normalise_messages
 
 MAX_JSON_BYTES = 256 << 10

@@ -12,9 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from local_llm_kit.arguments import ChatArguments, CompletionArguments, invalid
+from local_llm_kit.arguments import ChatArguments, CompletionArguments
 from local_llm_kit.engines.ollama.facts import Facts
 from local_llm_kit.engines.protocol import SamplingParams
+from local_llm_kit.fields import invalid
 from local_llm_kit.output_format import OutputFormat, messages_with_schema
 
 JSONObject = dict[str, Any]
