@@ -85,7 +85,7 @@ def facts_of(name: str, origin: str, shown: JSONObject, context_length: int | No
     arch = info.get("general.architecture")
     parameters = shown.get("parameters")
     parameters = parameters if isinstance(parameters, str) else ""
-    trained = _count(info, f"{arch}.context_length")
+    trained = count_of(info, f"{arch}.context_length")
     if context_length is not None and trained and not 0 < context_length <= trained:
         raise LLMConfigError(
             f"context_length is {context_length!r}; the window of {name!r} has 1 to {trained:,} "
@@ -97,9 +97,9 @@ def facts_of(name: str, origin: str, shown: JSONObject, context_length: int | No
         origin=origin,
         context_length=context_length or _default_window(parameters, trained),
         n_ctx_train=trained,
-        n_vocab=_count(info, f"{arch}.vocab_size"),
-        n_params=_count(info, "general.parameter_count"),
-        n_embd=_count(info, f"{arch}.embedding_length"),
+        n_vocab=count_of(info, f"{arch}.vocab_size"),
+        n_params=count_of(info, "general.parameter_count"),
+        n_embd=count_of(info, f"{arch}.embedding_length"),
         stops=tuple(map(_unquoted, _STOP.findall(parameters))),
         capabilities=frozenset(filter(_is_text, capabilities))
         if isinstance(capabilities, list)
@@ -124,7 +124,8 @@ def _default_window(parameters: str, trained: int) -> int:
     return min(trained or MAX_DEFAULT_CONTEXT, MAX_DEFAULT_CONTEXT)
 
 
-def _count(info: Mapping[str, Any], name: str) -> int:
+def count_of(info: Mapping[str, Any], name: str) -> int:
+    """A field that counts something; 0 where there is none."""
     value = info.get(name)
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
 

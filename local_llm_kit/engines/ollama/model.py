@@ -17,7 +17,7 @@ from local_llm_kit.engines.ollama.bodies import chat_bodies, completion_bodies, 
 from local_llm_kit.engines.ollama.deciding import DecisionTag, ServersDecision, decision_body
 from local_llm_kit.engines.ollama.embedding import embedding_answer, embedding_body
 from local_llm_kit.engines.ollama.events import Reader
-from local_llm_kit.engines.ollama.facts import Facts, facts_of, model_names
+from local_llm_kit.engines.ollama.facts import Facts, count_of, facts_of, model_names
 from local_llm_kit.engines.ollama.options import OllamaOptions
 from local_llm_kit.engines.ollama.progress import chosen_progress
 from local_llm_kit.engines.ollama.worker import Request, Worker
@@ -74,7 +74,7 @@ class OllamaModel:
             async for step in steps:
                 status = step.get("status")
                 if progress is not None:
-                    progress(str(status), _count(step, "completed"), _count(step, "total"))
+                    progress(str(status), count_of(step, "completed"), count_of(step, "total"))
         if status != "success":
             raise self._wire.failures.unreadable(f"ends before {name!r} is downloaded; try again")
 
@@ -257,8 +257,3 @@ def _bad_host(host: str | None) -> LLMConfigError:
         f"host or OLLAMA_HOST is {shown}, which is no address, or a proxy variable is none; write "
         "it as 'host', 'host:port' or 'http://host:port'"
     )
-
-
-def _count(step: JSONObject, name: str) -> int:
-    value = step.get(name)
-    return value if isinstance(value, int) else 0
