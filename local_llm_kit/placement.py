@@ -11,10 +11,11 @@ from LLM.exceptions import LLMConfigError
 from local_llm_kit import devices, gguf
 from local_llm_kit.checkpoint import Checkpoint
 from local_llm_kit.devices import Device
+from local_llm_kit.engines.defaults import DEFAULT_CACHE_BYTES
 from local_llm_kit.memory_plan import RESIDENT, MemoryPlan
 from local_llm_kit.model_memory import Companion, ModelMemory
 from local_llm_kit.model_shape import shape_of_checkpoint, shape_of_gguf
-from local_llm_kit.planner import DEFAULT_CACHE_BYTES, PlanOptions, plan
+from local_llm_kit.planner import PlanOptions, plan
 from local_llm_kit.torch_memory import TorchMemory
 
 if TYPE_CHECKING:

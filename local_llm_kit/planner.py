@@ -14,16 +14,13 @@ from typing import Protocol
 
 from LLM.exceptions import LLMConfigError
 from local_llm_kit.devices import Device
+from local_llm_kit.engines.defaults import DEFAULT_WINDOW, affordable_cells
 from local_llm_kit.memory_plan import MemoryPlan, format_bytes
 from local_llm_kit.model_memory import Choice, Sizes
 from local_llm_kit.model_shape import ModelShape
 
-#: Longest window taken without being asked for, in tokens.
-DEFAULT_WINDOW = 8192
 #: Shortest window chosen without being asked for, in tokens; that of many a small model.
 MIN_WINDOW = 2048
-#: Cache that slots may take together without being asked for, in bytes.
-DEFAULT_CACHE_BYTES = 1 << 30
 #: llama.cpp rounds the cache up to this many tokens.
 CELL_STEP = 256
 #: Left free on a GPU, in bytes, for its driver and for what others take meanwhile.
@@ -115,12 +112,7 @@ class _Planner:
         """A full window for every slot, as far as the cache may go."""
         options, window = self._options, self._window
         cell_bytes = max(self._memory.cell_bytes, 1)
-        affordable = (options.cache_bytes or DEFAULT_CACHE_BYTES) // cell_bytes
-        if options.cache_bytes is not None and affordable < window:
-            raise LLMConfigError(
-                f"cache_bytes is {options.cache_bytes:,}, but one window of {window} tokens takes "
-                f"{window * cell_bytes:,}; raise it or lower context_length"
-            )
+        affordable = affordable_cells(options.cache_bytes, cell_bytes, window)
         most = min(_rounded(window * options.n_slots), affordable // CELL_STEP * CELL_STEP)
         return max(_rounded(window), most)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -11,6 +10,7 @@ import numpy.typing as npt
 
 from LLM.exceptions import LLMConfigError
 from local_llm_kit.engines.base import BaseEngine
+from local_llm_kit.engines.defaults import affordable_cells, choose_window, default_threads
 from local_llm_kit.engines.drafting import Drafter, DraftModel, PromptLookup
 from local_llm_kit.engines.llama_cpp.buffers import recording
 from local_llm_kit.engines.llama_cpp.context import KV_TYPES, Context
@@ -20,13 +20,6 @@ from local_llm_kit.engines.llama_cpp.model import Model
 from local_llm_kit.engines.llama_cpp.options import LlamaCppOptions
 from local_llm_kit.engines.protocol import ModelInfo
 from local_llm_kit.engines.state_file import fingerprint
-
-#: Longest window taken without being asked for, in tokens.
-DEFAULT_WINDOW = 8192
-#: Cache that slots may take together without being asked for, in bytes.
-DEFAULT_CACHE_BYTES = 1 << 30
-#: Below this many weights the threads' meeting costs more than they save.
-_ONE_THREAD_PARAMS = 50_000_000
 
 
 class LlamaCppEngine(BaseEngine):
@@ -48,9 +41,9 @@ class LlamaCppEngine(BaseEngine):
         self._draft_model: Model | None = None
         self._embedder: Embedder | None = None
         self._embedder_lock = threading.Lock()
-        self._n_threads = options.n_threads or _default_threads(model)
+        self._n_threads = options.n_threads or default_threads(model.n_params)
         try:
-            window = _window(model, options)
+            window = choose_window(options.context_length, model.n_ctx_train)
             adapters = {
                 adapter: model.load_adapter(adapter, file)
                 for adapter, file in options.adapters.items()
@@ -133,30 +126,12 @@ class LlamaCppEngine(BaseEngine):
                 owned.free()
 
 
-def _window(model: Model, options: LlamaCppOptions) -> int:
-    trained = model.n_ctx_train
-    if options.context_length is None:
-        return min(trained, DEFAULT_WINDOW)
-    if options.context_length > trained:
-        raise LLMConfigError(
-            f"context_length is {options.context_length}, but the model was trained for "
-            f"{trained} tokens; choose at most that"
-        )
-    return options.context_length
-
-
 def _n_cells(model: Model, window: int, options: LlamaCppOptions) -> int:
     """Tokens of cache: a full window for every slot, as far as the budget goes."""
     if options.n_cells is not None:
         return max(window, options.n_cells)
-    budget = options.cache_bytes or DEFAULT_CACHE_BYTES
     cell_bytes = max(1, round(model.kv_cell_numbers * KV_TYPES[options.kv_type][1]))
-    affordable = budget // cell_bytes
-    if options.cache_bytes is not None and affordable < window:
-        raise LLMConfigError(
-            f"cache_bytes is {budget:,}, but one window of {window} tokens takes "
-            f"{window * cell_bytes:,}; raise it or lower context_length"
-        )
+    affordable = affordable_cells(options.cache_bytes, cell_bytes, window)
     return max(window, min(window * options.n_slots, affordable))
 
 
@@ -178,14 +153,6 @@ def _idle_tokens(model: Model, options: LlamaCppOptions) -> int:
     """
     slower = 4 if options.prefers_flash_attention else 16
     return max(256, model.n_params // (slower * model.n_layer * model.n_embd))
-
-
-def _default_threads(model: Model) -> int:
-    if model.n_params < _ONE_THREAD_PARAMS:
-        return 1
-    return (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
-    )
 
 
 def _describe(model: Model, path: str, name: str, window: int) -> ModelInfo:

@@ -6,11 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from LLM.exceptions import LLMConfigError
+from local_llm_kit.engines.defaults import check_guessing, check_whole_numbers
 from local_llm_kit.engines.llama_cpp.context import KV_TYPES, PLAIN_TYPES
 
 MAX_SLOTS = 255  # llama.cpp has 256 sequences; one is kept to save states with
-SPECULATIONS = ("prompt_lookup",)
-_OPTIONAL = frozenset(("context_length", "n_threads", "n_gpu_layers", "cache_bytes", "n_cells"))
+_RANGES = {
+    "context_length": (16, 1 << 24),
+    "n_slots": (1, MAX_SLOTS),
+    "max_queue": (0, 1 << 20),
+    "n_threads": (1, 1024),
+    "n_gpu_layers": (-1, 1 << 16),
+    "cache_bytes": (1, 1 << 50),
+    "n_cells": (16, 1 << 30),
+    "n_batch": (16, 4096),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,31 +73,7 @@ class LlamaCppOptions:
         return self.n_slots > 1 or self.kv_type not in PLAIN_TYPES
 
     def __post_init__(self) -> None:
-        self._check_numbers()
+        check_whole_numbers(self, _RANGES)
+        check_guessing(self.speculation, self.draft_path)
         if self.kv_type not in KV_TYPES:
             raise LLMConfigError(f"kv_type is {self.kv_type!r}; choose of {', '.join(KV_TYPES)}")
-        if self.speculation not in (None, *SPECULATIONS):
-            raise LLMConfigError(
-                f"speculation is {self.speculation!r}; there is 'prompt_lookup', or give draft_path"
-            )
-        if self.speculation and self.draft_path:
-            raise LLMConfigError("speculation and draft_path both guess ahead; give one of them")
-
-    def _check_numbers(self) -> None:
-        for name, low, high in (
-            ("context_length", 16, 1 << 24),
-            ("n_slots", 1, MAX_SLOTS),
-            ("max_queue", 0, 1 << 20),
-            ("n_threads", 1, 1024),
-            ("n_gpu_layers", -1, 1 << 16),
-            ("cache_bytes", 1, 1 << 50),
-            ("n_cells", 16, 1 << 30),
-            ("n_batch", 16, 4096),
-        ):
-            value = getattr(self, name)
-            if value is None and name in _OPTIONAL:
-                continue
-            if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-                raise LLMConfigError(
-                    f"{name} is {value!r}; give a whole number from {low:,} to {high:,}"
-                )

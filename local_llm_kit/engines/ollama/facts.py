@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from LLM.exceptions import LLMConfigError, LLMResponseError
+from local_llm_kit.engines.defaults import DEFAULT_WINDOW
 from local_llm_kit.engines.protocol import ModelInfo
 
 JSONObject = dict[str, Any]
 
-#: Largest window taken without being asked: a model's own may fill the memory.
-MAX_DEFAULT_CONTEXT = 8192
 # Go writes numbers of a million and more with an exponent.
 _NUM_CTX = re.compile(r"^num_ctx[ \t]+([0-9]{1,9}(?:\.[0-9]{1,9}e\+0[6-9])?)[ \t]*$", re.MULTILINE)
 _STOP = re.compile(r'^stop[ \t]+("(?:[^"\\\n]|\\.)*")[ \t]*$', re.MULTILINE)
@@ -121,7 +120,7 @@ def _default_window(parameters: str, trained: int) -> int:
     set_by_maker = _NUM_CTX.search(parameters)
     if set_by_maker and float(set_by_maker[1]):
         return int(float(set_by_maker[1]))
-    return min(trained or MAX_DEFAULT_CONTEXT, MAX_DEFAULT_CONTEXT)
+    return min(trained or DEFAULT_WINDOW, DEFAULT_WINDOW)
 
 
 def count_of(info: Mapping[str, Any], name: str) -> int:

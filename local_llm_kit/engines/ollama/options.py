@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from LLM.exceptions import LLMConfigError
+from local_llm_kit.engines.defaults import check_whole_numbers
 from local_llm_kit.engines.ollama.progress import Progress
 
-_RANGES: dict[str, tuple[float, float]] = {
-    "context_length": (1, 1 << 30),
-    "n_slots": (1, 256),
-    "max_queue": (0, 1 << 20),
-    "timeout_s": (0.001, 1e6),  # server_timeout in LoadOptions
-}
+_RANGES = {"context_length": (1, 1 << 30), "n_slots": (1, 256), "max_queue": (0, 1 << 20)}
+_LONGEST_TIMEOUT_S = 1e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +42,10 @@ class OllamaOptions:
     progress: bool | Progress | None = None
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if value is not None and field.name in _RANGES:
-                _check(field.name, value, *_RANGES[field.name])
-
-
-def _check(name: str, value: object, low: float, high: float) -> None:
-    kinds = (int, float) if name == "timeout_s" else int
-    if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:
-        raise LLMConfigError(f"{name} is {value!r}; it must be from {low:,} to {high:,.0f}")
+        check_whole_numbers(self, _RANGES)
+        timeout_s = self.timeout_s  # server_timeout in LoadOptions
+        if type(timeout_s) not in (int, float) or not 0 < timeout_s <= _LONGEST_TIMEOUT_S:
+            raise LLMConfigError(
+                f"timeout_s is {timeout_s!r}; give seconds, more than 0 and at most "
+                f"{_LONGEST_TIMEOUT_S:,.0f}"
+            )

@@ -10,6 +10,7 @@ from transformers import AutoConfig
 
 from LLM.exceptions import InvalidRequestError, LLMConfigError
 from local_llm_kit.checkpoint import Checkpoint, check_folder
+from local_llm_kit.engines.defaults import choose_window, default_threads
 from local_llm_kit.engines.transformers import planning
 from local_llm_kit.engines.transformers.adapters import add_adapter
 from local_llm_kit.engines.transformers.cache import SlotCache
@@ -37,6 +38,7 @@ class Built:
     :param n_trained: longest text in tokens that the model is fit for.
     :param n_params: number of weights.
     :param n_embd: length of an embedding.
+    :param n_threads: threads of the computation on a CPU.
     """
 
     checkpoint: Checkpoint
@@ -49,6 +51,7 @@ class Built:
     n_params: int
     n_embd: int
     n_layers: int
+    n_threads: int
 
 
 def build(path: str, options: TransformersOptions) -> Built:
@@ -65,7 +68,8 @@ def build(path: str, options: TransformersOptions) -> Built:
     config = _config(checkpoint, options.trust_remote_code)
     text = config.get_text_config()
     n_trained = trained_window(text)
-    window = planning.choose_window(options.context_length, n_trained)
+    window = choose_window(options.context_length, n_trained)
+    n_params = planning.count_params(checkpoint)
     network = _network(checkpoint, config, options, dtype=dtype, device=device, window=window)
     return Built(
         checkpoint=checkpoint,
@@ -75,9 +79,10 @@ def build(path: str, options: TransformersOptions) -> Built:
         window=window,
         n_trained=n_trained,
         n_vocab=text.vocab_size,
-        n_params=planning.count_params(checkpoint),
+        n_params=n_params,
         n_embd=text.hidden_size,
         n_layers=text.num_hidden_layers,
+        n_threads=options.n_threads or default_threads(n_params),
     )
 
 
@@ -180,5 +185,4 @@ def make_runner(built: Built, options: TransformersOptions) -> TorchRunner:
         dtype=built.dtype,
         device=built.device,
     )
-    n_threads = options.n_threads or planning.default_threads(built.n_params)
-    return TorchRunner(built.network, cache, _BATCH_ROWS, n_threads)
+    return TorchRunner(built.network, cache, _BATCH_ROWS, built.n_threads)

@@ -7,11 +7,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from LLM.exceptions import LLMConfigError
+from local_llm_kit.engines.defaults import check_guessing, check_whole_numbers
 
 MAX_SLOTS = 1024
 DTYPES = ("float32", "bfloat16", "float16")
 QUANTIZATIONS = ("int8",)
-SPECULATIONS = ("prompt_lookup",)
+_RANGES = {
+    "context_length": (16, 1 << 24),
+    "n_slots": (1, MAX_SLOTS),
+    "max_queue": (0, 1 << 20),
+    "n_threads": (1, 1024),
+    "cache_bytes": (1, 1 << 50),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +57,9 @@ class TransformersOptions:
     trust_remote_code: bool = False
 
     def __post_init__(self) -> None:
-        self._check_numbers()
-        for name, allowed in (
-            ("dtype", DTYPES),
-            ("quantization", QUANTIZATIONS),
-            ("speculation", SPECULATIONS),
-        ):
+        check_whole_numbers(self, _RANGES)
+        check_guessing(self.speculation, self.draft_path)
+        for name, allowed in (("dtype", DTYPES), ("quantization", QUANTIZATIONS)):
             value = getattr(self, name)
             if value is not None and value not in allowed:
                 raise LLMConfigError(f"{name} is {value!r}; choose of {', '.join(allowed)}")
@@ -63,21 +67,3 @@ class TransformersOptions:
             raise LLMConfigError(
                 f"dtype is {self.dtype!r}, but int8 weights are computed in bfloat16; leave it out"
             )
-        if self.speculation and self.draft_path:
-            raise LLMConfigError("speculation and draft_path both guess ahead; give one of them")
-
-    def _check_numbers(self) -> None:
-        for name, low, high in (
-            ("context_length", 16, 1 << 24),
-            ("n_slots", 1, MAX_SLOTS),
-            ("max_queue", 0, 1 << 20),
-            ("n_threads", 1, 1024),
-            ("cache_bytes", 1, 1 << 50),
-        ):
-            value = getattr(self, name)
-            if value is None and name not in ("n_slots", "max_queue"):
-                continue
-            if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-                raise LLMConfigError(
-                    f"{name} is {value!r}; give a whole number from {low:,} to {high:,}"
-                )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import re
 from collections import Counter
 from typing import Any
@@ -11,15 +10,10 @@ from typing import Any
 import torch
 
 from LLM.exceptions import InvalidRequestError, LLMConfigError
+from local_llm_kit import devices
 from local_llm_kit.checkpoint import Checkpoint
+from local_llm_kit.engines.defaults import DEFAULT_CACHE_BYTES, affordable_cells
 from local_llm_kit.engines.transformers.options import TransformersOptions
-
-#: Longest window taken without being asked for, in tokens.
-DEFAULT_WINDOW = 8192
-#: Cache that slots may take together without being asked for, in bytes.
-DEFAULT_CACHE_BYTES = 1 << 30
-#: Below this many weights the threads' meeting costs more than they save.
-ONE_THREAD_PARAMS = 50_000_000
 
 _STORED = {"F32": "float32", "F64": "float32", "BF16": "bfloat16", "F16": "float16"}
 #: Libraries that transformers needs for weights that were quantised before.
@@ -86,7 +80,8 @@ def choose_dtype(options: TransformersOptions, checkpoint: Checkpoint, device: A
     stored = stored_dtype(checkpoint)
     if device.type != "cpu" or (stored == "bfloat16" and _cpu_has_bfloat16()):
         return getattr(torch, stored)
-    fits = 4 * count_params(checkpoint) <= _host_bytes() // 2
+    host = devices.host()
+    fits = host is None or 4 * count_params(checkpoint) <= host.total_bytes // 2
     return torch.float32 if fits else getattr(torch, stored)
 
 
@@ -117,41 +112,15 @@ def _cpu_has_bfloat16() -> bool:
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
-def _host_bytes() -> int:
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):  # no such call on Windows
-        return 1 << 62
-
-
-def choose_window(asked: int | None, trained: int) -> int:
-    """Tokens of prompt and output together.
-
-    :raises LLMConfigError: more are asked for than the model was trained for.
-    """
-    if asked is None:
-        return min(trained, DEFAULT_WINDOW)
-    if asked > trained:
-        raise LLMConfigError(
-            f"context_length is {asked}, but the model was trained for {trained} tokens; choose at "
-            "most that"
-        )
-    return asked
-
-
 def choose_n_cells(options: TransformersOptions, window: int, cell_bytes: int, device: Any) -> int:
     """Tokens of cache: a full window for every slot, as far as the budget goes.
 
     :param cell_bytes: bytes that one token takes in all layers.
     :raises LLMConfigError: the budget is too small for one window.
     """
-    budget = options.cache_bytes or _default_cache_bytes(device)
-    affordable = budget // cell_bytes
-    if options.cache_bytes is not None and affordable < window:
-        raise LLMConfigError(
-            f"cache_bytes is {budget:,}, but one window of {window} tokens takes "
-            f"{window * cell_bytes:,}; raise it or lower context_length"
-        )
+    affordable = affordable_cells(
+        options.cache_bytes, cell_bytes, window, _default_cache_bytes(device)
+    )
     return max(window, min(window * options.n_slots, affordable))
 
 
@@ -159,12 +128,3 @@ def _default_cache_bytes(device: Any) -> int:
     if device.type == "cpu":
         return DEFAULT_CACHE_BYTES
     return max(DEFAULT_CACHE_BYTES, int(torch.cuda.mem_get_info(device)[0]) // 2)
-
-
-def default_threads(n_params: int) -> int:
-    """Threads for a model of this size."""
-    if n_params < ONE_THREAD_PARAMS:
-        return 1
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
