@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -63,13 +64,31 @@ def _mode(config: dict[str, Any]) -> str:
     return str(modes[0])
 
 
-def embed(network: Network, device: Any, prompts: Sequence[Sequence[int]], pooling: Pooling) -> Row:
+def embed(
+    network: Network,
+    device: Any,
+    prompts: Sequence[Sequence[int]],
+    pooling: Pooling,
+    *,
+    n_threads: int,
+) -> Row:
     """(len(prompts), n_embd) float32, each of length 1; any thread."""
-    with torch.inference_mode():
+    with torch.inference_mode(), _computing_threads(n_threads):
         vectors = [pooling(_states(network, device, prompt).float()) for prompt in prompts]
         rows = torch.nn.functional.normalize(torch.stack(vectors), dim=1)
         unit: Row = rows.cpu().numpy()
     return unit
+
+
+@contextmanager
+def _computing_threads(n: int) -> Iterator[None]:
+    """Compute with so many threads: the last digits depend on it, and not on who calls."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(n)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _states(network: Network, device: Any, prompt: Sequence[int]) -> Any:

@@ -59,9 +59,9 @@ class TransformersEngine(BaseEngine):
 
     def _embed(self, prompts: Sequence[Sequence[int]]) -> npt.NDArray[Any]:
         assert self._built is not None
-        pooling = find_pooling(self._built.checkpoint.folder)
+        built, pooling = self._built, find_pooling(self._built.checkpoint.folder)
         try:
-            return embed(self._built.network, self._device, prompts, pooling)
+            return embed(built.network, built.device, prompts, pooling, n_threads=built.n_threads)
         except (RuntimeError, MemoryError) as err:
             raise LLMServerError(
                 f"torch failed to embed {len(prompts)} texts: {err}", status_code=500
