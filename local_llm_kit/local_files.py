@@ -170,4 +170,4 @@ def not_found(model: str, message: str, known: list[str]) -> ModelNotFoundError:
         message += f"; found there: {', '.join(known[:5])}"
     else:
         message += f"; the bundled model is {next(iter(BUNDLED))!r}"
-    return ModelNotFoundError(message, status_code=404, model=model, code="modelnot_found")
+    return ModelNotFoundError(message, status_code=404, model=model, code="model_not_found")

@@ -150,8 +150,9 @@ def test_a_default_path_is_for_names_found_nowhere_else(folder: Path) -> None:
     [("tinny", "'tiny'"), ("qwen2.5-0.5b-q4_0", "'Qwen2.5-0.5B-q4_0.gguf'")],
 )
 def test_an_unknown_model_is_told_what_is_near(folder: Path, model: str, near: str) -> None:
-    with pytest.raises(ModelNotFoundError, match=f"did you mean {near}"):
+    with pytest.raises(ModelNotFoundError, match=f"did you mean {near}") as caught:
         find_model(model, folder if "qwen" in model else None)
+    assert (caught.value.code, caught.value.model) == ("model_not_found", model)
 
 
 def test_a_missing_file_says_what_is_beside_it(folder: Path) -> None:
