@@ -165,7 +165,6 @@ class Scheduler:
                     self._step()
                 except Interrupted:
                     self._roll_back()
-                    self._settle()
                 except Exception as err:  # noqa: BLE001  # callers must not hang, whatever it is
                     _log.exception("a decoding step failed")
                     self._fail_all(as_llm_error(err))
@@ -335,13 +334,15 @@ class Scheduler:
         self._hold = True
 
     def _roll_back(self) -> None:
-        """After an interruption: drop what the cache may hold of the batch."""
+        """After an interruption: drop what the cache may hold of the batch, to compute it again."""
         self._runner.forget(self._spare)
         for sequence in (*self._running, *self._reading):
             slot = sequence.slot
             if not self._share:  # its cells cannot be cut: it is read again
                 slot.n_cached = 0
             self._runner.forget(slot.id, slot.n_cached)
+        self._settle()
+        self._steady = False  # the batch is a step ahead: all of it is written anew
 
     def _emit(self, sequence: Sequence, event: Event) -> None:
         events = self._outbox.get(sequence.sink)
