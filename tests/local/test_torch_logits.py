@@ -167,6 +167,12 @@ def test_an_interrupted_batch_ends_early_and_the_next_is_right(tiny: Bench) -> N
     assert near(tiny.compute((0, 0, [5, 6, 7])), tiny.reference([5, 6, 7]))
 
 
+def test_the_spare_sequence_is_forgotten_without_a_slot(tiny: Bench) -> None:
+    tiny.runner.clear()
+    tiny.runner.forget(tiny.runner.n_slots)
+    assert near(tiny.compute((0, 0, [5, 6])), tiny.reference([5, 6]))
+
+
 def test_a_gap_in_a_sequence_is_an_error(tiny: Bench) -> None:
     tiny.runner.clear()
     with pytest.raises(LLMServerError, match="position 4 of a sequence of 0"):

@@ -107,7 +107,9 @@ class TorchRunner:
 
     def forget(self, sequence: int, start: int = 0) -> None:
         """Drop a sequence's cells from position `start` on."""
-        self._cache.forget(sequence, start)
+        # The scheduler's spare sequence has no slot: batches are filled up only where calibrated.
+        if sequence < self.n_slots:
+            self._cache.forget(sequence, start)
 
     def copy(self, source: int, target: int, n_tokens: int) -> None:
         """Let the empty sequence `target` begin with the first cells of `source`."""
