@@ -86,10 +86,11 @@ def place(
             n_shared, source = n, slot  # of equal ones the latest: the oldest may have to go
     chosen = min(free, key=lambda slot: (slot.n_cached > 0, slot is source, slot.used))
     if source is not None and not source.busy:
-        # What is lost either way: the end of the source, or what the other has of its own.
+        # What is lost either way: the end of the source, or what the other has of its own. A text
+        # that was used before the source is less likely to be missed.
         lost = chosen.n_cached - common_prefix(chosen.tokens, tokens, chosen.n_cached)
         tail = source.n_cached - n_shared
-        if tail <= 1 or tail < lost:
+        if tail <= 1 or (tail < lost and source.used <= chosen.used):
             chosen = source
     return Placement(chosen, source, n_shared)
 

@@ -94,10 +94,17 @@ def test_texts_not_used_for_long_are_dropped() -> None:
 
 
 def test_a_slot_is_taken_over_where_a_copy_would_cost_another_text_more() -> None:
-    slots = [slot(0, list(range(100))), slot(1, list(range(200, 300)))]
+    slots = [slot(0, list(range(100)), used=1), slot(1, list(range(200, 300)), used=2)]
     found = place(slots, [*range(95), 500, 501])
     assert found is not None
     assert (found.slot.id, found.n_shared) == (0, 95)
+
+
+def test_a_copy_takes_the_slot_of_a_text_that_was_used_before() -> None:
+    slots = [slot(0, list(range(100)), used=2), slot(1, list(range(200, 300)), used=1)]
+    found = place(slots, [*range(95), 500, 501])
+    assert found is not None
+    assert (found.slot.id, found.n_shared) == (1, 95)
 
 
 def test_a_branch_off_a_common_beginning_takes_the_oldest_slot() -> None:
