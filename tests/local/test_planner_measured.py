@@ -28,7 +28,8 @@ SETTINGS: list[dict[str, Any]] = [
     {"n_slots": 13, "context_length": 1000},
     {"kv_type": "q8_0"},
     {"kv_type": "q4_0", "n_batch": 512},
-    {"flash_attention": True},
+    {"flash_attention": True, "n_slots": 1},
+    {"flash_attention": False},
     {"cache_bytes": 6 << 20},
     {"mmap": False},
 ]
