@@ -41,11 +41,11 @@ class HubModel:
 def cache_dir(environ: Mapping[str, str] = os.environ) -> Path:
     """Where downloads are kept: ``LOCAL_LLM_KIT_CACHE_DIR``, else Hugging Face's own cache."""
     if chosen := environ.get(CACHE_DIR_VARIABLE) or environ.get("HF_HUB_CACHE"):
-        return Path(chosen).expanduser()
+        return Path(os.path.expanduser(chosen))
     home = environ.get("HF_HOME") or os.path.join(
         environ.get("XDG_CACHE_HOME") or "~/.cache", "huggingface"
     )
-    return Path(home).expanduser() / "hub"
+    return Path(os.path.expanduser(home)) / "hub"
 
 
 def repository_folder(cache: Path, repository: str) -> Path:

@@ -73,15 +73,24 @@ def find_model(
 
 
 def present_models(sources: Sources | None = None, default_path: str | None = None) -> list[str]:
-    """Names under which `find_model` finds models without a download."""
+    """Names under which `find_model` finds models without a download.
+
+    :raises LLMConfigError: a folder in which to look cannot be read.
+    """
     sources = sources or Sources()
     files = names_in(_expanded(default_path)) if default_path else []
-    return [
-        *BUNDLED,
-        *dict.fromkeys(name_of(Path(file)) for file in files),
-        *hub_cache.present(sources.cache_dir),
-        *ollama_store.present(sources.ollama_dir),
-    ]
+    try:
+        return [
+            *BUNDLED,
+            *dict.fromkeys(name_of(Path(file)) for file in files),
+            *hub_cache.present(sources.cache_dir),
+            *ollama_store.present(sources.ollama_dir),
+        ]
+    except OSError as err:
+        raise LLMConfigError(
+            f"cannot look for models at {err.filename!r}: {err.strerror or err}; see "
+            f"{hub_cache.CACHE_DIR_VARIABLE} and {ollama_store.MODELS_VARIABLE}"
+        ) from err
 
 
 def _find(
@@ -119,11 +128,19 @@ def _find_named(name: str, sources: Sources) -> ModelFile | None:
 
 def _text(model: object) -> str:
     name = os.fspath(model) if isinstance(model, os.PathLike) else model
-    if not isinstance(name, str) or not name or "\0" in name:
+    if not isinstance(name, str) or not name or not _is_writable(name):
         raise LLMConfigError(
             f"model is {name!r}; give a name such as 'tiny' or the path of a .gguf file"
         )
     return name
+
+
+def _is_writable(name: str) -> bool:
+    """Whether a file could bear such a name at all."""
+    try:
+        return b"\0" not in os.fsencode(name)
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return False
 
 
 def _expanded(path: str | os.PathLike[str]) -> Path:

@@ -78,7 +78,7 @@ class StoredModel:
 
 def folder(environ: Mapping[str, str] = os.environ) -> Path:
     """Where the store is: ``OLLAMA_MODELS``, else ``~/.ollama/models``."""
-    return Path(environ.get(MODELS_VARIABLE) or "~/.ollama/models").expanduser()
+    return Path(os.path.expanduser(environ.get(MODELS_VARIABLE) or "~/.ollama/models"))
 
 
 def present(store: Path) -> list[str]:

@@ -1,0 +1,40 @@
+"""Settings that make no sense are told as errors of ours, whatever they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from LLM import LLMConfigError
+from local_llm_kit import ModelNotFoundError
+from local_llm_kit.model_files import Sources, find_model, present_models
+
+FOLDERS = ["LOCAL_LLM_KIT_CACHE_DIR", "HF_HUB_CACHE", "HF_HOME", "OLLAMA_MODELS"]
+
+
+@pytest.mark.parametrize("variable", FOLDERS)
+def test_a_home_that_nobody_has_is_an_empty_folder(
+    variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for other in FOLDERS:
+        monkeypatch.delenv(other, raising=False)
+    monkeypatch.setenv(variable, "~no_such_user/models")
+    assert find_model("tiny").name == "tiny"
+    with pytest.raises(ModelNotFoundError):
+        find_model("no/such", sources=Sources(offline=True))
+
+
+@pytest.mark.parametrize("variable", ["LOCAL_LLM_KIT_CACHE_DIR", "OLLAMA_MODELS"])
+def test_a_folder_that_no_disk_takes_is_told_when_models_are_listed(
+    variable: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("OLLAMA_MODELS", str(tmp_path))
+    monkeypatch.setenv(variable, "x" * 300)
+    with pytest.raises(LLMConfigError, match=f"cannot look for models at 'xxx.*{variable}"):
+        present_models()
+
+
+def test_half_a_surrogate_pair_is_no_name_of_a_model() -> None:
+    with pytest.raises(LLMConfigError, match="give a name such as 'tiny'"):
+        find_model("\ud800/x")
