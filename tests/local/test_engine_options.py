@@ -12,7 +12,7 @@ import pytest
 
 from LLM.exceptions import InvalidRequestError, LLMConfigError
 from local_llm_kit.engines.llama_cpp import LlamaCppEngine, LlamaCppOptions
-from local_llm_kit.engines.protocol import GenerationRequest, SamplingParams
+from local_llm_kit.engines.protocol import Finished, GenerationRequest, SamplingParams
 from tests.local.support import Collector, chat_prompt, generate, running_engine
 
 GREEDY = SamplingParams(temperature=0)
@@ -100,6 +100,20 @@ def test_other_caches_give_the_same_greeting(
     expected = generate(engine, HELLO, sampling=GREEDY).wait().text
     with running_engine(**options) as other:
         assert generate(other, HELLO, sampling=GREEDY).wait().text == expected
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param({"n_slots": 32, "n_batch": 16}, id="fewer rows than slots"),
+        pytest.param({"n_slots": 8, "n_cells": 256}, id="more rows than cells"),
+    ],
+)
+def test_a_batch_of_any_size_serves_every_slot(options: dict[str, Any]) -> None:
+    with running_engine(context_length=256, **options) as engine:
+        prompts = [f"{i} one two three four five six " * 12 for i in range(options["n_slots"])]
+        calls = [generate(engine, text, sampling=GREEDY, max_tokens=3) for text in prompts]
+        assert {type(call.wait().end) for call in calls} == {Finished}
 
 
 def test_a_quantised_cache_without_flash_attention_is_refused() -> None:

@@ -80,7 +80,7 @@ class Context:
     :param model: the weights.
     :param n_cells: tokens that the cache holds, all sequences together.
     :param n_sequences: sequences, at most 255; one more is kept for `save` and for spare rows.
-    :param n_batch: most rows in one decode.
+    :param n_batch: most rows in one decode: at least one a sequence, at most `n_cells`.
     :param n_threads: threads of the computation.
     :param kv_type: type of the cache's numbers, one of `KV_TYPES`.
     :param flash_attention: None lets llama.cpp take it where the device can.
@@ -104,7 +104,8 @@ class Context:
         params = llama.llama_context_default_params()
         params.n_ctx = n_cells
         params.n_seq_max = n_sequences + 1
-        params.n_batch = params.n_ubatch = n_batch
+        # With fewer rows than sequences, or more than it has itself, llama.cpp ends the process.
+        params.n_batch = params.n_ubatch = max(n_batch, n_sequences + 1)
         params.n_threads = params.n_threads_batch = n_threads
         params.kv_unified = True  # prefixes are shared by copying part of a sequence
         params.swa_full = True  # a window that slides cannot be cut
@@ -125,9 +126,10 @@ class Context:
         self._adapters = dict(adapters or {})
         self._adapter: str | None = None
         self._views: dict[tuple[int, int], Row] = {}
-        self._row_numbers = np.arange(n_batch)
+        n_rows = int(llama.llama_n_batch(self._pointer))
+        self._row_numbers = np.arange(n_rows)
         self.n_cells = int(llama.llama_n_ctx(self._pointer))
-        self.batch = LlamaBatch(n_batch, n_sequences + 1)
+        self.batch = LlamaBatch(n_rows, n_sequences + 1)
 
     def decode(self, start: int, n_rows: int) -> None:
         """Compute rows of the batch."""

@@ -35,7 +35,8 @@ class LlamaCppOptions:
     :param cache_bytes: None lets the cache take up to 1 GiB, or what one full window needs.
     :param n_cells: tokens that the cache holds, as a memory plan says; None takes what
         `cache_bytes` allows.
-    :param n_batch: rows of the largest batch; fewer take less memory and read prompts slower.
+    :param n_batch: rows of the largest batch, raised to one a slot; fewer take less memory and read
+        prompts slower.
     :param mmap: map the model's file: loads faster, and processes share what they read. Without it
         weights that llama.cpp lays out anew for this CPU (q4_0, for example) are in memory once,
         and not beside the file's pages.
