@@ -6,25 +6,23 @@ What reads the rest of the stream is awaited: ``await stream.response``.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from LLM.assembly import ChatAssembler, CompletionAssembler
-from LLM.exceptions import LLMResponseError
-from LLM.streaming import Assembler
+from LLM.streaming import Assembler, BaseStream
 from LLM.types import (
     ChatCompletionChunk,
     ChatCompletionResponse,
     CompletionChunk,
     CompletionResponse,
     ToolCall,
-    Usage,
 )
 
 ChunkT = TypeVar("ChunkT")
 ResponseT = TypeVar("ResponseT")
 
 
-class AsyncStream(Generic[ChunkT, ResponseT]):
+class AsyncStream(BaseStream[ChunkT, ResponseT]):
     """Chunks of one answer, as they arrive. Not for several tasks at once.
 
     Iterate it, in an ``async with`` block if you may leave early: `aclose` (or the end of the
@@ -37,6 +35,8 @@ class AsyncStream(Generic[ChunkT, ResponseT]):
         is closed after every choice had its finish reason.
     """
 
+    _RESPONSE = "await .response"
+
     def __init__(
         self,
         chunks: AsyncIterator[ChunkT],
@@ -44,11 +44,9 @@ class AsyncStream(Generic[ChunkT, ResponseT]):
         assembler: Assembler[ChunkT, ResponseT],
         finish: Callable[[ResponseT], Awaitable[None]] | None = None,
     ) -> None:
+        super().__init__(close, assembler)
         self._chunks: AsyncIterator[ChunkT] | None = chunks
-        self._close: Callable[[], None] | None = close
-        self._assembler = assembler
         self._finish = finish
-        self._final: ResponseT | None = None
 
     def __aiter__(self) -> Self:
         return self
@@ -67,16 +65,6 @@ class AsyncStream(Generic[ChunkT, ResponseT]):
             self._stop()
             raise
 
-    def __repr__(self) -> str:
-        state = "ended" if self._close is None else "open"
-        return f"<{type(self).__name__} {state}, {len(self.text)} characters so far>"
-
-    if not TYPE_CHECKING:  # a type checker would take any name for an attribute
-
-        def __getattr__(self, name: str) -> NoReturn:
-            hint = "; it is in await .response" if name in ("choices", "id", "model") else ""
-            raise AttributeError(f"a {type(self).__name__} has no attribute {name!r}{hint}")
-
     async def __aenter__(self) -> Self:
         return self
 
@@ -85,9 +73,6 @@ class AsyncStream(Generic[ChunkT, ResponseT]):
             await self.aclose()
         else:
             self._stop()
-
-    def __del__(self) -> None:
-        self._stop()
 
     async def aclose(self) -> None:
         """Stop the stream and free what is behind it. Safe to call again, and after the end."""
@@ -110,28 +95,11 @@ class AsyncStream(Generic[ChunkT, ResponseT]):
     async def _response(self) -> ResponseT:
         async for _ in self:
             continue
-        response = self._final or self._assembler.response()
-        if response is None:
-            raise LLMResponseError("the stream was closed before any of the answer had arrived")
-        return response
+        return self._arrived()
 
-    @property
-    def text(self) -> str:
-        """Text of the first choice that has arrived so far."""
-        return self._assembler.text
-
-    @property
-    def usage(self) -> Usage | None:
-        """Token counts, once the server has sent them (with the last chunk, if at all)."""
-        return self._assembler.usage
-
-    def _stop(self) -> None:
-        close, self._close = getattr(self, "_close", None), None
-        if close:
-            self._chunks = None
-            # What was left early is no answer to hand over.
-            self._finish = None
-            close()
+    def _let_go(self) -> None:
+        self._chunks = None
+        self._finish = None
 
     async def _end(self) -> None:
         """The answer is complete: free what is behind it and hand it over, once."""

@@ -49,7 +49,68 @@ class Assembler(Protocol[_AddedT, _WholeT]):
         ...
 
 
-class Stream(Generic[ChunkT, ResponseT]):
+class BaseStream(Generic[ChunkT, ResponseT]):
+    """What blocking and asynchronous streams have in common: the answer so far, and the end.
+
+    :param close: ends the work behind the chunks; called once, whether or not they ran out.
+    :param assembler: adds the chunks up.
+    """
+
+    #: Where the answer is to be had, for those who look for it in the stream.
+    _RESPONSE = ".response"
+
+    def __init__(self, close: Callable[[], None], assembler: Assembler[ChunkT, ResponseT]) -> None:
+        self._close: Callable[[], None] | None = close
+        self._assembler = assembler
+        self._final: ResponseT | None = None
+
+    def __repr__(self) -> str:
+        state = "ended" if self._close is None else "open"
+        return f"<{type(self).__name__} {state}, {len(self.text)} characters so far>"
+
+    if not TYPE_CHECKING:  # a type checker would take any name for an attribute
+
+        def __getattr__(self, name: str) -> NoReturn:
+            sought = name in ("choices", "id", "model", "message")
+            hint = f"; it is in {self._RESPONSE}" if sought else ""
+            raise AttributeError(f"a {type(self).__name__} has no attribute {name!r}{hint}")
+
+    def __del__(self) -> None:
+        self._stop()
+
+    @property
+    def text(self) -> str:
+        """Text of the first choice that has arrived so far."""
+        return self._assembler.text
+
+    @property
+    def usage(self) -> Usage | None:
+        """Token counts, once the server has sent them (with the last chunk, if at all)."""
+        return self._assembler.usage
+
+    def _stop(self) -> None:
+        """Free what is behind the chunks; what was left early is no answer to hand over."""
+        close, self._close = getattr(self, "_close", None), None
+        if close:
+            self._let_go()
+            close()
+
+    def _let_go(self) -> None:
+        """Forget the chunks to come, and who waits for the answer."""
+        raise NotImplementedError
+
+    def _arrived(self) -> ResponseT:
+        """The answer as far as it has arrived.
+
+        :raises LLMResponseError: nothing has.
+        """
+        response = self._final or self._assembler.response()
+        if response is None:
+            raise LLMResponseError("the stream was closed before any of the answer had arrived")
+        return response
+
+
+class Stream(BaseStream[ChunkT, ResponseT]):
     """Chunks of one answer, as they arrive. Not for several threads at once.
 
     Iterate it, in a ``with`` block if you may leave early: `close` (or the end of the block, or
@@ -69,12 +130,10 @@ class Stream(Generic[ChunkT, ResponseT]):
         assembler: Assembler[ChunkT, ResponseT],
         finish: Callable[[ResponseT], None] | None = None,
     ) -> None:
+        super().__init__(close, assembler)
         self._chunks = chunks
-        self._close: Callable[[], None] | None = close
-        self._assembler = assembler
         self._finish = finish
         self._add = assembler.add
-        self._final: ResponseT | None = None
 
     def __iter__(self) -> Iterator[ChunkT]:
         return self
@@ -91,16 +150,6 @@ class Stream(Generic[ChunkT, ResponseT]):
             self._stop()
             raise
 
-    def __repr__(self) -> str:
-        state = "ended" if self._close is None else "open"
-        return f"<{type(self).__name__} {state}, {len(self.text)} characters so far>"
-
-    if not TYPE_CHECKING:  # a type checker would take any name for an attribute
-
-        def __getattr__(self, name: str) -> NoReturn:
-            hint = "; it is in .response" if name in ("choices", "id", "model", "message") else ""
-            raise AttributeError(f"a {type(self).__name__} has no attribute {name!r}{hint}")
-
     def __enter__(self) -> Self:
         return self
 
@@ -109,9 +158,6 @@ class Stream(Generic[ChunkT, ResponseT]):
             self.close()
         else:
             self._stop()
-
-    def __del__(self) -> None:
-        self._stop()
 
     def close(self) -> None:
         """Stop the stream and free what is behind it. Safe to call again, and after the end."""
@@ -131,28 +177,11 @@ class Stream(Generic[ChunkT, ResponseT]):
         """
         for _ in self:
             continue
-        response = self._final or self._assembler.response()
-        if response is None:
-            raise LLMResponseError("the stream was closed before any of the answer had arrived")
-        return response
+        return self._arrived()
 
-    @property
-    def text(self) -> str:
-        """Text of the first choice that has arrived so far."""
-        return self._assembler.text
-
-    @property
-    def usage(self) -> Usage | None:
-        """Token counts, once the server has sent them (with the last chunk, if at all)."""
-        return self._assembler.usage
-
-    def _stop(self) -> None:
-        """Free what is behind the chunks; what was left early is no answer to hand over."""
-        close, self._close = getattr(self, "_close", None), None
-        if close:
-            self._chunks = iter(())
-            self._finish = None
-            close()
+    def _let_go(self) -> None:
+        self._chunks = iter(())
+        self._finish = None
 
     def _end(self) -> None:
         """The answer is complete: free what is behind it and hand it over, once."""
