@@ -106,7 +106,7 @@ class Calls:
         :raises LLMContextLengthError: the prompt does not fit the window.
         """
         fields = {**arguments, "messages": messages}
-        timeout_s = self._taken_timeout_s(fields)
+        deadlines = self._taken_deadlines(fields)
         finish = _taken_class(fields)
         turn = self.memory.begin(messages)
         if turn is not None:
@@ -118,39 +118,36 @@ class Calls:
             parsed.model,
             lambda model: model.chat(_giving_way(parsed, model) if gives_way else parsed),
         )
-        deadlines = Deadlines(timeout_s, stream=parsed.stream)
         return Call(lease, job, deadlines, CompletionResponse.model_validate, finish)
 
     def completion(self, prompt: Any, arguments: Mapping[str, Any]) -> Call[TextCompletionResponse]:
         """A text completion; raises as `chat` does."""
         fields = {**arguments, "prompt": prompt}
-        timeout_s = self._taken_timeout_s(fields)
+        deadlines = self._taken_deadlines(fields)
         parsed = parse_completion(fields, self.catalog.defaults)
         lease, job = self._prepared(parsed.model, lambda model: model.completion(parsed))
-        deadlines = Deadlines(timeout_s, stream=parsed.stream)
         return Call(lease, job, deadlines, TextCompletionResponse.model_validate)
 
     def decision(self, arguments: Mapping[str, Any]) -> Call[DecisionResponse]:
         """A decision; raises as `chat` does."""
         fields = dict(arguments)
-        timeout_s = self._taken_timeout_s(fields)
+        deadlines = self._taken_deadlines(fields)
         parsed = parse_decision(fields)
         lease, job = self._prepared(parsed.model, lambda model: model.decision(parsed))
-        return Call(lease, job, Deadlines(timeout_s, stream=False), DecisionResponse.model_validate)
+        return Call(lease, job, deadlines, DecisionResponse.model_validate)
 
     def embeddings(self, arguments: Mapping[str, Any]) -> EmbeddingsResponse:
         """Embeddings; blocks while they are computed.
 
+        Some inputs at a time: in between others have their turn, and a client can be closed.
+
         :raises InvalidRequestError: an argument is wrong, or cannot be honoured.
-        :raises LLMTimeoutError: the time was up; it is looked at between inputs, some at a time.
+        :raises LLMTimeoutError: the time was up; it is looked at between the parts.
         """
         fields = dict(arguments)
-        timeout_s = self._taken_timeout_s(fields)
+        deadlines = self._taken_deadlines(fields)
         parsed = parse_embeddings(fields)
         with self.catalog.lease(parsed.model) as model:
-            if timeout_s is None:
-                return EmbeddingsResponse.model_validate(model.embeddings(parsed))
-            deadlines = Deadlines(timeout_s, stream=False)
             parts = []
             for part in parsed.parts():
                 parts.append(model.embeddings(part))
@@ -215,9 +212,12 @@ class Calls:
             lease.release()
             raise
 
-    def _taken_timeout_s(self, fields: dict[str, Any]) -> float | None:
+    def _taken_deadlines(self, fields: dict[str, Any]) -> Deadlines:
+        """The deadlines of a call that begins now: loading and preparing take of its time too."""
         timeout_s = checked_timeout_s(fields.pop("timeout", None))
-        return self._timeout_s if timeout_s is None else timeout_s
+        if timeout_s is None:
+            timeout_s = self._timeout_s
+        return Deadlines(timeout_s, stream=fields.get("stream") is True)
 
 
 def _taken_class(fields: dict[str, Any]) -> Callable[[ChatCompletionResponse], None] | None:

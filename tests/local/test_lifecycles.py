@@ -1,0 +1,63 @@
+"""Beginnings and ends: loading within a deadline, closing in the middle, calls after the end."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from LLM import LLMServerError, LLMTimeoutError
+from local_llm_kit import LLMClient, catalog, deadlines
+from local_llm_kit.backends import Backend
+from tests.local.test_client_surface import ENDLESS
+
+
+class Clock:
+    """Stands for the module `time` where deadlines read it."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_loading_takes_of_a_calls_time(stream: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, load = Clock(), catalog.load_model
+
+    def load_slowly(*args: Any, **options: Any) -> Backend:
+        clock.now += 100
+        return load(*args, **options)
+
+    monkeypatch.setattr(deadlines, "time", clock)
+    monkeypatch.setattr(catalog, "load_model", load_slowly)
+    with LLMClient("tiny", n_slots=1) as client:
+        assert client._catalog._pool.unload("tiny")
+        with pytest.raises(LLMTimeoutError, match="within 99 seconds"):
+            answer = client.chat.completions.create(**ENDLESS, stream=stream, timeout=99)
+            list(answer)
+
+
+def test_a_client_is_closed_in_the_middle_of_many_embeddings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    client = LLMClient("tiny", n_slots=1)
+    with client._catalog.lease(None) as model:
+        engine: Any = model.engine  # type: ignore[attr-defined]  # of this back end alone
+    begun, embed = threading.Event(), engine._embed
+
+    def embed_a_part(prompts: Any) -> Any:
+        begun.set()
+        assert len(prompts) < 100
+        return embed(prompts)
+
+    monkeypatch.setattr(engine, "_embed", embed_a_part)
+    closing = threading.Thread(target=lambda: begun.wait(10) and client.close())
+    closing.start()
+    with pytest.raises(LLMServerError, match="closed"):
+        client.embeddings.create(input=[[5] * 100] * 2048)
+    closing.join(10)
+    assert not closing.is_alive()
