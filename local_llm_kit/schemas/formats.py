@@ -27,15 +27,27 @@ def _uuid(version: int) -> str:
     return f"{_HEX}{{8}}-{_HEX}{{4}}-{version}{_HEX}{{3}}-[89ab]{_HEX}{{3}}-{_HEX}{{12}}"
 
 
+_N = "[0-9]{1,4}"
+_CLOCK = f"T(?:{_N}H(?:{_N}M(?:{_N}S)?)?|{_N}M(?:{_N}S)?|{_N}S)"
+_DAYS = f"(?:{_N}Y(?:{_N}M(?:{_N}D)?)?|{_N}M(?:{_N}D)?|{_N}D)"
+
+
+def _base64(letters: str) -> str:
+    one = f"[A-Za-z0-9{letters}]"
+    return f"(?:{one}{{4}})*(?:{one}{{2}}==|{one}{{3}}=)?"
+
+
 #: Formats as patterns for the automaton.
 _PATTERNS = {
     "date": _DATE,
     "time": _TIME,
     "date-time": f"{_DATE}T{_TIME}",
-    "byte": "(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?",
+    "duration": f"P(?:{_N}W|{_DAYS}(?:{_CLOCK})?|{_CLOCK})",
+    **dict.fromkeys(("byte", "base64"), _base64("+/")),
+    "base64url": _base64("_-"),
     **{f"uuid{version}": _uuid(version) for version in (1, 3, 4, 5, 6, 7, 8)},
 }
-_KNOWN = frozenset(("duration", "email", "hostname", "ipv4", "ipv6", "uuid", "uri"))
+_KNOWN = frozenset(("email", "hostname", "ipv4", "ipv6", "uuid", "uri"))
 #: Formats that say how a value is shown or stored, and nothing about which values there are.
 _FREE = frozenset(("float", "double", "password", "path", "binary"))
 _RANGES = {

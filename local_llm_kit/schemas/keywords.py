@@ -12,7 +12,12 @@ from local_llm_kit.schemas.patterns import portable
 MAX_COUNT = 1000
 MAX_NAMES = 1000
 TYPES = ("null", "boolean", "integer", "number", "string", "array", "object")
-_COUNTS = ("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties")
+#: Longest text that a bound may name; lengths cost little, and a URL's is 2,083.
+MAX_LENGTH = 8192
+_COUNTS = {
+    **dict.fromkeys(("minItems", "maxItems", "minProperties", "maxProperties"), MAX_COUNT),
+    **dict.fromkeys(("minLength", "maxLength"), MAX_LENGTH),
+}
 
 
 def listed(keyword: str, value: Any, limit: int) -> list[Any]:
@@ -45,11 +50,11 @@ def _const(value: Any) -> Any:
     return value
 
 
-def _count(keyword: str, value: Any) -> int:
+def _count(keyword: str, limit: int, value: Any) -> int:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_COUNT:
-        raise ValueError(f"{keyword} must be a whole number from 0 to {MAX_COUNT:,}")
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= limit:
+        raise ValueError(f"{keyword} must be a whole number from 0 to {limit:,}")
     return value
 
 
@@ -88,6 +93,6 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
     "required": _required,
     "pattern": _pattern,
     "$anchor": _anchor,
-    **{name: partial(_count, name) for name in _COUNTS},
+    **{name: partial(_count, name, limit) for name, limit in _COUNTS.items()},
     **{name: partial(_number, name) for name in BOUNDS},
 }

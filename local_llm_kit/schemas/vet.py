@@ -23,6 +23,7 @@ from typing import Any
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from local_llm_kit.fields import invalid
+from local_llm_kit.schemas.alternatives import exclude_each_other
 from local_llm_kit.schemas.formats import hold_format
 from local_llm_kit.schemas.keywords import CHECKS, MAX_NAMES, TYPES, listed
 from local_llm_kit.schemas.numbers import BOUNDS, MAX_MULTIPLE, bound, coefficient
@@ -110,6 +111,9 @@ def _vetted(text: bytes) -> str:
     rewriter = _Rewriter(schema)
     out = rewriter.document(schema)
     targets = Targets(out)
+    for part in rewriter.alternatives:
+        if "anyOf" not in part and exclude_each_other(part["oneOf"], targets.find):
+            part["anyOf"] = part.pop("oneOf")
     size = shortest(out, {name: targets.find(name) for name in rewriter.references})
     if size > MAX_SHORTEST:
         least = f"its shortest value has {size:,.0f} characters" if size < float("inf") else (
@@ -123,10 +127,12 @@ class _Rewriter:
     """Walks over one schema.
 
     :ivar references: every reference that it met.
+    :ivar alternatives: every part with a ``oneOf``.
     """
 
     def __init__(self, root: Any) -> None:
         self.references: dict[str, None] = {}
+        self.alternatives: list[dict[str, Any]] = []
         self._composed = _composes(root)
         self._multiples = 1
         self._n_patterns = 0
@@ -198,6 +204,8 @@ class _Rewriter:
 
     def _finish(self, out: dict[str, Any], given: dict[str, Any]) -> None:
         """What depends on several keywords of one schema."""
+        if "oneOf" in out:
+            self.alternatives.append(out)
         if "format" in given:
             hold_format(out, given["format"])
         self._check_patterns(given)

@@ -53,7 +53,8 @@ def test_a_keyword_that_cannot_be_held_is_refused_by_name(keyword: str) -> None:
         ({"type": "text"}, "type must be one of"),
         ({"type": "array", "maxItems": 1001}, "from 0 to 1,000"),
         ({"type": "array", "minItems": 1_000_000_000}, "from 0 to 1,000"),
-        ({"type": "string", "maxLength": -1}, "from 0 to 1,000"),
+        ({"type": "string", "maxLength": -1}, "from 0 to 8,192"),
+        ({"type": "string", "maxLength": 1_000_000_000}, "from 0 to 8,192"),
         ({"type": "string", "pattern": "a" * 1025}, "1,025 characters"),
         ({"type": "string", "pattern": "(?=a)b"}, "look-around"),
         ({"type": "number", "exclusiveMinimum": True}, "must be a number"),
@@ -142,6 +143,32 @@ def test_numbers_have_an_end_in_each_direction() -> None:
 def test_a_list_of_items_is_read_as_it_was_meant_before_2020() -> None:
     old = {"type": "array", "items": [{"type": "null"}], "additionalItems": False}
     assert vetted(old) == {"type": ["array"], "prefixItems": [{"type": ["null"]}], "items": False}
+
+
+TAGGED = [
+    {"type": "object", "properties": {"kind": {"const": kind}}, "required": ["kind"]}
+    for kind in ("a", "b")
+]
+
+
+@pytest.mark.parametrize(
+    ("branches", "apart"),
+    [
+        ([{"type": "string"}, {"type": "null"}], True),
+        ([{"type": "number"}, {"type": "integer"}], False),
+        ([{"const": 1}, {"const": 1.0}], False),
+        ([{"const": 1}, {"const": True}], True),
+        ([{"enum": ["a", "b"]}, {"enum": ["b"]}], False),
+        (TAGGED, True),
+        ([TAGGED[0], {**TAGGED[1], "required": []}], False),
+        ([{"$ref": "#/$defs/a"}, {"$ref": "#/$defs/b"}], True),
+        ([{}, {"type": "null"}], False),
+    ],
+    ids=lambda value: str(value)[:60],
+)
+def test_branches_that_exclude_each_other_need_no_check(branches: Any, apart: bool) -> None:
+    definitions = dict(zip("ab", TAGGED, strict=True))
+    assert ("anyOf" in vetted({"$defs": definitions, "oneOf": branches})) == apart
 
 
 def test_the_pattern_of_pydantics_decimals_is_known() -> None:
