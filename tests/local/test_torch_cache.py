@@ -90,6 +90,13 @@ def test_all_slots_share_the_budget() -> None:
     assert cache.lengths == [31, 19, 0, 0]
 
 
+def test_no_text_leaves_its_window() -> None:
+    cache = make_cache(window=8)
+    with pytest.raises(OutOfCache):
+        cache.extend({0: 3, 1: 9})
+    assert cache.lengths == [0] * 4
+
+
 def test_clearing_forgets_every_slot() -> None:
     cache = make_cache()
     fill(cache, 0, 3)

@@ -107,13 +107,26 @@ def test_a_draft_model_takes_fewer_steps() -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"quantization": "int8"}, {"dtype": "bfloat16"}], ids=["int8", "bfloat16"]
+    "options",
+    [{"quantization": "int8"}, {"dtype": "bfloat16"}, {"dtype": "float16"}],
+    ids=["int8", "bfloat16", "float16"],
 )
 def test_smaller_weights_say_much_the_same(options: Any, torch_tiny: TransformersEngine) -> None:
     with torch_engine(**options) as engine:
         done = generate(engine, chat_prompt("Hello!"), sampling=GREEDY).wait()
         assert done.text == generate(torch_tiny, chat_prompt("Hello!"), sampling=GREEDY).wait().text
         assert engine.info.size_bytes < 0.6 * torch_tiny.info.size_bytes
+
+
+def test_a_draft_model_with_a_shorter_window_changes_no_text(tmp_path: Path) -> None:
+    main = make_model(tmp_path / "main", "Llama")
+    short = make_model(tmp_path / "short", "Llama", max_position_embeddings=64)
+    texts = []
+    for options in ({}, {"draft_path": str(short)}):
+        with torch_engine(main, **options) as engine:
+            calls = [generate(engine, p, sampling=ENDLESS, max_tokens=90) for p in ("One", "Two")]
+            texts.append([call.wait().text for call in calls])
+    assert texts[0] == texts[1]
 
 
 def test_a_text_that_needs_transformers_modules_is_generated(tmp_path: Path) -> None:

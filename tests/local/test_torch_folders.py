@@ -121,6 +121,8 @@ def test_code_runs_once_the_caller_says_so(tmp_path: Path, monkeypatch: pytest.M
         ({"intermediate_size": 300}, "is (384, 128), and config.json makes it (300, 128)"),
         ({"hidden_size": "wide"}, "does not take the config.json"),
         ({"max_position_embeddings": 0}, "max_position_embeddings is 0"),
+        ({"num_key_value_heads": 3}, "cannot load"),
+        ({"num_attention_heads": 0}, "does not take the config.json"),
     ],
     ids=str,
 )

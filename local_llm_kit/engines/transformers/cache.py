@@ -70,10 +70,10 @@ class SlotCache:
         """Note how far slots will reach.
 
         :param ends: for each slot the place after its last token.
-        :raises OutOfCache: all together are too many; nothing was noted.
+        :raises OutOfCache: all together are too many, or one leaves its window; nothing was noted.
         """
         more = sum(max(0, end - self.lengths[slot]) for slot, end in ends.items())
-        if sum(self.lengths) + more > self._n_cells:
+        if max(ends.values()) > self.window or sum(self.lengths) + more > self._n_cells:
             raise OutOfCache
         for slot, end in ends.items():
             self.lengths[slot] = max(end, self.lengths[slot])

@@ -38,11 +38,11 @@ class TransformersEngine(BaseEngine):
             self._built: Built | None = build(path, options)
             vocabulary = _vocabulary(self._built, options)
             runner = make_runner(self._built, options)
-            drafter = _make_drafter(vocabulary, self._built, options)
-        except torch.OutOfMemoryError as err:
+            drafter = _make_drafter(vocabulary, self._built, options, runner.n_slots)
+        except (RuntimeError, MemoryError) as err:  # what torch raises without memory
             raise LLMConfigError(
-                f"there is no memory for {path!r} on the GPU; choose a smaller context_length, "
-                "fewer slots, or device='cpu'"
+                f"torch cannot load {path!r}: {err}; where memory is short, choose a smaller "
+                "context_length, fewer slots, another dtype or device"
             ) from err
         self._device = self._built.device
         self._drafter = drafter
@@ -88,13 +88,19 @@ def _vocabulary(built: Built, options: TransformersOptions) -> FolderVocabulary:
 
 
 def _make_drafter(
-    vocabulary: FolderVocabulary, built: Built, options: TransformersOptions
+    vocabulary: FolderVocabulary, built: Built, options: TransformersOptions, n_slots: int
 ) -> Drafter | None:
     if options.speculation is not None:
         return PromptLookup()
     if options.draft_path is None:
         return None
-    own = replace(options, context_length=None, quantization=None, adapters={}, draft_path=None)
+    own = TransformersOptions(
+        n_slots=n_slots,
+        n_threads=options.n_threads,
+        device=options.device,
+        dtype=options.dtype,
+        trust_remote_code=options.trust_remote_code,
+    )
     draft = build(options.draft_path, own)
     if _vocabulary(draft, own).pieces != vocabulary.pieces:
         raise LLMConfigError(

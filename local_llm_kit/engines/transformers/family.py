@@ -58,6 +58,8 @@ def fused_dimensions(config: Any, window: int) -> Dimensions | None:
     rope = config.rope_parameters or {}
     if "rope_type" not in rope or rope.get("partial_rotary_factor", 1.0) != 1.0:
         return None
+    if not _divides(config):
+        return None
     attention_bias = bool(getattr(config, "attention_bias", False))
     is_qwen2 = config.model_type == "qwen2"
     return Dimensions(
@@ -75,6 +77,12 @@ def fused_dimensions(config: Any, window: int) -> Dimensions | None:
         qk_norm=config.model_type == "qwen3",
         tied=bool(config.tie_word_embeddings),
     )
+
+
+def _divides(config: Any) -> bool:
+    """Whether heads share keys and values evenly, and their coordinates form pairs."""
+    n_heads, n_kv = config.num_attention_heads, config.num_key_value_heads
+    return n_heads > 0 and n_kv > 0 and n_heads % n_kv == 0 and _head_width(config) % 2 == 0
 
 
 def _head_width(config: Any) -> int:
