@@ -14,7 +14,7 @@ from typing import Any
 from LLM.exceptions import InvalidRequestError
 from LLM.overflow import OverflowPolicy, check_policy
 from local_llm_kit.engines.protocol import SamplingParams
-from local_llm_kit.fields import Fields, check_text, invalid
+from local_llm_kit.fields import MAX_TOKENS, Fields, check_text, invalid, texts_or_tokens
 from local_llm_kit.messages import MAX_NAME_CHARS, normalise_messages
 from local_llm_kit.output_format import FREE, OutputFormat, take_output
 from local_llm_kit.tool_choice import NO_TOOLS, ToolChoice, take_tools
@@ -32,7 +32,6 @@ _ADVICE = {
 }
 MAX_CHOICES = 8
 MAX_PROMPTS = 64
-MAX_TOKENS = 1 << 24
 MAX_STOPS = 4
 MAX_STOP_CHARS = 1000
 MAX_LOGPROBS = 20
@@ -128,7 +127,7 @@ def parse_completion(body: Mapping[str, Any], defaults: Defaults) -> CompletionA
     :raises InvalidRequestError: names the argument.
     """
     fields = Fields(body)
-    prompts = _prompts(fields.take("prompt"))
+    prompts = texts_or_tokens("prompt", fields.take("prompt"), MAX_PROMPTS)
     echo = bool(fields.flag("echo"))
     n_scores = fields.integer("logprobs", 0, MAX_LOGPROBS)
     limit = fields.integer("max_tokens", 0, MAX_TOKENS)
@@ -233,21 +232,3 @@ def _logit_bias(value: Any) -> tuple[tuple[int, float], ...]:
             raise invalid("logit_bias", f"logit_bias of token {digits} must be from -100 to 100")
         biases[int(digits)] = float(bias)
     return tuple(biases.items())
-
-
-def _prompts(value: Any) -> list[str | list[int]]:
-    """The prompts: a text, a list of texts, a list of tokens, or a list of those."""
-    if isinstance(value, str) or (isinstance(value, list) and value and _is_token(value[0])):
-        value = [value]
-    if not isinstance(value, list) or not 0 < len(value) <= MAX_PROMPTS:
-        raise invalid("prompt", f"prompt must be a text, or a list of 1 to {MAX_PROMPTS} of them")
-    for prompt in value:
-        if isinstance(prompt, str):
-            check_text("prompt", prompt)
-        elif not (isinstance(prompt, list) and prompt and all(map(_is_token, prompt))):
-            raise invalid("prompt", "each prompt must be a text or a list of token ids")
-    return list(value)
-
-
-def _is_token(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MAX_TOKENS

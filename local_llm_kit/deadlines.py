@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from LLM.exceptions import LLMTimeoutError
-from local_llm_kit.fields import invalid, kind_of
+from local_llm_kit.fields import invalid, kind_of, shown
 
 #: Longest time to wait that is taken, in seconds: what the system's clocks can count.
 MAX_TIMEOUT_S = 1e6
@@ -62,10 +62,9 @@ def checked_timeout_s(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise invalid("timeout", f"timeout must be a number of seconds, not {kind_of(value)}")
     if not 0 < value <= MAX_TIMEOUT_S:
-        shown = repr(value) if isinstance(value, float) or abs(value) < 1 << 64 else "too large"
         raise invalid(
             "timeout",
-            f"timeout is {shown}; give seconds, more than 0 and at most {MAX_TIMEOUT_S:,.0f}, or "
-            "None to wait for ever",
+            f"timeout is {shown(value)}; give seconds, more than 0 and at most "
+            f"{MAX_TIMEOUT_S:,.0f}, or None to wait for ever",
         )
     return float(value)

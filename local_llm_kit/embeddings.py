@@ -10,8 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from local_llm_kit.arguments import MAX_TOKENS
-from local_llm_kit.fields import Fields, check_text, invalid, unsupported
+from local_llm_kit.fields import Fields, invalid, texts_or_tokens, unsupported
 
 #: Most inputs of one call; OpenAI's own bound.
 MAX_INPUTS = 2048
@@ -62,20 +61,10 @@ def parse_embeddings(body: Mapping[str, Any]) -> EmbeddingArguments:
 
 
 def _inputs(value: Any) -> tuple[str | list[int], ...]:
-    if isinstance(value, str) or (isinstance(value, list) and value and _is_token(value[0])):
-        value = [value]
-    if not isinstance(value, (list, tuple)) or not 0 < len(value) <= MAX_INPUTS:
-        raise invalid("input", f"input must be a text, or a list of 1 to {MAX_INPUTS:,} of them")
-    for i, one in enumerate(value):
-        if isinstance(one, str) and one:
-            check_text(f"input[{i}]", one)
-        elif not (isinstance(one, list) and one and all(map(_is_token, one))):
-            raise invalid("input", f"input[{i}] must be a text or a list of token ids, not empty")
-    return tuple(value)
-
-
-def _is_token(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MAX_TOKENS
+    inputs = texts_or_tokens("input", value, MAX_INPUTS)
+    if "" in inputs:
+        raise invalid("input", f"input[{inputs.index('')}] is empty; leave it out")
+    return tuple(inputs)
 
 
 def _encoding(value: Any) -> EncodingFormat:

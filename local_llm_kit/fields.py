@@ -8,6 +8,8 @@ from typing import Any
 
 from LLM.exceptions import InvalidRequestError
 
+#: No number of tokens, and no token id, is larger.
+MAX_TOKENS = 1 << 24
 #: Accepted and without effect on the answer: bookkeeping of OpenAI's platform.
 HARMLESS = frozenset(
     ("user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key")
@@ -31,6 +33,11 @@ def kind_of(value: Any) -> str:
     return names.get(type(value), f"{type(value).__name__}")
 
 
+def shown(number: float) -> str:
+    """A number as it is written; one of thousands of digits is none to show."""
+    return "too large" if isinstance(number, int) and abs(number) >= 1 << 64 else repr(number)
+
+
 def check_text(name: str, text: str) -> None:
     """Refuse text that is not Unicode: half of a surrogate pair.
 
@@ -40,6 +47,28 @@ def check_text(name: str, text: str) -> None:
         text.encode()
     except UnicodeEncodeError:
         raise invalid(name, f"{name} holds half of a surrogate pair, which is not text") from None
+
+
+def texts_or_tokens(name: str, value: Any, most: int) -> list[str | list[int]]:
+    """What is to be read: a text, a list of texts, a list of token ids, or a list of those.
+
+    :param most: of them in a list.
+    :raises InvalidRequestError: names the argument and the place in it.
+    """
+    if isinstance(value, str) or (isinstance(value, list) and value and _is_token(value[0])):
+        value = [value]
+    if not isinstance(value, (list, tuple)) or not 0 < len(value) <= most:
+        raise invalid(name, f"{name} must be a text, or a list of 1 to {most:,} of them")
+    for i, one in enumerate(value):
+        if isinstance(one, str):
+            check_text(f"{name}[{i}]", one)
+        elif not (isinstance(one, list) and one and all(map(_is_token, one))):
+            raise invalid(name, f"{name}[{i}] must be a text or a list of token ids")
+    return list(value)
+
+
+def _is_token(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MAX_TOKENS
 
 
 class Fields:
@@ -65,8 +94,7 @@ class Fields:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise invalid(name, f"{name} must be a number, not {kind_of(value)}")
         if not (low <= value <= high and math.isfinite(value)):
-            shown = repr(value) if isinstance(value, float) or abs(value) < 1 << 64 else "too large"
-            raise invalid(name, f"{name} is {shown}; it must be from {low:g} to {high:g}")
+            raise invalid(name, f"{name} is {shown(value)}; it must be from {low:g} to {high:g}")
         return float(value)
 
     def integer(self, name: str, low: int, high: int) -> int | None:
@@ -77,8 +105,7 @@ class Fields:
         if isinstance(value, bool) or not isinstance(value, int):
             raise invalid(name, f"{name} must be a whole number, not {kind_of(value)}")
         if not low <= value <= high:
-            shown = repr(value) if abs(value) < 1 << 64 else "too large"
-            raise invalid(name, f"{name} is {shown}; it must be from {low:,} to {high:,}")
+            raise invalid(name, f"{name} is {shown(value)}; it must be from {low:,} to {high:,}")
         return value
 
     def flag(self, name: str) -> bool | None:

@@ -85,7 +85,7 @@ def test_the_models_own_dimensions_may_be_asked_for(client: LLMClient) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"input": ""}, r"input\[0\] must be a text"),
+        ({"input": ""}, r"input\[0\] is empty"),
         ({"input": []}, "a list of 1 to 2,048"),
         ({"input": ["x"] * 2049}, "a list of 1 to 2,048"),
         ({"input": ["x", ""]}, r"input\[1\]"),
