@@ -141,8 +141,10 @@ class AsyncLLMClient(AsyncMemoryMethods):
 
     async def close(self) -> None:
         """End what runs and give the memory back; repeatable."""
-        await asyncio.to_thread(self._calls.memory.disable)
-        await asyncio.to_thread(self._catalog.close)
+        try:
+            await asyncio.to_thread(self._calls.memory.disable)
+        finally:
+            await asyncio.to_thread(self._catalog.close)
 
 
 class AsyncChatCompletions:

@@ -93,6 +93,13 @@ class Catalog:
             facts = f"{self._info.name!r}, context_length={self._info.context_length}"
         return f"{facts}, closed" if self._closed else facts
 
+    def check_open(self) -> None:
+        """Refuse a client that cannot be used.
+
+        :raises LLMServerError: it is closed, or this process was forked.
+        """
+        self._pool.check_open()
+
     def lease(self, name: str | None) -> Lease[Backend]:
         """Hold a model, loading it if need be.
 

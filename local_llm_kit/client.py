@@ -162,8 +162,10 @@ class LLMClient(MemoryMethods):
 
     def close(self) -> None:
         """End what runs and give the memory back; repeatable."""
-        self._calls.memory.disable()
-        self._catalog.close()
+        try:
+            self._calls.memory.disable()
+        finally:
+            self._catalog.close()
 
 
 class ChatCompletions:

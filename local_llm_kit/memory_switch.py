@@ -54,6 +54,7 @@ class MemorySwitch:
         summarise: bool,
     ) -> None:
         """Turn memory on, or go on with other settings; see `MemoryMethods.enable_memory`."""
+        self._catalog.check_open()  # nobody would close the file
         # Imported here, since SQLite costs time that a client without memory need not spend.
         from local_llm_kit.memory import ConversationMemory
         from local_llm_kit.memory_store import MemoryStore
@@ -164,6 +165,7 @@ class MemoryMethods:
         :param summarise: have the model write a note in place of what leaves memory.
         :raises LLMConfigError: a value cannot work.
         :raises StoreError: the file cannot be used.
+        :raises LLMServerError: the client is closed.
         """
         self._calls.memory.enable(max_tokens, path, conversation, summarise)
 

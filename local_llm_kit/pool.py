@@ -32,6 +32,9 @@ from local_llm_kit.residents import Entry, Lease, ModelT, Residents
 
 __all__ = ["Holding", "Lease", "ModelPool", "PoolOptions"]
 
+#: Longest time that the keeper waits at once, in seconds; a queue takes no time without end.
+_LONGEST_WAIT_S = 86_400.0
+
 #: Loads a model by its name into so many bytes, None for no bound.
 LoadModel = Callable[[str, int | None], ModelT]
 #: Bytes that loading a model into so many would take; raises `LLMConfigError` if it does not fit.
@@ -108,6 +111,13 @@ class ModelPool(Generic[ModelT]):
         except BaseException as err:
             residents.give_up(entry, err)
             raise
+
+    def check_open(self) -> None:
+        """Refuse a pool that cannot be used.
+
+        :raises LLMServerError: it is closed, or this process was forked.
+        """
+        self._residents.check_open()
 
     def loaded(self) -> list[Holding]:
         """The models, in the order in which they came."""
@@ -279,7 +289,8 @@ def _keep(pool_ref: weakref.ref[ModelPool[ModelT]], alarm: SimpleQueue[bool]) ->
         pool = pool_ref()
         if pool is None:
             return
-        timeout = pool.close_idle()
+        due_s = pool.close_idle()
+        timeout = None if due_s is None else min(due_s, _LONGEST_WAIT_S)
         del pool
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import threading
-from pathlib import Path
+import weakref
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
 
 from LLM import LLMServerError, LLMTimeoutError
-from local_llm_kit import LLMClient, catalog, deadlines
+from local_llm_kit import LLMClient, catalog, deadlines, pool
 from local_llm_kit.backends import Backend
 from tests.local.test_client_surface import ENDLESS
+from tests.local.test_pool import make_pool
 
 
 class Clock:
@@ -37,8 +39,7 @@ def test_loading_takes_of_a_calls_time(stream: bool, monkeypatch: pytest.MonkeyP
     with LLMClient("tiny", n_slots=1) as client:
         assert client._catalog._pool.unload("tiny")
         with pytest.raises(LLMTimeoutError, match="within 99 seconds"):
-            answer = client.chat.completions.create(**ENDLESS, stream=stream, timeout=99)
-            list(answer)
+            list(client.chat.completions.create(**ENDLESS, stream=stream, timeout=99))
 
 
 def test_a_client_is_closed_in_the_middle_of_many_embeddings(
@@ -61,3 +62,13 @@ def test_a_client_is_closed_in_the_middle_of_many_embeddings(
         client.embeddings.create(input=[[5] * 100] * 2048)
     closing.join(10)
     assert not closing.is_alive()
+
+
+def test_a_keep_alive_of_centuries_can_be_waited_for() -> None:
+    model_pool = make_pool(keep_alive_s=1e12)
+    model_pool.lease("1").release()
+    alarm: SimpleQueue[bool] = SimpleQueue()
+    for rings in (True, False):
+        alarm.put(rings)
+    pool._keep(weakref.ref(model_pool), alarm)
+    assert alarm.empty()
