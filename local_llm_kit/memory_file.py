@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
+from LLM.exceptions import LLMConfigError
 from local_llm_kit.exceptions import StoreError
 
 #: Longest wait for another process that writes, in seconds.
@@ -55,6 +56,7 @@ class MemoryFile:
     :param path: the file; it and its folder are made when missing, readable to their owner alone.
         None keeps everything in this process's memory.
     :raises StoreError: it is another program's file, damaged, of a newer version, or locked.
+    :raises LLMConfigError: the path is no text.
     """
 
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
@@ -102,6 +104,10 @@ class MemoryFile:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
+
+    def refuse_damaged(self, cause: Exception) -> NoReturn:
+        """:raises StoreError: something stands in the file that was not written there."""
+        self._fail(_ADVICE["SQLITE_CORRUPT"], cause)
 
     def pragma(self, name: str) -> int:
         """A number among SQLite's settings."""
@@ -193,4 +199,9 @@ def _close(db: sqlite3.Connection, pid: int) -> None:
 
 
 def _absolute(path: str | os.PathLike[str] | None) -> Path | None:
-    return None if path is None else Path(path).expanduser().absolute()
+    if path is None:
+        return None
+    text = os.fspath(path) if isinstance(path, os.PathLike) else path
+    if not isinstance(text, str):
+        raise LLMConfigError(f"path is {path!r}; give the path of a file as text, or None")
+    return Path(os.path.expanduser(text)).absolute()

@@ -85,7 +85,8 @@ class MemoryStore:
             if not (found := self._file.rows(query, name)):
                 with self._file.transaction() as db:
                     db.execute("INSERT OR IGNORE INTO conversations (name) VALUES (?)", (name,))
-                found = self._file.rows(query, name)
+                    # Within: afterwards another process may have cleared it.
+                    found = self._file.rows(query, name)
             return int(found[0][0])
 
     def names(self) -> list[str]:
@@ -134,6 +135,8 @@ class MemoryStore:
                 conversation,
             )
         entries = [Entry(body, key, bool(instructs), id_) for id_, body, key, instructs in rows]
+        for entry in entries:
+            self._read(entry.body)
         return Window(entries, notes[0][0] if notes else None)
 
     def shrink(self, conversation: int, dropped: Sequence[int], note: str | None) -> bool:
@@ -168,7 +171,17 @@ class MemoryStore:
         rows = self._file.rows(
             "SELECT body FROM messages WHERE conversation = ? ORDER BY id", conversation
         )
-        return [from_json(body) for (body,) in rows]
+        return [self._read(body) for (body,) in rows]
+
+    def _read(self, body: str) -> Message:
+        """A stored message.
+
+        :raises StoreError: it is none, since the file is damaged.
+        """
+        try:
+            return dict(from_json(body))
+        except (ValueError, TypeError) as err:
+            self._file.refuse_damaged(err)
 
     def clear(self, conversation: int) -> None:
         """Forget a conversation, on the disk too."""
