@@ -15,8 +15,9 @@ Source: https://json-schema.org/draft/2020-12; the older spellings ``definitions
 
 from __future__ import annotations
 
-import difflib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -24,6 +25,7 @@ from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from local_llm_kit.fields import invalid
 from local_llm_kit.schemas.alternatives import exclude_each_other
+from local_llm_kit.schemas.dropped import check_dropped
 from local_llm_kit.schemas.formats import hold_format
 from local_llm_kit.schemas.keywords import CHECKS, MAX_NAMES, TYPES, listed
 from local_llm_kit.schemas.numbers import BOUNDS, MAX_MULTIPLE, bound, coefficient
@@ -44,43 +46,12 @@ FREE_DEPTH = 8
 _MAPS = frozenset(("properties", "patternProperties", "$defs", "definitions"))
 _LISTS = frozenset(("anyOf", "allOf", "oneOf", "prefixItems"))
 _SINGLES = frozenset(("items", "additionalProperties"))
-_DROPPED = frozenset(
-    ("title", "description", "default", "example", "examples", "deprecated", "readOnly",
-     "writeOnly", "$comment", "$schema", "discriminator", "externalDocs", "xml")
-)  # fmt: skip
-#: Keywords that change what a value may be and cannot be held.
-_REFUSED = {
-    "not": "say what is allowed",
-    "if": "use anyOf",
-    "then": "use anyOf",
-    "else": "use anyOf",
-    "uniqueItems": "leave it out, or take an object of booleans",
-    "contains": "use prefixItems",
-    "minContains": "use prefixItems",
-    "maxContains": "use prefixItems",
-    "propertyNames": "use patternProperties",
-    "dependentRequired": "use anyOf",
-    "dependentSchemas": "use anyOf",
-    "dependencies": "use anyOf",
-    "unevaluatedProperties": "use additionalProperties",
-    "unevaluatedItems": "use items",
-    "contentEncoding": "use a pattern",
-    "contentMediaType": "leave it out",
-    "contentSchema": "leave it out",
-    "$dynamicRef": "use $ref",
-    "$dynamicAnchor": "use $anchor",
-    "$recursiveRef": "use $ref",
-    "$recursiveAnchor": "use $anchor",
-    "$vocabulary": "leave it out",
-    "nullable": "use a list of types with 'null' in it",
-}
 _APPLICATORS = frozenset(("anyOf", "allOf", "oneOf", "$ref"))
 #: Keywords whose meaning depends on what is beside them, also across branches.
 _SHARED = frozenset(
     ("properties", "patternProperties", "additionalProperties", "required", "items", "prefixItems",
      "minProperties", "maxProperties", *BOUNDS)
 )  # fmt: skip
-_KEYWORDS = _MAPS | _LISTS | _SINGLES | CHECKS.keys() | _DROPPED | {"$ref", "format", "$id"}
 
 
 def vet_schema(schema: Any, param: str) -> str:
@@ -165,18 +136,10 @@ class _Rewriter:
         out: dict[str, Any] = {}
         for keyword, item in _modern(value).items():
             place = f"{path}/{keyword}"
-            try:
+            with _at(place):
                 self._keyword(out, keyword, item, place, depth)
-            except _At:
-                raise
-            except ValueError as err:
-                raise _At(f"{err} (at {_shown(place)})") from None
-        try:
+        with _at(path):
             self._finish(out, value)
-        except _At:
-            raise
-        except ValueError as err:
-            raise _At(f"{err} (at {_shown(path)})") from None
         return out
 
     def _keyword(
@@ -199,8 +162,8 @@ class _Rewriter:
             self.references[_reference(item)] = None
         elif keyword in CHECKS:
             out[keyword] = CHECKS[keyword](item)
-        elif keyword not in _DROPPED | {"format"} and not keyword.startswith("x-"):
-            _refuse(keyword, item, place)
+        elif keyword != "format":
+            check_dropped(keyword, item, is_root=not depth)
 
     def _finish(self, out: dict[str, Any], given: dict[str, Any]) -> None:
         """What depends on several keywords of one schema."""
@@ -217,7 +180,7 @@ class _Rewriter:
         if numeric and (not applied or not out.keys().isdisjoint(BOUNDS)):
             bound(out, cut=not self._composed)
             self._check_multiple(out)
-        if self._composed or fixed or (applied and "type" not in out):
+        if self._composed or fixed or applied:
             return
         if "array" in kinds and "items" not in out:
             out["items"] = self._anything()
@@ -265,8 +228,19 @@ class _Rewriter:
         return {"anyOf": branches}
 
 
-class _At(ValueError):
+class _PlacedError(ValueError):
     """A problem whose place was told."""
+
+
+@contextmanager
+def _at(path: str) -> Iterator[None]:
+    """Tell the place of a problem, the innermost one."""
+    try:
+        yield
+    except _PlacedError:
+        raise
+    except ValueError as err:
+        raise _PlacedError(f"{err} (at {_shown(path)})") from None
 
 
 def _composes(value: Any) -> bool:
@@ -318,18 +292,6 @@ def _modern(schema: dict[str, Any]) -> dict[str, Any]:
     elif "additionalItems" in out:  # without a list it says nothing
         del out["additionalItems"]
     return out
-
-
-def _refuse(keyword: str, item: Any, place: str) -> None:
-    if keyword in ("$id", "id") and place == f"#/{keyword}":
-        return
-    if keyword == "nullable" and item is False:
-        return
-    if keyword in _REFUSED:
-        raise ValueError(f"{keyword!r} cannot be held; {_REFUSED[keyword]}")
-    near = difflib.get_close_matches(keyword, _KEYWORDS, 1)
-    hint = f"; did you mean {near[0]!r}?" if near else "; leave it out, or begin it with 'x-'"
-    raise ValueError(f"the keyword {keyword[:40]!r} is not known{hint}")
 
 
 def _mapping(keyword: str, value: Any) -> dict[str, Any]:
