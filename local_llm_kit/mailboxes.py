@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from LLM.exceptions import LLMConfigError
 from local_llm_kit.backends import Growing, Job, JSONObject
 from local_llm_kit.engines.protocol import Event, Handle
 
@@ -56,6 +57,13 @@ class Mailboxes:
             raise
         return Delivery(self, job.answer, mailbox)
 
+    def require_loop(self) -> None:
+        """:raises LLMConfigError: another loop is running, which nothing would ever wake."""
+        if asyncio.get_running_loop() is not self._loop:
+            raise LLMConfigError(
+                "the stream was begun in another event loop; read it there, or begin one here"
+            )
+
     def forget(self, answer: Growing) -> None:
         """Drop what may still come for an answer."""
         self._mailboxes.pop(answer, None)
@@ -94,8 +102,10 @@ class Delivery:
     async def step(self) -> list[JSONObject]:
         """The next chunks, once there are any.
 
+        :raises LLMConfigError: it was started in another event loop.
         :raises LLMError: the engine failed.
         """
+        self._mailboxes.require_loop()
         return self.answer.feed(await self._mailbox.take())
 
     def cancel(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import weakref
 from queue import SimpleQueue
@@ -9,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from LLM import LLMServerError, LLMTimeoutError
-from local_llm_kit import LLMClient, catalog, deadlines, pool
+from LLM import LLMConfigError, LLMServerError, LLMTimeoutError
+from local_llm_kit import AsyncLLMClient, LLMClient, catalog, deadlines, pool
 from local_llm_kit.backends import Backend
 from tests.local.test_client_surface import ENDLESS
 from tests.local.test_pool import make_pool
@@ -72,3 +73,11 @@ def test_a_keep_alive_of_centuries_can_be_waited_for() -> None:
         alarm.put(rings)
     pool._keep(weakref.ref(model_pool), alarm)
     assert alarm.empty()
+
+
+def test_a_stream_is_read_in_the_loop_that_began_it() -> None:
+    client = AsyncLLMClient("tiny", n_slots=1)
+    stream = asyncio.run(client.chat.completions.create(**ENDLESS, stream=True))
+    with pytest.raises(LLMConfigError, match="begun in another event loop"):
+        asyncio.run(asyncio.wait_for(anext(stream), 10))
+    asyncio.run(client.close())
