@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from enum import Enum
 from typing import Any, Literal
 
@@ -22,6 +23,15 @@ TOOLS = [
     {"name": "add", "parameters": {"type": "object", "properties": {
         "a": {"type": "number"}, "b": {"type": "number"}}, "required": ["a", "b"]}},
 ]  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=["llama.cpp", "transformers"])
+def client(request: pytest.FixtureRequest) -> Iterator[LLMClient]:
+    """tiny on each engine: what holds the answers lies above both."""
+    if request.param == "transformers":
+        pytest.importorskip("torch")
+    with LLMClient("tiny", backend=request.param) as client:
+        yield client
 
 
 class Size(Enum):
