@@ -193,7 +193,10 @@ class LocalModel:
 
     def _fitted(self, arguments: ChatArguments) -> tuple[list[int], Overflow | None]:
         """The prompt, told of the output's schema, and what was dropped to make room for it."""
-        messages = messages_with_schema(arguments.messages, arguments.output)
+        takes_system = not arguments.output.is_json or self._prompter.takes_system
+        messages = messages_with_schema(
+            arguments.messages, arguments.output, takes_system=takes_system
+        )
         if arguments.overflow == "error":
             return self._prompter.chat(messages, arguments.tools), None
         counted: list[int] = []

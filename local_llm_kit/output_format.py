@@ -130,13 +130,15 @@ def _wanted(kind: str, value: Any, param: str, description: str = "") -> OutputF
 
 
 def messages_with_schema(
-    messages: Sequence[Mapping[str, Any]], output: OutputFormat
+    messages: Sequence[Mapping[str, Any]], output: OutputFormat, *, takes_system: bool = True
 ) -> list[dict[str, Any]]:
     """The messages with the schema told in the system's words.
 
     A model that knows what it is to write writes better than one that is only held to it.
 
     :param messages: as templates take them; not changed.
+    :param takes_system: False for a template that refuses the system's words: they are put before
+        the first message.
     """
     told = [dict(message) for message in messages]
     if not output.is_json:
@@ -144,6 +146,9 @@ def messages_with_schema(
     words = _instruction(output)
     if told and told[0]["role"] == "system":
         told[0]["content"] = f"{told[0]['content']}\n{words}"
+        return told
+    if told and not takes_system:
+        told[0]["content"] = f"{words}\n{told[0]['content']}"
         return told
     return [{"role": "system", "content": words}, *told]
 

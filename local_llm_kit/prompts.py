@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
-from LLM.exceptions import LLMContextLengthError
+from LLM.exceptions import InvalidRequestError, LLMContextLengthError
 from local_llm_kit.engines.protocol import Engine
 from local_llm_kit.templates import CHATML, ChatTemplate
 
@@ -71,6 +72,16 @@ class Prompter:
             info.chat_template or CHATML, bos_token=info.bos_token, eos_token=info.eos_token
         )
         self._shield = PromptShield(info.control_tokens)
+
+    @cached_property
+    def takes_system(self) -> bool:
+        """Whether the template takes a system message; those of some models refuse it."""
+        turns = [{"role": "system", "content": "x"}, {"role": "user", "content": "x"}]
+        try:
+            self._template.render(turns, None)
+        except InvalidRequestError:
+            return False
+        return True
 
     def chat(
         self,

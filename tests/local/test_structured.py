@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from enum import Enum
-from typing import Any, Literal
+from types import SimpleNamespace
+from typing import Any, Literal, cast
 
 import pytest
 from pydantic import BaseModel, Field
 
 from LLM import InvalidRequestError, LLMResponseError
 from local_llm_kit import LLMClient
+from local_llm_kit.arguments import Defaults, parse_chat
+from local_llm_kit.engines.llama_cpp import LlamaCppEngine
+from local_llm_kit.engines.protocol import Engine
+from local_llm_kit.output_format import messages_with_schema
+from local_llm_kit.prompts import Prompter
 from local_llm_kit.server import LocalServer
+from local_llm_kit.templates import CHATML
 from tests.local.http import ask as send_json
 
 ANNA = [{"role": "user", "content": "Anna is 31 years old. Give her name and age."}]
@@ -273,3 +281,33 @@ def test_a_prompt_alone_can_be_scored(client: LLMClient) -> None:
     assert choice.text == "Once upon a time"
     assert choice.logprobs
     assert choice.finish_reason == "length"
+
+
+REFUSES_SYSTEM = (
+    "{% if messages[0].role == 'system' %}{{ raise_exception('no system') }}{% endif %}"
+    "{% for m in messages %}{{ m.content }}{% endfor %}"
+)
+
+
+@pytest.mark.parametrize(
+    ("template", "takes"), [(REFUSES_SYSTEM, False), (CHATML, True)], ids=["refuses", "takes"]
+)
+def test_a_template_may_refuse_the_systems_words(
+    engine: LlamaCppEngine, template: str, takes: bool
+) -> None:
+    info = replace(engine.info, chat_template=template)
+    prompter = Prompter(cast("Engine", SimpleNamespace(info=info)))
+    assert prompter.takes_system == takes
+
+
+def test_the_schema_is_told_where_the_template_takes_it() -> None:
+    wanted = parse_chat({"messages": ANNA, "response_format": {"type": "json_object"}}, Defaults())
+    said = "Answer with a JSON object."
+    told = messages_with_schema(ANNA, wanted.output)
+    assert told == [{"role": "system", "content": said}, *ANNA]
+    (user,) = messages_with_schema(ANNA, wanted.output, takes_system=False)
+    assert user == {"role": "user", "content": f"{said}\n{ANNA[0]['content']}"}
+    (system, _) = messages_with_schema(
+        [{"role": "system", "content": "Be brief."}, *ANNA], wanted.output
+    )
+    assert system["content"] == f"Be brief.\n{said}"
