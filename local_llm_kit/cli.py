@@ -53,7 +53,8 @@ def cli() -> None:
     default="tiny",
     show_default=True,
     metavar="NAME|PATH",
-    help="A bundled model's name or the path of a GGUF file.",
+    help="A bundled model, the path of a GGUF file or of a folder of safetensors, a repository of"
+    " the Hugging Face hub (owner/name:Q4_K_M), or a model of Ollama's store (ollama:NAME).",
 )
 @click.option(
     "--host",
