@@ -4,6 +4,9 @@ Nothing slow is done while it is held: models are loaded and closed outside, the
 state that says so. A lease may be dropped by the garbage collector, which can run anywhere, in the
 middle of this file too: so a dropped lease takes no lock, but leaves a note that the next one who
 has the lock reads.
+
+Ctrl-C can come between any two steps. So leases are not counted but noted one by one, and a lease
+is let go as often as need be: when its release was interrupted, once more when it is dropped.
 """
 
 from __future__ import annotations
@@ -38,6 +41,7 @@ class Entry(Generic[ModelT]):
     """A model on its way in, inside, or on its way out; changed under the lock alone.
 
     :ivar error: what its loading raised, for those who wait for it.
+    :ivar leases: marks of those that hold it.
     """
 
     def __init__(self, name: str) -> None:
@@ -45,19 +49,20 @@ class Entry(Generic[ModelT]):
         self.model: ModelT | None = None
         self.error: Exception | None = None
         self.size_bytes = 0
-        self.n_leases = 0
+        self.leases: set[object] = set()
         self.idle_since: float | None = None
         self.state: State = "waiting"
 
     def holding(self) -> Holding:
         """How it is now."""
-        return Holding(self.name, self.size_bytes, self.n_leases, self.idle_since, self.state)
+        return Holding(self.name, self.size_bytes, len(self.leases), self.idle_since, self.state)
 
 
 class Lease(Generic[ModelT]):
     """A model that stays loaded until this is released, or dropped. Also a context manager.
 
     :ivar model: the model.
+    :ivar mark: stands for this among the leases of an entry.
     """
 
     def __init__(
@@ -67,7 +72,8 @@ class Lease(Generic[ModelT]):
         self._entry = entry
         self._residents = residents
         self._owner: object = owner  # held: a pool that nothing holds is closed
-        self._finalizer = weakref.finalize(self, residents.drop, entry)
+        self.mark = object()
+        self._finalizer = weakref.finalize(self, residents.drop, entry, self.mark)
         self._finalizer.atexit = False
 
     def __enter__(self) -> ModelT:
@@ -78,8 +84,9 @@ class Lease(Generic[ModelT]):
 
     def release(self) -> None:
         """Let the model go; repeatable, from any thread."""
-        if self._finalizer.detach() is not None:
-            self._residents.release(self._entry)
+        if self._finalizer.alive:
+            self._residents.release(self._entry, self.mark)
+            self._finalizer.detach()
             self._owner = None
 
 
@@ -98,7 +105,7 @@ class Residents(Generic[ModelT]):
         self.closed = False
         self._clock = clock
         self._entries: dict[str, Entry[ModelT]] = {}
-        self._dropped: deque[Entry[ModelT]] = deque()
+        self._dropped: deque[tuple[Entry[ModelT], object]] = deque()
         self._pid = os.getpid()
 
     @property
@@ -124,7 +131,7 @@ class Residents(Generic[ModelT]):
     def entries(self) -> list[Entry[ModelT]]:
         """All entries, as dropped leases leave them; the lock is held."""
         while self._dropped:
-            self._let_go(self._dropped.popleft())
+            self._let_go(*self._dropped.popleft())
         return list(self._entries.values())
 
     def get(self, name: str) -> Entry[ModelT] | None:
@@ -155,9 +162,10 @@ class Residents(Generic[ModelT]):
     def hold(self, entry: Entry[ModelT], model: ModelT, owner: object) -> Lease[ModelT]:
         """A lease of a model; the lock is held."""
         entry.model, entry.state, entry.idle_since = model, "ready", None
-        entry.n_leases += 1
+        lease = Lease(model, entry, self, owner)
+        entry.leases.add(lease.mark)
         self.changed.notify_all()
-        return Lease(model, entry, self, owner)
+        return lease
 
     def give_up(self, entry: Entry[ModelT], error: BaseException) -> None:
         """Tell those who wait that loading failed; after a Ctrl-C one of them tries itself."""
@@ -177,21 +185,21 @@ class Residents(Generic[ModelT]):
                 del self._entries[entry.name]
                 self.changed.notify_all()
 
-    def release(self, entry: Entry[ModelT]) -> None:
-        """End a lease."""
+    def release(self, entry: Entry[ModelT], mark: object) -> None:
+        """End a lease; repeatable."""
         if self.is_forked:  # the lock may be held by a thread that is not here
             return
         with self.changed:
-            self._let_go(entry)
+            self._let_go(entry, mark)
 
-    def drop(self, entry: Entry[ModelT]) -> None:
+    def drop(self, entry: Entry[ModelT], mark: object) -> None:
         """End a lease without taking the lock: the collector calls this."""
-        self._dropped.append(entry)
+        self._dropped.append((entry, mark))
         self._ring()
 
-    def _let_go(self, entry: Entry[ModelT]) -> None:
-        entry.n_leases -= 1
-        if not entry.n_leases:
+    def _let_go(self, entry: Entry[ModelT], mark: object) -> None:
+        entry.leases.discard(mark)
+        if not entry.leases and entry.idle_since is None:
             entry.idle_since = self._clock()
             self.changed.notify_all()
             self._ring()

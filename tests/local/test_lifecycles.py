@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 import weakref
 from queue import SimpleQueue
@@ -81,3 +82,35 @@ def test_a_stream_is_read_in_the_loop_that_began_it() -> None:
     with pytest.raises(LLMConfigError, match="begun in another event loop"):
         asyncio.run(asyncio.wait_for(anext(stream), 10))
     asyncio.run(client.close())
+
+
+def interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_lease_whose_release_was_interrupted_ends_when_it_is_dropped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model_pool = make_pool()
+    lease = model_pool.lease("1")
+    with monkeypatch.context() as patch:
+        patch.setattr(model_pool._residents, "release", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            lease.release()
+    del lease
+    gc.collect()
+    assert model_pool.loaded()[0].n_leases == 0
+
+
+def test_a_lease_that_was_interrupted_as_it_began_holds_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model_pool = make_pool()
+    model_pool.lease("1").release()
+    with monkeypatch.context() as patch:
+        patch.setattr(model_pool._residents.changed, "notify_all", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            model_pool.lease("1")
+    gc.collect()
+    assert model_pool.loaded()[0].n_leases == 0
+    assert model_pool.unload("1")
