@@ -97,7 +97,7 @@ def cli() -> None:
 @click.option(
     "--slots",
     "n_slots",
-    type=click.IntRange(1, 256),
+    type=click.IntRange(1, 255),
     default=8,
     show_default=True,
     help="Requests that run at the same time.",
