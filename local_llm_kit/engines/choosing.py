@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from LLM.exceptions import LLMError
 from local_llm_kit.engines.compute import Row, Runner, Vocabulary
+from local_llm_kit.engines.inbox import as_llm_error
 from local_llm_kit.engines.protocol import Event, FinishReason
 from local_llm_kit.engines.sequence import Sequence
 
@@ -85,8 +86,10 @@ class Chooser:
                 else:
                     rows = self._runner.logits(n_rows) if logits is None else logits
                     self._choose_one(part, rows[start:end])
-            except LLMError as err:
-                self._end(sequence, err)
+            except Exception as err:  # a grammar's fault is that request's alone
+                if sequence.ended:
+                    raise
+                self._end(sequence, as_llm_error(err))
             start = end
 
     def _choose_one(self, part: Part, rows: Row) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
@@ -9,6 +10,8 @@ from typing import TypeVar
 
 from LLM.exceptions import LLMError, LLMRateLimitError, LLMServerError
 from local_llm_kit.engines.sequence import Sequence
+
+_log = logging.getLogger("local_llm_kit.engine")
 
 Command = Callable[[], None]
 _T = TypeVar("_T")
@@ -82,8 +85,14 @@ class Inbox:
     def call(self, function: Callable[[], _T]) -> _T:
         """Run a function on the thread and wait for what it gives.
 
-        :raises LLMError: it failed, or the inbox is closed.
+        :raises LLMError: it failed, the inbox is closed, or the caller is on the thread itself.
         """
+        if threading.current_thread() is self._thread:
+            raise LLMServerError(
+                "a sink runs on the engine's own thread and cannot wait for the engine; hand the "
+                "events over, and call from another thread",
+                status_code=500,
+            )
         done: SimpleQueue[_T | LLMError] = SimpleQueue()
 
         def run() -> None:
@@ -130,5 +139,8 @@ class Inbox:
             self._closed = True
         while not self._commands.empty():
             command = self._commands.get()
-            if command is not None:
-                command()
+            try:
+                if command is not None:
+                    command()
+            except Exception:  # noqa: BLE001  # others wait for those that follow
+                _log.exception("a command failed at the engine's end")

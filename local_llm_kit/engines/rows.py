@@ -103,7 +103,9 @@ class RowPlanner:
 
     def _chunks(self, n_taken: int, reading: deque[Sequence]) -> list[Part]:
         """A fair share of the rows that are left for each sequence that reads."""
-        room = (self._chunk if n_taken else self._batch.n_rows) - n_taken
+        room = self._batch.n_rows - n_taken
+        if n_taken:  # some even beside more streams than a chunk has rows
+            room = min(room, max(self._chunk - n_taken, _ROW_UNIT))
         parts: list[Part] = []
         for i, sequence in enumerate(reading):
             if room <= 0:

@@ -26,7 +26,7 @@ import threading
 import time
 from collections import deque
 
-from LLM.exceptions import LLMError, LLMRateLimitError, LLMServerError
+from LLM.exceptions import LLMError, LLMServerError
 from local_llm_kit.engines.choosing import Chooser, Part
 from local_llm_kit.engines.compute import Interrupted, OutOfCache, Runner, Vocabulary
 from local_llm_kit.engines.drafting import Drafter, Pace
@@ -119,14 +119,15 @@ class Scheduler:
 
     def save(self, tokens: list[int]) -> State | None:
         """What the cache holds of a text; None when it holds nothing of it."""
-        return self._inbox.call(lambda: self._save(tokens))
+        return self._inbox.call(lambda: self._slots.save(tokens))
 
     def restore(self, state: State) -> None:
         """Put a text into the cache.
 
         :raises LLMRateLimitError: every slot is busy.
+        :raises LLMServerError: the cache has no room for it.
         """
-        self._inbox.call(lambda: self._restore(state))
+        self._inbox.call(lambda: self._slots.restore(state, self._chooser.n_chosen))
 
     def close(self) -> None:
         """End everything that runs or waits with an error and stop the thread."""
@@ -173,9 +174,10 @@ class Scheduler:
             error = as_llm_error(err)
             raise
         finally:
-            self._inbox.drain()
-            self._fail_all(error)
-            self._deliver()
+            with contextlib.ExitStack() as last:  # in reverse; whatever fails, callers are told
+                last.callback(self._deliver)
+                last.callback(self._fail_all, error)
+                last.callback(self._inbox.drain)
 
     def _receive(self) -> bool:
         """Take what callers sent, waiting for it when there is nothing else to do."""
@@ -352,11 +354,14 @@ class Scheduler:
 
     def _end(self, sequence: Sequence, how: FinishReason | LLMError) -> None:
         """Make the last events of a sequence and free its slot."""
+        self._tell_end(sequence, how)
+        self._release(sequence)
+        self._hold = False
+
+    def _tell_end(self, sequence: Sequence, how: FinishReason | LLMError) -> None:
         last = sequence.fail(how) if isinstance(how, LLMError) else sequence.finish(how)
         self._outbox.setdefault(sequence.sink, []).extend(last)
         self._inbox.ended(sequence)
-        self._release(sequence)
-        self._hold = False
 
     def _release(self, sequence: Sequence) -> None:
         if sequence.slot is NO_SLOT:
@@ -371,36 +376,14 @@ class Scheduler:
             self._pace.forget(sequence)
         self._steady = False
 
-    def _save(self, tokens: list[int]) -> State | None:
-        found = self._slots.holding(tokens)
-        if found is None:
-            return None
-        slot, n_tokens = found
-        return State(tokens[:n_tokens], self._runner.save(slot.id, n_tokens))
-
-    def _restore(self, state: State) -> None:
-        found = self._slots.place([])
-        if found is None:
-            raise LLMRateLimitError(
-                "every slot is busy; load the state when a request has ended", status_code=429
-            )
-        slot = found.slot
-        self._slots.empty(slot)
-        while True:
-            try:
-                self._runner.restore(slot.id, state.payload, len(state.tokens))
-                break
-            except OutOfCache:
-                if not self._slots.empty_oldest_idle():
-                    raise LLMServerError("the cache has no room for the state") from None
-        slot.tokens, slot.n_cached, slot.adapter = list(state.tokens), len(state.tokens), None
-        slot.used = self._chooser.n_chosen
-
     def _fail_all(self, error: LLMError) -> None:
         """End every sequence with `error`, and forget a cache that may be half written."""
-        for sequence in list(self._inbox.open):
-            self._end(sequence, error)
-        self._running, self._parts, self._steady = [], [], False
+        failed = list(self._inbox.open)
+        for sequence in failed:  # all of them first: to release them may fail as well
+            self._tell_end(sequence, error)
+        for sequence in failed:
+            self._release(sequence)
+        self._running, self._parts, self._steady, self._hold = [], [], False, False
         self._reading.clear()
         self._waiting.clear()
         self._slots.clear()
@@ -413,7 +396,7 @@ class Scheduler:
         for sink, events in outbox.items():
             try:
                 sink(events)
-            except Exception:  # noqa: BLE001  # the other callers go on
+            except BaseException:  # noqa: BLE001  # the other callers go on
                 _log.exception("a sink failed; its requests are cancelled")
                 for sequence in [one for one in list(self._inbox.open) if one.sink == sink]:
                     self.cancel(sequence)

@@ -14,6 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+from LLM.exceptions import LLMRateLimitError, LLMServerError
+from local_llm_kit.engines.compute import OutOfCache
+from local_llm_kit.engines.state_file import State
+
 
 @dataclass(slots=True)
 class Slot:
@@ -107,6 +111,15 @@ class Memory(Protocol):
     def clear(self) -> None:
         """Drop everything."""
 
+    def save(self, sequence: int, n_tokens: int) -> bytes:
+        """The first `n_tokens` of a sequence, to `restore` them."""
+
+    def restore(self, sequence: int, payload: bytes, n_tokens: int) -> None:
+        """Put what was saved into an empty sequence.
+
+        :raises OutOfCache: there is no room for it.
+        """
+
 
 class SlotTable:
     """The slots of a context, kept in step with its cache.
@@ -137,14 +150,48 @@ class SlotTable:
         return place(self._slots, tokens if self._share else tokens[:0], adapter, limit)
 
     def holding(self, tokens: list[int]) -> tuple[Slot, int] | None:
-        """The slot that has most of `tokens` in the cache, and how many; None when none has any."""
+        """The slot that has most of `tokens` in the cache, and how many; None when none has any.
+
+        Never where memory cannot be cut: part of it cannot be told from the whole, nor be shared.
+        """
         found = [
             (common_prefix(slot.tokens, tokens, slot.n_cached), slot)
             for slot in self._slots
-            if slot.adapter is None
+            if slot.adapter is None and self._share
         ]
         n, slot = max(found, key=lambda pair: pair[0], default=(0, NO_SLOT))
         return (slot, n) if n else None
+
+    def save(self, tokens: list[int]) -> State | None:
+        """What the cache holds of a text; None when it holds nothing of it."""
+        found = self.holding(tokens)
+        if found is None:
+            return None
+        slot, n_tokens = found
+        return State(tokens[:n_tokens], self._memory.save(slot.id, n_tokens))
+
+    def restore(self, state: State, now: int) -> None:
+        """Put a text into a free slot, making room as needed.
+
+        :raises LLMRateLimitError: every slot is busy.
+        :raises LLMServerError: the cache has no room for it.
+        """
+        found = self.place([])
+        if found is None:
+            raise LLMRateLimitError(
+                "every slot is busy; load the state when a request has ended", status_code=429
+            )
+        slot, n_tokens = found.slot, len(state.tokens)
+        self.empty(slot)
+        while True:
+            try:
+                self._memory.restore(slot.id, state.payload, n_tokens)
+                break
+            except OutOfCache:
+                if not self.empty_oldest_idle():
+                    raise LLMServerError("the cache has no room for the state") from None
+        slot.tokens, slot.n_cached, slot.adapter = list(state.tokens), n_tokens, None
+        slot.used = now
 
     def take(self, placement: Placement, tokens: list[int], adapter: str | None = None) -> Slot:
         """Give a slot to a request, with what it shares already in the cache."""

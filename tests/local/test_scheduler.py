@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
-from local_llm_kit.engines.protocol import GenerationRequest, SamplingParams
+import numpy as np
+import pytest
+
+from LLM.exceptions import LLMServerError
+from local_llm_kit.engines.protocol import Event, Failed, GenerationRequest, SamplingParams
 from local_llm_kit.engines.scheduler import Scheduler
 from local_llm_kit.engines.sequence import Sequence
-from tests.local.fake_runner import FakeRunner, FakeVocabulary
+from tests.local.fake_runner import N_VOCAB, FakeRunner, FakeVocabulary
 from tests.local.support import Collector
 
 GREEDY = SamplingParams(temperature=0)
 #: Never ends by itself: the token that ends an answer is forbidden.
 ENDLESS = SamplingParams(temperature=0, logit_bias=((0, -100.0),))
+
+
+@pytest.fixture
+def scheduler() -> Iterator[Scheduler]:
+    scheduler = Scheduler(FakeVocabulary(), FakeRunner(), n_slots=4)
+    yield scheduler
+    scheduler.close()
 
 
 def submit(scheduler: Scheduler, *prompt: int, limit: int = 20, **fields: Any) -> Collector:
@@ -36,4 +50,92 @@ def test_an_interruption_amid_an_answer_does_not_show_in_it() -> None:
     collector = Collector()
     scheduler.submit(Sequence(GenerationRequest([1, 2, 3], 20, sampling=ENDLESS), interrupting, 20))
     assert collector.wait().text == expected
+    scheduler.close()
+
+
+class Broken:
+    """A grammar with a fault of its own."""
+
+    def __init__(self, method: str) -> None:
+        self.method = method
+
+    def matcher(self) -> Any:
+        return self
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "done":
+            return False
+        if name == self.method:
+            raise ZeroDivisionError(name)
+        return {"allowed": lambda: np.ones(N_VOCAB, bool), "accept": lambda _: None}[name]
+
+
+@pytest.mark.parametrize("method", ["allowed", "accept", "forced"])
+def test_a_grammar_that_fails_loses_only_its_own_request(scheduler: Scheduler, method: str) -> None:
+    other = submit(scheduler, 1, 2, 3, limit=200)
+    error = submit(scheduler, 4, 5, constraint=Broken(method)).wait().end.error
+    assert isinstance(error, LLMServerError)
+    assert isinstance(error.__cause__, ZeroDivisionError)
+    assert other.wait().end.completion_tokens == 200
+
+
+@pytest.mark.parametrize("error", [RuntimeError, asyncio.CancelledError, SystemExit])
+def test_whatever_a_sink_raises_the_others_are_served(
+    scheduler: Scheduler, error: type[BaseException]
+) -> None:
+    def broken(_: list[Event]) -> None:
+        raise error
+
+    scheduler.submit(Sequence(GenerationRequest([1, 2], 200, ENDLESS), broken, 200))
+    others = [submit(scheduler, 3, i, limit=i) for i in range(1, 9)]
+    assert [other.wait().end.completion_tokens for other in others] == list(range(1, 9))
+    assert submit(scheduler, 1).wait().end.completion_tokens == 20
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_back_end_that_fails_for_good_leaves_nobody_waiting() -> None:
+    def fail(*_: Any) -> None:
+        raise RuntimeError("the device is lost")
+
+    runner = FakeRunner()
+    runner.decode = runner.forget = runner.clear = fail  # type: ignore[method-assign]  # for good
+    scheduler = Scheduler(FakeVocabulary(), runner, n_slots=2)
+    with contextlib.suppress(LLMServerError):  # the engine may be at its end already
+        for i in range(4):
+            assert isinstance(submit(scheduler, i, 1).wait().end, Failed)
+    with pytest.raises(LLMServerError):
+        scheduler.save([1])
+    scheduler.close()
+
+
+def test_a_sink_that_would_wait_for_its_own_engine_is_told(scheduler: Scheduler) -> None:
+    errors: list[LLMServerError] = []
+
+    def sink(events: list[Event]) -> None:
+        with pytest.raises(LLMServerError, match="own thread") as caught:
+            scheduler.save([1])
+        errors.append(caught.value)
+        collector(events)
+
+    collector = Collector()
+    scheduler.submit(Sequence(GenerationRequest([1], 2, ENDLESS), sink, 2))
+    collector.wait()
+    assert errors
+
+
+def test_a_prompt_is_read_beside_more_streams_than_a_step_has_rows() -> None:
+    scheduler = Scheduler(FakeVocabulary(), FakeRunner(64), n_slots=40, chunk=32)
+    streams = [submit(scheduler, 1 + i % 20, limit=3000) for i in range(36)]
+    streams[-1].batches.get(timeout=10)
+    late = submit(scheduler, *[5] * 100, limit=1)
+    assert late.wait().end.completion_tokens == 1
+    assert scheduler.stats.n_running == 36
+    scheduler.close()
+
+
+def test_a_memory_that_cannot_be_cut_is_not_saved() -> None:
+    scheduler = Scheduler(FakeVocabulary(), FakeRunner(whole=True), n_slots=2, share_prefixes=False)
+    stream = submit(scheduler, 1, 2, 3, limit=5000)
+    stream.batches.get(timeout=10)
+    assert scheduler.save([1, 2]) is None
     scheduler.close()
