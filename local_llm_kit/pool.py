@@ -128,12 +128,7 @@ class ModelPool(Generic[ModelT]):
     def unload(self, name: str) -> bool:
         """Close a model now; False when it is not loaded, or in use."""
         self._residents.check_open()
-        with self._residents.changed:
-            idle = [one.name for one in self._holdings() if one.is_idle and one.name == name]
-            entries = self._mark(idle)
-        for entry in entries:
-            self._residents.close(entry)
-        return bool(entries)
+        return self._close(lambda _: [name])
 
     def close_idle(self) -> float | None:
         """Close what has been idle for the keep-alive; a thread of the pool's does this in time.
@@ -143,10 +138,7 @@ class ModelPool(Generic[ModelT]):
         keep_alive_s = self._options.keep_alive_s
         if keep_alive_s is None or self._residents.is_forked:
             return None
-        with self._residents.changed:
-            entries = self._mark(expired(self._holdings(), keep_alive_s, self._clock()))
-        for entry in entries:
-            self._residents.close(entry)
+        self._close(lambda holdings: expired(holdings, keep_alive_s, self._clock()))
         with self._residents.changed:
             due = next_expiry(self._holdings(), keep_alive_s)
         return None if due is None else max(due - self._clock(), 0.0)
@@ -174,12 +166,16 @@ class ModelPool(Generic[ModelT]):
     def _holdings(self, but: Entry[ModelT] | None = None) -> list[Holding]:
         return [entry.holding() for entry in self._residents.entries() if entry is not but]
 
-    def _mark(self, names: list[str]) -> list[Entry[ModelT]]:
-        """Mark idle models as closing, with the lock held: no new lease will find them."""
-        entries = [entry for entry in self._residents.entries() if entry.name in names]
-        for entry in entries:
-            entry.state = "closing"
-        return entries
+    def _close(self, names_of: Callable[[list[Holding]], list[str]]) -> bool:
+        """Close those of the named models that are idle; whether there were any."""
+
+        def choose(entries: list[Entry[ModelT]]) -> list[Entry[ModelT]]:
+            holdings = [entry.holding() for entry in entries]
+            names = names_of(holdings)
+            pairs = zip(entries, holdings, strict=True)
+            return [entry for entry, one in pairs if one.is_idle and one.name in names]
+
+        return self._residents.close(choose)
 
     def _bring(self, entry: Entry[ModelT], deadline: float) -> Lease[ModelT]:
         """Make room for a model and load it."""
@@ -199,8 +195,8 @@ class ModelPool(Generic[ModelT]):
         wanted = self._wanted(entry.name)
         while True:
             step = self._next_step(entry, wanted)
-            if isinstance(step, Entry):
-                self._residents.close(step)
+            if isinstance(step, Evict):
+                self._evict(step.name)
             elif not isinstance(step, Full):
                 return bound
             elif (smaller := self._size_within(entry.name, step.room_bytes)) is not None:
@@ -223,14 +219,15 @@ class ModelPool(Generic[ModelT]):
             return None
         return size if size <= room_bytes else None
 
-    def _next_step(self, entry: Entry[ModelT], wanted: int) -> Step | Entry[ModelT]:
-        """What to do now; an entry is to be closed. With `Load` the room is taken."""
+    def _evict(self, name: str) -> None:
+        self._close(lambda _: [name])
+
+    def _next_step(self, entry: Entry[ModelT], wanted: int) -> Step:
+        """What to do now. With `Load` the room is taken."""
         with self._residents.changed:
             while True:
                 self._residents.check_open()
                 step = self._decide(entry, wanted)
-                if isinstance(step, Evict):
-                    return self._mark([step.name])[0]
                 if isinstance(step, Load):
                     entry.size_bytes, entry.state = wanted, "loading"
                 if not isinstance(step, Wait):
@@ -300,12 +297,8 @@ def _close_all(residents: Residents[ModelT]) -> None:
         return
     with residents.changed:
         residents.closed = True
-        entries = [entry for entry in residents.entries() if entry.state == "ready"]
-        for entry in entries:
-            entry.state = "closing"
     residents.alarm.put(False)
-    for entry in entries:
-        residents.close(entry)
+    residents.close(lambda entries: [entry for entry in entries if entry.state == "ready"])
     with residents.changed:
         while any(entry.state == "closing" for entry in residents.entries()):
             residents.changed.wait()

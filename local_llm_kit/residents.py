@@ -174,13 +174,39 @@ class Residents(Generic[ModelT]):
             del self._entries[entry.name]
             self.changed.notify_all()
 
-    def close(self, entry: Entry[ModelT]) -> None:
-        """Close a model whose state is ``closing``; without the lock."""
+    def close(self, choose: Callable[[list[Entry[ModelT]]], list[Entry[ModelT]]]) -> bool:
+        """Close models that are ready; whether there were any. No new lease finds them meanwhile.
+
+        Ctrl-C comes through once all are closed: others would wait for the rest without end.
+
+        :param choose: given all entries, with the lock held; those to close.
+        """
+        chosen: list[Entry[ModelT]] = []
         try:
-            if entry.model is not None:
-                entry.model.close()
-        finally:
             with self.changed:
+                chosen += choose(self.entries())
+                for entry in chosen:
+                    entry.state = "closing"
+            self._finish(chosen)
+        except BaseException:
+            try:
+                self._finish(chosen)
+            finally:
+                for entry in chosen:
+                    self._forget(entry)
+            raise
+        return bool(chosen)
+
+    def _finish(self, entries: list[Entry[ModelT]]) -> None:
+        """Close what is marked so and still there."""
+        for entry in entries:
+            if entry.model is not None and entry.state == "closing":
+                entry.model.close()
+            self._forget(entry)
+
+    def _forget(self, entry: Entry[ModelT]) -> None:
+        with self.changed:
+            if entry.state == "closing" and self._entries.get(entry.name) is entry:
                 entry.model = None
                 del self._entries[entry.name]
                 self.changed.notify_all()

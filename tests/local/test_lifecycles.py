@@ -114,3 +114,27 @@ def test_a_lease_that_was_interrupted_as_it_began_holds_nothing(
     gc.collect()
     assert model_pool.loaded()[0].n_leases == 0
     assert model_pool.unload("1")
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_ctrl_c_while_a_model_is_closed_leaves_nobody_waiting(
+    moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model_pool = make_pool()
+    lease = model_pool.lease("1")
+    lease.release()
+    close, presses = lease.model.close, iter([True])
+
+    def close_interrupted() -> None:
+        if moment == "after":
+            close()
+        if next(presses, False):
+            raise KeyboardInterrupt
+        close()
+
+    monkeypatch.setattr(lease.model, "close", close_interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        model_pool.unload("1")
+    assert model_pool.loaded() == []
+    assert lease.model.closed.is_set()
+    model_pool.close()
