@@ -7,6 +7,7 @@ than one of one row: on a GPU, and for weights that the CPU reads from memory on
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence as SequenceOf
 from typing import Protocol
 
@@ -112,21 +113,40 @@ class DraftModel:
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
         self._cached: dict[int, list[int]] = {}
+        self._too_long: set[Sequence] = set()
 
     def propose(self, wanted: SequenceOf[tuple[Sequence, int]]) -> list[list[int]]:
         """What the small model would say; nothing for a text that its cache cannot hold."""
         drafts: list[list[int]] = [[] for _ in wanted]
-        try:
-            tokens = [self._read(sequence) if n else None for sequence, n in wanted]
-            for step in range(max((n for _, n in wanted), default=0)):
+        busy = {sequence.slot.id for sequence, _ in wanted}
+        # What a computation that fails leaves behind is dropped when its text is read on.
+        with contextlib.suppress(OutOfCache, Interrupted):
+            tokens = [self._first(sequence, busy) if n else None for sequence, n in wanted]
+            lengths = [
+                0 if token is None else n for token, (_, n) in zip(tokens, wanted, strict=True)
+            ]
+            for step in range(max(lengths, default=0)):
                 if step:
                     tokens = self._step(wanted, drafts, step)
                 for draft, token in zip(drafts, tokens, strict=True):
                     if token is not None:
                         draft.append(token)
-        except (OutOfCache, Interrupted):
-            self._forget_all()
         return drafts
+
+    def _first(self, sequence: Sequence, busy: set[int]) -> int | None:
+        """The first guess; None for a text that has no room beside those of `busy` slots."""
+        while sequence not in self._too_long:
+            try:
+                return self._read(sequence)
+            except OutOfCache:
+                idle = self._cached.keys() - busy
+                if not idle:  # tried again at each step, it would be read again each time
+                    self._too_long.add(sequence)
+                    idle = {sequence.slot.id}
+                for slot in idle:
+                    self._runner.forget(slot)
+                    del self._cached[slot]
+        return None
 
     def _read(self, sequence: Sequence) -> int:
         """Bring the small model to the end of the text; its next token."""
@@ -149,7 +169,7 @@ class DraftModel:
     ) -> list[int | None]:
         """One more token for each draft that is not long enough."""
         batch = self._runner.batch
-        going = [i for i, (_, n) in enumerate(wanted) if n > step]
+        going = [i for i, (_, n) in enumerate(wanted) if n > step and drafts[i]]
         for row, i in enumerate(going):
             sequence = wanted[i][0]
             position = len(sequence.tokens) + step - 1
@@ -162,12 +182,9 @@ class DraftModel:
             tokens[i] = token
         return tokens
 
-    def _forget_all(self) -> None:
-        self._runner.clear()
-        self._cached.clear()
-
     def release(self, sequence: Sequence) -> None:
-        """Nothing to do: the text stays for the next that begins alike in the same slot."""
+        """The text stays for the next that begins alike in the same slot."""
+        self._too_long.discard(sequence)
 
     def free(self) -> None:
         """Give the small model back."""

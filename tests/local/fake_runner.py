@@ -47,6 +47,7 @@ class FakeRunner:
     :param n_rows: most rows of a batch.
     :param n_cells: tokens that the cache holds; cells that sequences share count once.
     :param whole: sequences can only be dropped whole and never copied, as with recurrent models.
+    :ivar n_made: cells computed so far.
     :param rng: interrupts one computation of `one_in`; None never does.
     """
 
@@ -67,7 +68,7 @@ class FakeRunner:
         self._one_in = one_in
         self._adapter: str | None = None
         self._interrupted = False
-        self._n_made = 0
+        self.n_made = 0
         self._rows: list[int] = []
 
     def decode(self, start: int, n_rows: int) -> None:
@@ -93,8 +94,8 @@ class FakeRunner:
         assert batch.position[row] == len(cells), "a gap, or a cell that is there already"
         before = cells[-1].state if cells else 0
         state = hash((before, int(batch.token[row]), len(self._adapter or "")))
-        self._n_made += 1
-        cells.append(Cell(state, self._n_made))
+        self.n_made += 1
+        cells.append(Cell(state, self.n_made))
         if batch.wanted[row]:
             self._rows.append(state % len(_TABLE))
 
@@ -137,8 +138,8 @@ class FakeRunner:
         if len(used) + n_tokens > self._n_cells:
             raise OutOfCache
         states = np.frombuffer(data, np.int64)
-        self.cells[sequence] = [Cell(int(s), self._n_made + i) for i, s in enumerate(states, 1)]
-        self._n_made += n_tokens
+        self.cells[sequence] = [Cell(int(s), self.n_made + i) for i, s in enumerate(states, 1)]
+        self.n_made += n_tokens
 
     def free(self) -> None:
         self.clear()

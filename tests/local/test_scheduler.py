@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from LLM.exceptions import LLMServerError
+from local_llm_kit.engines.drafting import DraftModel
 from local_llm_kit.engines.protocol import Event, Failed, GenerationRequest, SamplingParams
 from local_llm_kit.engines.scheduler import Scheduler
 from local_llm_kit.engines.sequence import Sequence
@@ -138,4 +139,17 @@ def test_a_memory_that_cannot_be_cut_is_not_saved() -> None:
     stream = submit(scheduler, 1, 2, 3, limit=5000)
     stream.batches.get(timeout=10)
     assert scheduler.save([1, 2]) is None
+    scheduler.close()
+
+
+@pytest.mark.parametrize("prompts", [[100], [40, 30]], ids=["one text", "together"])
+def test_a_text_too_long_for_the_small_model_is_not_read_again_and_again(
+    prompts: list[int],
+) -> None:
+    small = FakeRunner(16, 60)
+    scheduler = Scheduler(FakeVocabulary(), FakeRunner(), n_slots=2, drafter=DraftModel(small))
+    calls = [submit(scheduler, *[i + 1] * n, limit=150) for i, n in enumerate(prompts)]
+    assert all(call.wait().end.completion_tokens == 150 for call in calls)
+    assert small.n_made < 600
+    assert submit(scheduler, 7, 8, 9, limit=30).wait().end.reason == "length"
     scheduler.close()
