@@ -102,14 +102,15 @@ class ModelPool(Generic[ModelT]):
         residents = self._residents
         residents.check_open()
         deadline = self._clock() + wait_s
-        with residents.changed:
-            entry = residents.claim(name)
-            if entry.model is not None:
-                return residents.hold(entry, entry.model, self)
+        new: Entry[ModelT] = Entry(name)
         try:
-            return self._bring(entry, deadline)
+            with residents.changed:
+                entry = residents.claim(new)
+                if entry.model is not None:
+                    return residents.hold(entry, entry.model, self)
+            return self._bring(new, deadline)
         except BaseException as err:
-            residents.give_up(entry, err)
+            residents.give_up(new, err)
             raise
 
     def check_open(self) -> None:

@@ -138,17 +138,17 @@ class Residents(Generic[ModelT]):
         """The entry of a name; the lock is held."""
         return self._entries.get(name)
 
-    def claim(self, name: str) -> Entry[ModelT]:
-        """The entry of a model that is ready, or a new one for the caller to load; lock held.
+    def claim(self, new: Entry[ModelT]) -> Entry[ModelT]:
+        """The entry of a model that is ready, or `new` for the caller to load; lock held.
 
+        :param new: the caller's own, so that it can `give_up` whatever happens from now on.
         :raises LLMError: another thread was loading it and failed.
         """
         while True:
             self.check_open()
-            entry = self._entries.get(name)
-            if entry is None:
-                entry = self._entries[name] = Entry(name)
-                return entry
+            entry = self._entries.setdefault(new.name, new)
+            if entry is new:
+                return new
             if entry.state == "ready":
                 return entry
             self.changed.wait_for(partial(self._has_settled, entry))
@@ -170,9 +170,10 @@ class Residents(Generic[ModelT]):
     def give_up(self, entry: Entry[ModelT], error: BaseException) -> None:
         """Tell those who wait that loading failed; after a Ctrl-C one of them tries itself."""
         with self.changed:
-            entry.error = error if isinstance(error, Exception) else None
-            del self._entries[entry.name]
-            self.changed.notify_all()
+            if self._entries.get(entry.name) is entry:
+                entry.error = error if isinstance(error, Exception) else None
+                del self._entries[entry.name]
+                self.changed.notify_all()
 
     def close(self, choose: Callable[[list[Entry[ModelT]]], list[Entry[ModelT]]]) -> bool:
         """Close models that are ready; whether there were any. No new lease finds them meanwhile.

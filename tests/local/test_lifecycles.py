@@ -138,3 +138,16 @@ def test_ctrl_c_while_a_model_is_closed_leaves_nobody_waiting(
     assert model_pool.loaded() == []
     assert lease.model.closed.is_set()
     model_pool.close()
+
+
+def test_ctrl_c_before_a_model_is_loaded_leaves_nobody_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model_pool = make_pool()
+    claim = model_pool._residents.claim
+    with monkeypatch.context() as patch:
+        patch.setattr(model_pool._residents, "claim", lambda entry: interrupt(claim(entry)))
+        with pytest.raises(KeyboardInterrupt):
+            model_pool.lease("1")
+    assert model_pool.loaded() == []
+    model_pool.lease("1").release()
