@@ -120,13 +120,7 @@ class Sampler:
     def _pick(self, row: Row) -> int:
         params = self._params
         best = int(row.argmax())
-        peak = float(row[best])
-        if not math.isfinite(peak):
-            raise LLMServerError(
-                f"the model gave a logit of {peak!r}, which is no probability; "
-                "the weights are damaged or the computation overflowed",
-                status_code=500,
-            )
+        peak = _checked(float(row[best]))
         if params.temperature == 0:
             return best
         ids: npt.NDArray[np.int64] | None = None
@@ -159,6 +153,17 @@ class Sampler:
         if params.min_p > 0:
             n_kept = min(n_kept, int(np.count_nonzero(ordered >= params.min_p)))
         return places[order[:n_kept]]
+
+
+def _checked(peak: float) -> float:
+    """The highest logit of a row, if there are probabilities at all."""
+    if not math.isfinite(peak):
+        raise LLMServerError(
+            f"the model gave a logit of {peak!r}, which is no probability; "
+            "the weights are damaged or the computation overflowed",
+            status_code=500,
+        )
+    return peak
 
 
 def exponential_times(
@@ -199,8 +204,9 @@ def log_probabilities(row: Row, token: int, n: int) -> tuple[float, list[tuple[i
     """Log probability of `token`, and of the `n` likeliest tokens, likeliest first.
 
     :param row: (n_vocab,) float32 logits as the model gave them.
+    :raises LLMServerError: the logits are not numbers.
     """
-    peak = float(row.max())
+    peak = _checked(float(row.max()))
     log_total = peak + math.log(float(np.exp(row - peak).sum(dtype=np.float64)))
     top: list[tuple[int, float]] = []
     if n:

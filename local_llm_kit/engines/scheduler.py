@@ -94,6 +94,7 @@ class Scheduler:
         self._hold = False  # no new sequence until one ends: the cache was full
         self._outbox: dict[Sink, list[Event]] = {}
         self._n_steps = 0
+        self._next_tidy = _TIDY_STEPS
         self._decode_s = 0.0
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._inbox = Inbox(n_slots, max_queue, self._thread)
@@ -218,7 +219,8 @@ class Scheduler:
                 break
         if not self._steady:
             self._settle()
-        if self._idle_tokens is not None and self._n_steps % _TIDY_STEPS == 0:
+        if self._idle_tokens is not None and self._n_steps >= self._next_tidy:
+            self._next_tidy = self._n_steps + _TIDY_STEPS
             self._slots.empty_unused(self._chooser.n_chosen - self._idle_tokens)
 
     def _draft(self) -> list[list[int]]:

@@ -153,3 +153,25 @@ def test_a_text_too_long_for_the_small_model_is_not_read_again_and_again(
     assert small.n_made < 600
     assert submit(scheduler, 7, 8, 9, limit=30).wait().end.reason == "length"
     scheduler.close()
+
+
+def test_a_prompt_has_no_scores_where_the_logits_are_no_numbers() -> None:
+    runner = FakeRunner()
+    runner.logits = lambda n: np.full((n, N_VOCAB), np.nan, np.float32)  # type: ignore[method-assign]  # damaged
+    scheduler = Scheduler(FakeVocabulary(), runner, n_slots=1)
+    end = submit(scheduler, 1, 2, 3, limit=0, score_from=1).wait().end
+    assert isinstance(end, Failed)
+    assert "no probability" in str(end.error)
+    scheduler.close()
+
+
+@pytest.mark.parametrize("n_before", [1, 2])
+def test_texts_that_nobody_uses_go_however_steps_are_parted(n_before: int) -> None:
+    runner = FakeRunner()
+    scheduler = Scheduler(FakeVocabulary(), runner, n_slots=4, idle_tokens=50)
+    submit(scheduler, *[9] * 40, limit=n_before).wait()
+    old = runner.cells[0][:1]
+    mixed = [submit(scheduler, i, limit=200, adapter=name) for i, name in ((1, None), (2, "red"))]
+    assert all(call.wait().end.completion_tokens == 200 for call in mixed)
+    assert not any(cells[:1] == old for cells in runner.cells.values())
+    scheduler.close()
