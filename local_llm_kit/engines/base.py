@@ -8,6 +8,7 @@ from collections.abc import Collection
 from collections.abc import Sequence as SequenceOf
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from LLM.exceptions import InvalidRequestError, LLMContextLengthError
@@ -172,12 +173,14 @@ class BaseEngine(ABC):
                     body={"param": "input"},
                 )
             self._check_tokens(prompt)
+        if not prompts:
+            return np.zeros((0, self._info.n_embd), np.float32)
         with self._gate:
             return self._embed(prompts)
 
     @abstractmethod
     def _embed(self, prompts: SequenceOf[SequenceOf[int]]) -> npt.NDArray[Any]:
-        """The embeddings of checked prompts; several threads may be inside at once."""
+        """The embeddings of one checked prompt or more; several threads may be inside at once."""
 
     @property
     @abstractmethod

@@ -87,8 +87,8 @@ def read(path: str | os.PathLike[str], owner: str) -> State:
     name = str(path)
     try:
         data = Path(path).read_bytes()
-    except OSError as err:
-        raise InvalidRequestError(f"cannot read the state file {name!r}: {err.strerror}") from err
+    except (OSError, ValueError) as err:  # a path with a NUL is a ValueError
+        raise InvalidRequestError(f"cannot read the state file {name!r}: {err}") from err
     start = len(_MAGIC) + 8
     size = int.from_bytes(data[len(_MAGIC) : start], "little")
     if not data.startswith(_MAGIC) or not 0 < size <= min(_MAX_HEADER_BYTES, len(data) - start):

@@ -139,6 +139,10 @@ def test_embeddings_have_length_one_and_tell_texts_apart(engine: LlamaCppEngine)
     assert vectors[0] @ vectors[2] < 0.99
 
 
+def test_of_no_texts_there_are_no_embeddings(engine: LlamaCppEngine) -> None:
+    assert engine.embed([]).shape == (0, engine.info.n_embd)
+
+
 @pytest.mark.parametrize("n_tokens", [0, 3000], ids=["empty", "too long"])
 def test_an_input_that_cannot_be_embedded_is_refused(engine: LlamaCppEngine, n_tokens: int) -> None:
     with pytest.raises(InvalidRequestError, match=f"has {n_tokens} tokens"):

@@ -58,6 +58,14 @@ def test_a_cut_file_is_refused_and_the_engine_goes_on(tmp_path: Path, cut: int) 
         assert generate(engine, PROMPT, sampling=GREEDY).wait().end.reason == "stop"
 
 
+@pytest.mark.parametrize("name", ["none.state", ".", "a\0b"], ids=["missing", "folder", "NUL"])
+def test_a_path_that_cannot_be_read_is_named(
+    engine: LlamaCppEngine, tmp_path: Path, name: str
+) -> None:
+    with pytest.raises(InvalidRequestError, match="cannot read the state file"):
+        engine.load_state(f"{tmp_path}/{name}")
+
+
 def test_a_flipped_byte_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "flipped.state"
     with running_engine() as engine:
