@@ -151,7 +151,9 @@ def _gpu_cache_bytes(gpus: tuple[Device, ...], weight_bytes: int) -> int | None:
 
 
 def _folder_bytes(folder: str | os.PathLike[str]) -> int:
-    return sum(file.stat().st_size for file in Path(folder).expanduser().glob("*.safetensors"))
+    return sum(
+        file.stat().st_size for file in Path(os.path.expanduser(folder)).glob("*.safetensors")
+    )
 
 
 def load_transformers(

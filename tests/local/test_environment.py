@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from LLM import LLMConfigError
-from local_llm_kit import ModelNotFoundError
+from LLM import LLMConfigError, LLMError
+from local_llm_kit import LLMClient, ModelNotFoundError
 from local_llm_kit.model_files import Sources, find_model, present_models
 
 FOLDERS = ["LOCAL_LLM_KIT_CACHE_DIR", "HF_HUB_CACHE", "HF_HOME", "OLLAMA_MODELS"]
@@ -38,3 +38,9 @@ def test_a_folder_that_no_disk_takes_is_told_when_models_are_listed(
 def test_half_a_surrogate_pair_is_no_name_of_a_model() -> None:
     with pytest.raises(LLMConfigError, match="give a name such as 'tiny'"):
         find_model("\ud800/x")
+
+
+def test_an_adapter_in_a_home_that_nobody_has_is_not_there() -> None:
+    pytest.importorskip("torch")
+    with pytest.raises(LLMError, match="no_such_user"):
+        LLMClient("tiny", backend="transformers", adapters={"mine": "~no_such_user/mine"})
