@@ -67,7 +67,8 @@ def parse_name(text: str) -> HubName | None:
     :raises LLMConfigError: the revision is none.
     """
     match = _NAME.fullmatch(_HOSTS.sub("", text, count=1))
-    if not match:
+    # The hub has no such names, and in the cache "a--b/c" and "a/b--c" would share a folder.
+    if not match or "--" in match[1] or ".." in match[1]:
         return None
     if match[2] and ".." in match[2]:
         raise LLMConfigError(f"{match[2]!r} is no revision; give a branch, a tag or a commit")

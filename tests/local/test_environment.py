@@ -9,6 +9,7 @@ import pytest
 from LLM import LLMConfigError, LLMError
 from local_llm_kit import LLMClient, ModelNotFoundError
 from local_llm_kit.model_files import Sources, find_model, present_models
+from tests.local.support import TINY
 
 FOLDERS = ["LOCAL_LLM_KIT_CACHE_DIR", "HF_HUB_CACHE", "HF_HOME", "OLLAMA_MODELS"]
 
@@ -44,3 +45,14 @@ def test_an_adapter_in_a_home_that_nobody_has_is_not_there() -> None:
     pytest.importorskip("torch")
     with pytest.raises(LLMError, match="no_such_user"):
         LLMClient("tiny", backend="transformers", adapters={"mine": "~no_such_user/mine"})
+
+
+@pytest.mark.parametrize("name", ["own--er/name", "own/er--name", "own/er..name"])
+def test_a_name_that_the_hub_cannot_have_takes_no_others_place(name: str, tmp_path: Path) -> None:
+    folder, commit = tmp_path / "models--own--er--name", "0" * 40
+    (folder / "snapshots" / commit).mkdir(parents=True)
+    (folder / "snapshots" / commit / "model.gguf").write_bytes(TINY.read_bytes())
+    (folder / "refs").mkdir()
+    (folder / "refs" / "main").write_text(commit)
+    with pytest.raises(ModelNotFoundError):
+        find_model(name, sources=Sources(cache_dir=tmp_path, ollama_dir=tmp_path, offline=True))
