@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
 from LLM.exceptions import LLMConfigError
+
+#: Thirty years, which every clock can count.
+_MAX_KEEP_ALIVE_S = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +93,13 @@ class LoadOptions:
 
     def _check_keep_alive(self) -> None:
         value = self.keep_alive
-        if value is not None and (type(value) not in (int, float) or not 0 <= value < math.inf):
+        if value is None:
+            return
+        if type(value) not in (int, float) or not 0 <= value <= _MAX_KEEP_ALIVE_S:
+            shown = "too large" if isinstance(value, int) and value > 0 else repr(value)
             raise LLMConfigError(
-                f"keep_alive is {value!r}; give 0 or more seconds, or None to keep it for ever"
+                f"keep_alive is {shown}; give 0 to {_MAX_KEEP_ALIVE_S:.0e} seconds, or None to "
+                "keep it for ever"
             )
 
 

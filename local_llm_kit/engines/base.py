@@ -135,8 +135,13 @@ class BaseEngine(ABC):
         self._check_adapter(request.adapter)
         limit = room if request.max_tokens is None else min(request.max_tokens, room)
         sequence = Sequence(request, sink, limit)
-        self._scheduler.submit(sequence)
-        return RequestHandle(self._scheduler, sequence)
+        handle = RequestHandle(self._scheduler, sequence)
+        try:
+            self._scheduler.submit(sequence)
+        except (KeyboardInterrupt, SystemExit):  # it may be on its way, and nobody could stop it
+            handle.cancel()
+            raise
+        return handle
 
     def _larger_window(self) -> str:
         info = self._info

@@ -69,7 +69,8 @@ class RowCosts:
         return None
 
     def _best(self, n: int) -> list[int]:
-        known = [size for size in self._seconds if self._n_seen[size] >= _TRIALS]
+        tried = {n, n + 1, *_SIZES}
+        known = [size for size in tried if self._n_seen.get(size, 0) >= _TRIALS]
 
         @cache
         def best(rows: int) -> tuple[float, tuple[int, ...]]:

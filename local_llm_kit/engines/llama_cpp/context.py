@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -220,7 +221,8 @@ class Context:
         n = llama.llama_state_seq_set_data(self._pointer, buffer, len(data), sequence)
         if n == 0:
             raise OutOfCache
-        if llama.llama_memory_seq_pos_max(self._memory, sequence) != n_tokens - 1:
+        last = llama.llama_memory_seq_pos_max(self._memory, sequence)
+        if n != len(data) or last != n_tokens - 1:
             self.forget(sequence)
             raise InvalidRequestError("the state does not have as many tokens as it says")
 
@@ -248,5 +250,6 @@ def _abort_callback(flag: Any) -> tuple[Any, Any]:
     Python's would take the interpreter's lock at every operation of every thread.
     """
     llama = library()
-    function = ctypes.cast(ctypes.CDLL(None).strlen, llama.ggml_abort_callback)
+    c_library = ctypes.CDLL("msvcrt" if os.name == "nt" else None)
+    function = ctypes.cast(c_library.strlen, llama.ggml_abort_callback)
     return function, ctypes.cast(flag, ctypes.c_void_p)

@@ -42,6 +42,8 @@ class LlamaCppEngine(BaseEngine):
         self._embedder: Embedder | None = None
         self._embedder_lock = threading.Lock()
         self._n_threads = options.n_threads or default_threads(model.n_params)
+        self._layout = f"{options.kv_type} {_flash_attention(options)}"
+        on_gpu = library().llama_supports_gpu_offload()
         try:
             window = choose_window(options.context_length, model.n_ctx_train)
             adapters = {
@@ -51,23 +53,21 @@ class LlamaCppEngine(BaseEngine):
             self._context = self._make_context(model, window, options, adapters)
             with recording("draft"):
                 self._drafter = self._make_drafter(window, options)
+            super().__init__(
+                _describe(model, path, name, window),
+                model,
+                self._context,
+                n_slots=options.n_slots,
+                max_queue=options.max_queue,
+                share_prefixes=model.can_share,
+                adapters=options.adapters,
+                drafter=self._drafter,
+                calibrate=not on_gpu,
+                idle_tokens=None if on_gpu else _idle_tokens(model, options),
+            )
         except BaseException:
             self._free()
             raise
-        on_gpu = library().llama_supports_gpu_offload()
-        self._layout = f"{options.kv_type} {_flash_attention(options)}"
-        super().__init__(
-            _describe(model, path, name, window),
-            model,
-            self._context,
-            n_slots=options.n_slots,
-            max_queue=options.max_queue,
-            share_prefixes=model.can_share,
-            adapters=options.adapters,
-            drafter=self._drafter,
-            calibrate=not on_gpu,
-            idle_tokens=None if on_gpu else _idle_tokens(model, options),
-        )
 
     def _make_context(
         self, model: Model, window: int, options: LlamaCppOptions, adapters: dict[str, Any]

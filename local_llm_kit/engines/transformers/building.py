@@ -185,4 +185,5 @@ def make_runner(built: Built, options: TransformersOptions) -> TorchRunner:
         dtype=built.dtype,
         device=built.device,
     )
-    return TorchRunner(built.network, cache, _BATCH_ROWS, built.n_threads)
+    n_rows = max(_BATCH_ROWS, options.n_slots + 1)  # each slot has a row of its own in a step
+    return TorchRunner(built.network, cache, n_rows, built.n_threads)
