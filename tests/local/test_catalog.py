@@ -136,7 +136,9 @@ def test_a_dropped_stream_lets_its_model_go() -> None:
         assert [one.n_leases for one in client._catalog._pool.loaded()] == [0]
 
 
-@pytest.mark.parametrize("value", [-1, "soon", float("nan"), True, [5]], ids=repr)
+@pytest.mark.parametrize(
+    "value", [-1, "soon", float("nan"), True, [5], pytest.param(10**400, id="huge")], ids=repr
+)
 def test_a_keep_alive_that_is_no_time_is_refused(value: Any) -> None:
     with pytest.raises(LLMConfigError, match="keep_alive is"):
         LLMClient("tiny", keep_alive=value)
