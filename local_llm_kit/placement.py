@@ -12,6 +12,7 @@ from local_llm_kit import devices, gguf
 from local_llm_kit.checkpoint import Checkpoint
 from local_llm_kit.devices import Device
 from local_llm_kit.engines.defaults import DEFAULT_CACHE_BYTES
+from local_llm_kit.interrupts import off_the_main_thread
 from local_llm_kit.memory_plan import RESIDENT, MemoryPlan
 from local_llm_kit.model_memory import Companion, ModelMemory
 from local_llm_kit.model_shape import shape_of_checkpoint, shape_of_gguf
@@ -20,6 +21,7 @@ from local_llm_kit.torch_memory import TorchMemory
 
 if TYPE_CHECKING:
     from local_llm_kit.engines.llama_cpp import LlamaCppEngine, LlamaCppOptions
+    from local_llm_kit.engines.llama_cpp.buffers import Buffers
     from local_llm_kit.engines.transformers import TransformersEngine, TransformersOptions
 
 #: What `memory_budget` takes: bytes, or a text such as ``"6GiB"`` or ``"50%"``.
@@ -98,9 +100,13 @@ def load_llama_cpp(
         n_gpu_layers=planned.n_gpu_layers if len(planned.device_bytes) > 1 else None,
         mmap=options.mmap and planned.budget_bytes is None,
     )
+
+    def build() -> tuple[LlamaCppEngine, Buffers]:
+        with recording() as buffers:
+            return LlamaCppEngine(path, name, options), buffers
+
     before = devices.resident_bytes()
-    with recording() as buffers:
-        engine = LlamaCppEngine(path, name, options)
+    engine, buffers = off_the_main_thread(build, discard=lambda built: built[0].close())
     return engine, planned.with_measured(buffers.parts() | _growth(before))
 
 
