@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -79,11 +80,13 @@ class Fields:
 
     def __init__(self, body: Mapping[str, Any]) -> None:
         self._left = {name: value for name, value in body.items() if value is not None}
+        self._known: set[str] = set()
         for name in HARMLESS:
             self._left.pop(name, None)
 
     def take(self, name: str) -> Any:
         """The argument; None where it was left out."""
+        self._known.add(name)
         return self._left.pop(name, None)
 
     def number(self, name: str, default: float, low: float, high: float) -> float:
@@ -133,4 +136,6 @@ class Fields:
                 continue
             if name in advice:
                 raise unsupported(name, f"{name} is not supported; {advice[name]}")
-            raise invalid(name, f"unknown argument {name[:80]!r}", "unknown_parameter")
+            near = difflib.get_close_matches(name[:80], sorted(self._known), n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise invalid(name, f"unknown argument {name[:80]!r}{hint}", "unknown_parameter")

@@ -15,6 +15,13 @@ OutputKind = Literal["text", "json_object", "json_schema", "regex", "grammar"]
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _FORMATS = "'text', 'json_object', 'json_schema', 'regex' and 'grammar'"
+_SHAPES = {
+    "text": "{'type': 'text'}",
+    "json_object": "{'type': 'json_object'}",
+    "json_schema": "{'type': 'json_schema', 'json_schema': {'name': …, 'schema': …}}",
+    "regex": "{'type': 'regex', 'regex': …}",
+    "grammar": "{'type': 'grammar', 'grammar': …}",
+}
 #: The same wishes as other servers' users write them.
 _ALIASES = {
     "guided_json": "json_schema",
@@ -87,11 +94,17 @@ def _response_format(value: Any) -> OutputFormat:
         return _json_schema(value["json_schema"])
     if kind in ("regex", "grammar") and set(value) == {"type", kind}:
         return _wanted(kind, value[kind], "response_format")
-    shown = repr(kind[:40]) if isinstance(kind, str) else "no object with a type"
-    raise invalid(
-        "response_format",
-        f"response_format is {shown}, or has fields that its type has not; there are {_FORMATS}, "
-        "as in {'type': 'json_schema', 'json_schema': {'name': …, 'schema': …}}",
+    raise invalid("response_format", _misfit(kind))
+
+
+def _misfit(kind: Any) -> str:
+    """What is wrong with a format of that type."""
+    if isinstance(kind, str) and kind in _SHAPES:
+        return f"response_format of type {kind!r} must have this shape: {_SHAPES[kind]}"
+    what = f"has the type {kind[:40]!r}" if isinstance(kind, str) else "is no object with a type"
+    return (
+        f"response_format {what}; there are {_FORMATS}, as in {_SHAPES['json_schema']}; "
+        "LLMClient takes a pydantic class too"
     )
 
 

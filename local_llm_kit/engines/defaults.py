@@ -41,10 +41,10 @@ def check_guessing(speculation: str | None, draft_path: str | None) -> None:
     """
     if speculation not in (None, "prompt_lookup"):
         raise LLMConfigError(
-            f"speculation is {speculation!r}; there is 'prompt_lookup', or give draft_path"
+            f"speculation is {speculation!r}; there is 'prompt_lookup', or give draft_model"
         )
     if speculation and draft_path:
-        raise LLMConfigError("speculation and draft_path both guess ahead; give one of them")
+        raise LLMConfigError("speculation and draft_model both guess ahead; give one of them")
 
 
 def choose_window(asked: int | None, trained: int) -> int:

@@ -131,3 +131,18 @@ def test_a_penalty_that_would_overflow_is_refused(value: float) -> None:
     body = {"messages": [{"role": "user", "content": "a"}], "repetition_penalty": value}
     with pytest.raises(InvalidRequestError, match="repetition_penalty"):
         parse_chat(body, Defaults())
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [("max_token", "max_tokens"), ("temprature", "temperature"), ("tool", "tools")],
+)
+def test_a_misspelt_argument_is_told_the_nearest(wrong: str, right: str) -> None:
+    with pytest.raises(InvalidRequestError, match=f"unknown argument '{wrong}'; .* '{right}'"):
+        chat(**{wrong: 1})
+
+
+def test_a_format_with_wrong_fields_is_told_its_shape() -> None:
+    flat = {"type": "json_schema", "schema": {"type": "object"}}
+    with pytest.raises(InvalidRequestError, match="type 'json_schema' must have this shape"):
+        chat(response_format=flat)

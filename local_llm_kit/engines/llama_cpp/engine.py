@@ -89,7 +89,7 @@ class LlamaCppEngine(BaseEngine):
         if not self._model.can_share:
             raise LLMConfigError(
                 "this model's memory cannot be cut, so wrong guesses could not be taken back; "
-                "leave speculation and draft_path out"
+                "leave speculation and draft_model out"
             )
         if options.draft_path is None:
             return PromptLookup()
