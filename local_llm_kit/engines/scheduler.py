@@ -31,6 +31,7 @@ from local_llm_kit.engines.choosing import Chooser, Part
 from local_llm_kit.engines.compute import Interrupted, OutOfCache, Runner, Vocabulary
 from local_llm_kit.engines.drafting import Drafter, Pace
 from local_llm_kit.engines.inbox import Inbox, as_llm_error
+from local_llm_kit.engines.outbox import Outbox
 from local_llm_kit.engines.protocol import EngineStats, Event, FinishReason, Sink
 from local_llm_kit.engines.rows import Group, RowPlanner
 from local_llm_kit.engines.sequence import Sequence
@@ -74,17 +75,17 @@ class Scheduler:
         idle_tokens: int | None = None,
     ) -> None:
         self._runner = runner
+        self._pace = Pace()
         self._spare = n_slots
         self._rows = RowPlanner(
             runner.batch, chunk, vocabulary.n_vocab, calibrate=calibrate, spare=self._spare
         )
         self._chooser = Chooser(
-            vocabulary, runner, emit=self._emit, end=self._end, learn=self._learn
+            vocabulary, runner, emit=self._emit, end=self._end, learn=self._pace.learn
         )
         self._share = share_prefixes
         self._idle_tokens = idle_tokens
         self._drafter = drafter
-        self._pace = Pace()
         self._slots = SlotTable(runner, n_slots, share=share_prefixes)
         self._waiting: deque[Sequence] = deque()
         self._reading: deque[Sequence] = deque()
@@ -92,7 +93,7 @@ class Scheduler:
         self._parts: list[Part] = []
         self._steady = False
         self._hold = False  # no new sequence until one ends: the cache was full
-        self._outbox: dict[Sink, list[Event]] = {}
+        self._outbox = Outbox()
         self._n_steps = 0
         self._next_tidy = _TIDY_STEPS
         self._decode_s = 0.0
@@ -164,13 +165,16 @@ class Scheduler:
         try:
             while self._receive():
                 try:
+                    if not self._steady or self._waiting:
+                        self._deliver()  # this step may take longer than the last one
                     self._step()
                 except Interrupted:
                     self._roll_back()
                 except Exception as err:  # noqa: BLE001  # callers must not hang, whatever it is
                     _log.exception("a decoding step failed")
                     self._fail_all(as_llm_error(err))
-                self._deliver()
+                if self._outbox.is_due:
+                    self._deliver()
         except BaseException as err:
             error = as_llm_error(err)
             raise
@@ -187,7 +191,7 @@ class Scheduler:
             if command is None:
                 return False
             command()
-            if self._is_idle and self._outbox:
+            if self._is_idle:
                 self._deliver()
         return True
 
@@ -233,9 +237,6 @@ class Scheduler:
             for sequence in self._running
         ]
         return self._drafter.propose(wanted)
-
-    def _learn(self, sequence: Sequence, n_drafted: int, n_right: int) -> None:
-        self._pace.learn(sequence, n_drafted, n_right)
 
     def _compute(self, group: Group) -> bool:
         """Compute a group of rows and go on with its sequences; False when one had to give way."""
@@ -349,10 +350,8 @@ class Scheduler:
         self._steady = False  # the batch is a step ahead: all of it is written anew
 
     def _emit(self, sequence: Sequence, event: Event) -> None:
-        events = self._outbox.get(sequence.sink)
-        if events is None:
-            events = self._outbox[sequence.sink] = []
-        events.append(event)
+        self._outbox.add(sequence.sink, (event,), urgent=not sequence.heard)
+        sequence.heard = True
 
     def _end(self, sequence: Sequence, how: FinishReason | LLMError) -> None:
         """Make the last events of a sequence and free its slot."""
@@ -362,7 +361,7 @@ class Scheduler:
 
     def _tell_end(self, sequence: Sequence, how: FinishReason | LLMError) -> None:
         last = sequence.fail(how) if isinstance(how, LLMError) else sequence.finish(how)
-        self._outbox.setdefault(sequence.sink, []).extend(last)
+        self._outbox.add(sequence.sink, last, urgent=True)
         self._inbox.ended(sequence)
 
     def _release(self, sequence: Sequence) -> None:
@@ -391,14 +390,10 @@ class Scheduler:
         self._slots.clear()
 
     def _deliver(self) -> None:
-        """Hand each sink what the step made for it; a sink that fails loses its sequences."""
-        if not self._outbox:
-            return
-        outbox, self._outbox = self._outbox, {}
-        for sink, events in outbox.items():
-            try:
-                sink(events)
-            except BaseException:  # noqa: BLE001  # the other callers go on
-                _log.exception("a sink failed; its requests are cancelled")
-                for sequence in [one for one in list(self._inbox.open) if one.sink == sink]:
-                    self.cancel(sequence)
+        """Hand over what was made; a sink that fails loses its sequences."""
+        self._outbox.hand_over(self._lose)
+
+    def _lose(self, sink: Sink) -> None:
+        _log.exception("a sink failed; its requests are cancelled")
+        for sequence in [one for one in list(self._inbox.open) if one.sink == sink]:
+            self.cancel(sequence)

@@ -37,12 +37,14 @@ class Sequence:
     :ivar matcher: follows the request's grammar; None when it is free.
     :ivar greedy: each token is the likeliest one and nothing else is told of its logits.
     :ivar to_score: place of the next token of the prompt whose score is wanted.
+    :ivar heard: its first event was made.
     :ivar ended: its last event was made.
     """
 
     __slots__ = (
         "ended",
         "greedy",
+        "heard",
         "limit",
         "matcher",
         "n_cached",
@@ -77,6 +79,7 @@ class Sequence:
             and wanted is None
             and request.sampling.n_logprobs is None
         )
+        self.heard = False
         self.ended = False
         self._scores: list[TokenScore] = []
         self._prompt_scores: list[TokenScore] | None = None if wanted is None else []
