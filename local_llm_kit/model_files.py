@@ -19,6 +19,7 @@ from local_llm_kit.local_files import (
     names_in,
     not_found,
 )
+from local_llm_kit.settings import MODEL_PATH_VARIABLE
 
 __all__ = ["BUNDLED", "OLLAMA_PREFIX", "ModelFile", "Sources", "find_model", "present_models"]
 
@@ -103,12 +104,21 @@ def _find(
         return find_at(name, _expanded(model_path), sources.kinds)
     if name is None:
         if default_path is not None:
-            return find_at(None, _expanded(default_path), sources.kinds)
+            return _at_default(None, default_path, sources)
         name = next(iter(BUNDLED))
     found = _find_named(name, sources)
     if found is None and default_path is not None:
-        return find_at(name, _expanded(default_path), sources.kinds)
+        return _at_default(name, default_path, sources)
     return found or _refuse(name, sources)
+
+
+def _at_default(name: str | None, default_path: str, sources: Sources) -> ModelFile:
+    path = _expanded(default_path)
+    if not path.exists():
+        what = "no model is named" if name is None else f"no model {name!r}"
+        message = f"{what}, and {MODEL_PATH_VARIABLE} is {default_path!r}, which does not exist"
+        raise not_found(name or path.stem, message, names_in(path.parent))
+    return find_at(name, path, sources.kinds)
 
 
 def _find_named(name: str, sources: Sources) -> ModelFile | None:

@@ -139,6 +139,12 @@ def test_a_name_is_looked_up_in_a_folder(folder: Path) -> None:
     assert find_model("other", folder).path == folder / "other.gguf"
 
 
+@pytest.mark.parametrize("name", [None, "mine"], ids=["no name", "name"])
+def test_a_default_path_that_is_not_there_is_told_with_its_variable(name: str | None) -> None:
+    with pytest.raises(ModelNotFoundError, match="LOCAL_LLM_KIT_MODEL_PATH is '/nowhere/x', which"):
+        find_model(name, default_path="/nowhere/x")
+
+
 def test_a_default_path_is_for_names_found_nowhere_else(folder: Path) -> None:
     file = str(folder / "other.gguf")
     assert find_model("mine", default_path=file).name == "mine"
