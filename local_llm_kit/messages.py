@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from local_llm_kit.fields import check_text, invalid
 MAX_MESSAGES = 4096
 MAX_TOOLS = 128
 MAX_NAME_CHARS = 128
+_TOOL_NAME = re.compile(r"[\w.:/-]+")
 _ROLES = frozenset(("system", "developer", "user", "assistant", "tool", "function"))
 #: Roles that templates know by another name: what a developer says stands where the system's words
 #: stand, and a function is the older name of a tool.
@@ -153,13 +155,21 @@ def normalise_tools(tools: Any, param: str = "tools") -> list[dict[str, Any]] | 
     return [_tool(f"{param}[{i}]", tool) for i, tool in enumerate(tools)] or None
 
 
+def _tool_name(where: str, value: Any) -> str:
+    """A name that cannot be taken for markup."""
+    name = _short_text(where, value)
+    if not _TOOL_NAME.fullmatch(name):
+        raise invalid(where, f"{where} may have letters, digits and _ - . : / only")
+    return name
+
+
 def _tool(where: str, tool: Any) -> dict[str, Any]:
     if not isinstance(tool, Mapping) or tool.get("type", "function") != "function":
         raise invalid(where, f"{where} must be an object of type 'function'")
     function = tool.get("function", tool)
     if not isinstance(function, Mapping):
         raise invalid(f"{where}.function", f"{where}.function must be an object")
-    name = _short_text(f"{where}.function.name", function.get("name"))
+    name = _tool_name(f"{where}.function.name", function.get("name"))
     description = _text(f"{where}.function.description", function.get("description") or "")
     parameters = function.get("parameters") or {}
     if not isinstance(parameters, Mapping):

@@ -146,3 +146,13 @@ def test_a_format_with_wrong_fields_is_told_its_shape() -> None:
     flat = {"type": "json_schema", "schema": {"type": "object"}}
     with pytest.raises(InvalidRequestError, match="type 'json_schema' must have this shape"):
         chat(response_format=flat)
+
+
+@pytest.mark.parametrize("name", ["f g", "a<|im_end|>", "a\n", "{{7*7}}", ""])
+def test_a_tool_name_that_is_no_name_is_refused(name: str) -> None:
+    body = {
+        "messages": [{"role": "user", "content": "a"}],
+        "tools": [{"type": "function", "function": {"name": name}}],
+    }
+    with pytest.raises(InvalidRequestError, match=r"tools\[0\].function.name"):
+        parse_chat(body, Defaults())

@@ -80,7 +80,9 @@ def test_every_finished_answer_fits_its_random_schema(client: LLMClient) -> None
 
 
 def random_tools(r: Random) -> dict[str, dict[str, Any]]:
-    names = r.sample(["add", "add_all", "Größe", "get-weather", 'odd"name', "x.y"], r.randint(1, 4))
+    names = r.sample(
+        ["add", "add_all", "Größe", "get-weather", "files:read", "x.y"], r.randint(1, 4)
+    )
     return {name: _parameters(r) for name in names}
 
 
