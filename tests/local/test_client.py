@@ -189,7 +189,7 @@ def test_a_prompt_that_is_too_long_tells_prompt_and_window(client: LLMClient, n_
 
 def test_another_models_name_is_not_found(client: LLMClient) -> None:
     assert client.chat.completions.create(messages=HELLO, model="tiny", max_tokens=1).choices
-    with pytest.raises(ModelNotFoundError, match="no model 'gpt-4'.*found there: tiny"):
+    with pytest.raises(ModelNotFoundError, match=r"no model 'gpt-4'.*found there: tiny"):
         client.chat.completions.create(messages=HELLO, model="gpt-4")
 
 
