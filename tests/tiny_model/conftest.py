@@ -13,22 +13,19 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from local_llm_kit.engines.llama_cpp.library import library
+
 llama_cpp = pytest.importorskip("llama_cpp")
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = ROOT / "local_llm_kit" / "models" / "tiny"
 
 
-@llama_cpp.llama_log_callback
-def quiet(_level: int, _text: bytes, _data: ctypes.c_void_p) -> None:
-    """Drop llama.cpp's log lines."""
-
-
 class Native:
     """A GGUF file under plain attention and a float32 cache, so that only the weights differ."""
 
     def __init__(self, path: Path, n_ctx: int = 1024) -> None:
-        llama_cpp.llama_log_set(quiet, None)
+        library()  # sends the log where the engine listens
         self.model = llama_cpp.llama_model_load_from_file(
             str(path).encode(), llama_cpp.llama_model_default_params()
         )
