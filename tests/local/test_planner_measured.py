@@ -85,6 +85,12 @@ def test_a_client_that_cannot_fit_is_refused_before_anything_is_loaded() -> None
         LLMClient("tiny", memory_budget="4MiB")
 
 
+def test_memory_is_measured_though_another_took_the_log() -> None:
+    llama_cpp = pytest.importorskip("llama_cpp")
+    llama_cpp.Llama(str(TINY), n_ctx=256, n_threads=1, verbose=False).close()
+    check(loaded(TINY, LlamaCppOptions(n_slots=1)))
+
+
 def test_layers_for_a_gpu_that_is_not_there_are_refused() -> None:
     with pytest.raises(LLMConfigError, match=r"n_gpu_layers is 3, but llama\.cpp finds no GPU"):
         plan_llama_cpp("tiny", gguf.check(TINY), LlamaCppOptions(n_gpu_layers=3))

@@ -42,18 +42,25 @@ def assert_open_files(at_most: int) -> None:
 
 
 def assert_nothing_grows(work: Callable[[], None], *, warm_up: int, times: int) -> None:
+    """What leaks grows every time; what a heap trimmed before grows back grows once."""
+
     def state() -> tuple[int, int, int]:
         gc.collect()
         return PROCESS.memory_info().rss, PROCESS.num_fds(), len(gc.get_objects())
 
     for _ in range(warm_up):
         work()
-    rss, fds, objects = state()
-    for _ in range(times):
-        work()
-    rss_after, _, objects_after = state()
-    assert rss_after - rss < TOLERANCE_BYTES
-    assert objects_after - objects < times
+    _, fds, objects = state()
+    growths = []
+    for _ in range(3):
+        before, _, _ = state()
+        for _ in range(times):
+            work()
+        growths.append(state()[0] - before)
+        if growths[-1] < TOLERANCE_BYTES:
+            break
+    assert min(growths) < TOLERANCE_BYTES, growths
+    assert state()[2] - objects < times
     assert_open_files(fds)
 
 

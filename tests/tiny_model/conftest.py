@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from local_llm_kit.engines.llama_cpp.library import library
+from local_llm_kit.engines.llama_cpp.library import take_log
 
 llama_cpp = pytest.importorskip("llama_cpp")
 
@@ -25,7 +25,7 @@ class Native:
     """A GGUF file under plain attention and a float32 cache, so that only the weights differ."""
 
     def __init__(self, path: Path, n_ctx: int = 1024) -> None:
-        library()  # sends the log where the engine listens
+        take_log()
         self.model = llama_cpp.llama_model_load_from_file(
             str(path).encode(), llama_cpp.llama_model_default_params()
         )

@@ -51,5 +51,13 @@ def library() -> Any:
         if file is not None:
             atexit.register(file.close)
     llama.kept_log_callback = llama.llama_log_callback(forward)  # C holds no reference
-    llama.llama_log_set(llama.kept_log_callback, None)
     return llama
+
+
+def take_log() -> None:
+    """Have llama.cpp's log come here, from where what it allocates is read.
+
+    There is one log a process, and `llama_cpp.Llama` takes it whenever it is made.
+    """
+    llama = library()
+    llama.llama_log_set(llama.kept_log_callback, None)

@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 from LLM.exceptions import InvalidRequestError, LLMConfigError, LLMServerError
-from local_llm_kit.engines.llama_cpp.library import library
+from local_llm_kit.engines.llama_cpp.library import library, take_log
 
 _MEAN = 1  # llama_pooling_type
 
@@ -23,6 +23,7 @@ class Model:
 
     def __init__(self, path: str, n_gpu_layers: int | None = None, *, mmap: bool = True) -> None:
         self._lib = llama = library()
+        take_log()
         params = llama.llama_model_default_params()
         if not mmap:
             params.load_mode = llama.LLAMA_LOAD_MODE_NONE
