@@ -5,6 +5,7 @@ The same class serves remote and local calls: it is handed the chunks and the wa
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, Self, TypeVar
 
@@ -49,7 +50,7 @@ class Assembler(Protocol[_AddedT, _WholeT]):
         ...
 
 
-class BaseStream(Generic[ChunkT, ResponseT]):
+class BaseStream(ABC, Generic[ChunkT, ResponseT]):
     """What blocking and asynchronous streams have in common: the answer so far, and the end.
 
     :param close: ends the work behind the chunks; called once, whether or not they ran out.
@@ -95,9 +96,9 @@ class BaseStream(Generic[ChunkT, ResponseT]):
             self._let_go()
             close()
 
+    @abstractmethod
     def _let_go(self) -> None:
         """Forget the chunks to come, and who waits for the answer."""
-        raise NotImplementedError
 
     def _arrived(self) -> ResponseT:
         """The answer as far as it has arrived.

@@ -234,6 +234,6 @@ def _too_hard(param: str, problem: str) -> InvalidRequestError:
             said = meaning
     return invalid(
         param,
-        f"what {param} asks for cannot be held: {said}; ask for something simpler",
+        f"what {param} asks for cannot be held: {said}; correct it, or ask for something simpler",
         "invalid_grammar",
     )

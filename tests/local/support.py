@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import select
+import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
+from LLM.exceptions import LLMServerError
 from local_llm_kit.engines.llama_cpp import LlamaCppEngine, LlamaCppOptions
 from local_llm_kit.engines.protocol import Delta, Event, Failed, Finished, GenerationRequest
 from local_llm_kit.loading import LoadOptions
@@ -76,3 +80,24 @@ def running_server(load: LoadOptions | None = None, **options: Any) -> Iterator[
     finally:
         server.stop()
         thread.join(30)
+
+
+def told_in_a_forked_child(call: Callable[[], object]) -> bytes:
+    """What a call says in a forked child, where no thread answers; empty if it waits for one."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            call()
+        except LLMServerError as err:
+            os.write(writing, str(err).encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        readable, _, _ = select.select([pipe], [], [], 10)
+        message = pipe.read() if readable else b""
+    if not readable:
+        os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return message

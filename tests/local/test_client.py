@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
-import select
-import signal
 import weakref
 from typing import Any
 
@@ -19,6 +16,7 @@ from local_llm_kit import (
     ModelNotFoundError,
     TokenLimitError,
 )
+from tests.local.support import told_in_a_forked_child
 
 HELLO = [{"role": "user", "content": "Hello!"}]
 WEATHER = [{"role": "user", "content": "What is the weather in Paris?"}]
@@ -235,20 +233,4 @@ def test_a_call_outlives_the_client_that_nobody_holds() -> None:
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_forked_process_is_told_that_it_has_no_engine(client: LLMClient) -> None:
-    reading, writing = os.pipe()
-    child = os.fork()
-    if not child:  # no engine's thread here: a call would wait for ever
-        try:
-            client.chat.completions.create(messages=HELLO)
-        except LLMServerError as err:
-            os.write(writing, str(err).encode())
-        finally:
-            os._exit(0)
-    os.close(writing)
-    with os.fdopen(reading, "rb") as pipe:
-        readable, _, _ = select.select([pipe], [], [], 10)
-        message = pipe.read() if readable else b""
-    if not readable:
-        os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    assert b"fork" in message
+    assert b"fork" in told_in_a_forked_child(lambda: client.chat.completions.create(messages=HELLO))

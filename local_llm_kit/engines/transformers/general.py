@@ -48,7 +48,7 @@ def _attend(
 ) -> tuple[Any, None]:
     """Take the place of transformers' attention; shapes are (1, n_heads, n_rows, width)."""
     if position_bias is not None:
-        raise NotImplementedError("its attention adds a bias of its own to the scores")
+        raise Unfit("its attention adds a bias of its own to the scores")
     how = Attending(
         scale=query.shape[-1] ** -0.5 if scaling is None else float(scaling),
         window=sliding_window,

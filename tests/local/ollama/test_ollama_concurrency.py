@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import random
-import select
-import signal
 import threading
 from queue import SimpleQueue
 from typing import Any
@@ -26,6 +23,7 @@ from tests.local.ollama.fake import (
     said,
 )
 from tests.local.ollama.support import HELLO, chat, load
+from tests.local.support import told_in_a_forked_child
 
 
 def start(model: OllamaModel, **arguments: Any) -> tuple[Any, SimpleQueue[list[Event]]]:
@@ -162,20 +160,4 @@ def test_random_cancels_leak_no_slot_and_touch_no_other(fake: FakeOllama) -> Non
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_forked_process_is_told_that_it_has_no_thread(model: OllamaModel) -> None:
-    reading, writing = os.pipe()
-    child = os.fork()
-    if not child:  # nobody reads answers here: a call would wait for ever
-        try:
-            model.models()
-        except LLMServerError as err:
-            os.write(writing, str(err).encode())
-        finally:
-            os._exit(0)
-    os.close(writing)
-    with os.fdopen(reading, "rb") as pipe:
-        readable, _, _ = select.select([pipe], [], [], 10)
-        message = pipe.read() if readable else b""
-    if not readable:
-        os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    assert b"fork" in message
+    assert b"fork" in told_in_a_forked_child(model.models)
