@@ -14,7 +14,7 @@ from local_llm_kit.arguments import Defaults, parse_chat
 from local_llm_kit.backends import Backend
 from local_llm_kit.loading import LoadOptions, load_model, memory_budget, plan_model
 from local_llm_kit.model_files import present_models
-from local_llm_kit.pool import Lease, ModelPool, PoolOptions
+from local_llm_kit.pool import Holding, Lease, ModelPool, PoolOptions
 
 if TYPE_CHECKING:
     from local_llm_kit.engines.protocol import EngineStats, ModelInfo
@@ -100,17 +100,25 @@ class Catalog:
         """
         self._pool.check_open()
 
-    def lease(self, name: str | None) -> Lease[Backend]:
+    def lease_ready(self, name: str) -> Lease[Backend] | None:
+        """Hold a model that is loaded; None when it is not. Never waits.
+
+        :raises LLMServerError: the client is closed.
+        """
+        return self._pool.lease_ready(name)
+
+    def lease(self, name: str | None, wait_s: float = 0.0) -> Lease[Backend]:
         """Hold a model, loading it if need be.
 
         :param name: None means the client's own.
+        :param wait_s: seconds to wait for room while the other models are in use.
         :raises ModelNotFoundError: there is no such model.
         :raises LLMRateLimitError: the models in use leave no room for it.
         :raises LLMServerError: the client is closed.
         """
         if name is not None and name != self.name and not self._is_own(name):
-            return self._pool.lease(name)
-        lease = self._pool.lease(self.name)
+            return self._pool.lease(name, wait_s)
+        lease = self._pool.lease(self.name, wait_s)
         self._info, self._plan = lease.model.info, lease.model.memory_plan
         return lease
 
@@ -129,6 +137,18 @@ class Catalog:
         names += [one.name for one in self._pool.loaded() if one.name != self.name]
         names += present_models(default_path=settings.default_model_path())
         return list(dict.fromkeys(names))
+
+    def loaded(self) -> list[Holding]:
+        """The models that are loaded or on their way in or out, in the order in which they came."""
+        return self._pool.loaded()
+
+    def loaded_models(self) -> list[Backend]:
+        """The models that are ready, for a look at them; they may be closed at any time."""
+        return self._pool.loaded_models()
+
+    def unload(self, name: str) -> bool:
+        """Close a model now; False when it is not loaded, or in use."""
+        return self._pool.unload(name)
 
     def close(self) -> None:
         """Close the models; repeatable."""

@@ -113,6 +113,19 @@ class ModelPool(Generic[ModelT]):
             residents.give_up(new, err)
             raise
 
+    def lease_ready(self, name: str) -> Lease[ModelT] | None:
+        """Hold a model that is loaded; None when it is not. Never waits for one to be.
+
+        :raises LLMServerError: the pool is closed, or this process was forked.
+        """
+        residents = self._residents
+        residents.check_open()
+        with residents.changed:
+            entry = residents.get(name)
+            if entry is None or entry.model is None or entry.state != "ready":
+                return None
+            return residents.hold(entry, entry.model, self)
+
     def check_open(self) -> None:
         """Refuse a pool that cannot be used.
 
@@ -125,6 +138,13 @@ class ModelPool(Generic[ModelT]):
         self._residents.check_open()
         with self._residents.changed:
             return self._holdings()
+
+    def loaded_models(self) -> list[ModelT]:
+        """The models that are ready, for a look at them: no lease keeps them from being closed."""
+        self._residents.check_open()
+        with self._residents.changed:
+            entries = self._residents.entries()
+            return [one.model for one in entries if one.model is not None and one.state == "ready"]
 
     def unload(self, name: str) -> bool:
         """Close a model now; False when it is not loaded, or in use."""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
-from local_llm_kit.server.run import LocalServer, ServerOptions, serve
+from local_llm_kit.server.options import ServerOptions
+from local_llm_kit.server.run import LocalServer, serve
 
 __all__ = ["LocalServer", "ServerOptions", "serve"]

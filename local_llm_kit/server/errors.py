@@ -1,4 +1,4 @@
-"""Errors as answers: every one in OpenAI's shape, whatever went wrong."""
+"""Errors as answers: each API's own shape, made from OpenAI's, whatever went wrong."""
 
 from __future__ import annotations
 
@@ -35,17 +35,21 @@ _KINDS: tuple[tuple[type[LLMError], int, str, str | None], ...] = (
 
 
 def refusal(
+    path: str,
     status: int,
     message: str,
     code: str | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """An answer that says no, for what is no concern of the model."""
+    """An answer that says no, for what is no concern of the model.
+
+    :param path: of the request; it says whose shape the answer has.
+    """
     kind = "server_error" if status >= 500 else "invalid_request_error"
     if status in (401, 403):
         kind = "authentication_error"
     body = error_body(message, kind, None, code)
-    return Response(to_json(body), status, dict(headers or {}), "application/json")
+    return _response(path, status, body, dict(headers or {}))
 
 
 def error_body(message: str, kind: str, param: str | None, code: str | None) -> dict[str, Any]:
@@ -71,12 +75,56 @@ def describe(error: LLMError) -> tuple[int, dict[str, Any]]:
     )
 
 
-def error_response(error: LLMError) -> Response:
-    """The answer for an error of ours; says when to come back where that is known."""
+def error_response(path: str, error: LLMError) -> Response:
+    """The answer for an error of ours; says when to come back where that is known.
+
+    :param path: of the request; it says whose shape the answer has.
+    """
     status, body = describe(error)
     headers = {}
     if error.retry_after is not None:
         headers["retry-after"] = str(math.ceil(error.retry_after))
     elif status == 503:
         headers["retry-after"] = "1"
+    return _response(path, status, body, headers)
+
+
+def _response(path: str, status: int, body: dict[str, Any], headers: dict[str, str]) -> Response:
+    if path.startswith("/v1/messages"):
+        body = anthropic_error(status, body)
+    elif path.startswith("/api/"):
+        body = ollama_error(body)
     return Response(to_json(body), status, headers, "application/json")
+
+
+#: Kinds of errors in Anthropic's API, by status.
+_ANTHROPIC_KINDS = {
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    503: "overloaded_error",
+    504: "timeout_error",
+    529: "overloaded_error",
+}
+
+
+def anthropic_error(status: int, body: dict[str, Any]) -> dict[str, Any]:
+    """An error in the shape of Anthropic's API.
+
+    :param body: the same in OpenAI's.
+
+    Source: https://platform.claude.com/docs/en/api/errors
+    """
+    default = "api_error" if status >= 500 else "invalid_request_error"
+    kind = _ANTHROPIC_KINDS.get(status, default)
+    return {"type": "error", "error": {"type": kind, "message": body["error"]["message"]}}
+
+
+def ollama_error(body: dict[str, Any]) -> dict[str, Any]:
+    """An error in the shape of Ollama's API.
+
+    :param body: the same in OpenAI's.
+    """
+    return {"error": body["error"]["message"]}

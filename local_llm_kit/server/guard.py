@@ -12,52 +12,81 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import secrets
 import urllib.parse
-from collections.abc import Iterable
+from dataclasses import dataclass
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from local_llm_kit.server.errors import refusal
 
 _LOOPBACK_NAMES = frozenset(("localhost", "127.0.0.1", "::1"))
 #: Answered without a key, so that a supervisor can look whether the server is alive.
-_OPEN_PATHS = frozenset((b"/health",))
+_HEALTH = b"/health"
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who may ask a server.
+
+    :param api_keys: requests must carry one of these; with none, no key is asked for.
+    :param hosts: names under which the server may be addressed beside loopback's; None allows any.
+    :param open_paths: answered without a key, besides the health.
+    """
+
+    api_keys: tuple[str, ...] = ()
+    hosts: frozenset[str] | None = frozenset()
+    open_paths: frozenset[bytes] = frozenset()
 
 
 class Guard:
-    """ASGI middleware that lets through who may ask.
+    """ASGI middleware that lets through who may ask, and marks every answer.
 
     :param app: the application behind it.
-    :param api_key: the key that requests must carry; None asks for none.
-    :param hosts: names under which the server may be addressed beside loopback's; None allows any.
     """
 
-    def __init__(self, app: ASGIApp, api_key: str | None, hosts: Iterable[str] | None) -> None:
+    def __init__(self, app: ASGIApp, access: Access) -> None:
         self._app = app
-        self._key = None if api_key is None else api_key.encode()
-        self._hosts = None if hosts is None else _LOOPBACK_NAMES | {name.lower() for name in hosts}
+        self._keys = [key.encode() for key in access.api_keys]
+        names = access.hosts
+        self._hosts = None if names is None else _LOOPBACK_NAMES | {one.lower() for one in names}
+        self._open_paths = access.open_paths | {_HEALTH}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
         if scope["type"] != "http":
             return
+        request_id = f"req_{secrets.token_hex(12)}".encode()
+        marks = [
+            (b"x-request-id", request_id),
+            (b"request-id", request_id),
+            (b"x-content-type-options", b"nosniff"),
+        ]
+
+        async def send_marked(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *marks]
+            await send(message)
+
         refused = self._refuse_origin(scope) or self._refuse_key(scope)
         app = self._app if refused is None else refused
-        await app(scope, receive, send)
+        await app(scope, receive, send_marked)
 
     def _refuse_origin(self, scope: Scope) -> ASGIApp | None:
-        hosts = _values(scope, b"host")
+        path, hosts = scope["path"], _values(scope, b"host")
         if len(hosts) != 1:
-            return refusal(400, "a request needs exactly one Host header")
+            return refusal(path, 400, "a request needs exactly one Host header")
         if not self._is_ours(hosts[0]):
             return refusal(
+                path,
                 403,
                 "the Host header does not name this server; use the address that it listens on",
                 "host_not_allowed",
             )
         for origin in _values(scope, b"origin"):
             if not self._is_ours(origin.partition("://")[2]):
-                return refusal(403, "requests of other sites' pages are refused", "origin_refused")
+                message = "requests of other sites' pages are refused"
+                return refusal(path, 403, message, "origin_refused")
         return None
 
     def _is_ours(self, authority: str) -> bool:
@@ -68,19 +97,31 @@ class Guard:
 
     def _refuse_key(self, scope: Scope) -> ASGIApp | None:
         # The raw path: what a proxy or a decoder makes of it must not open a door.
-        if self._key is None or scope["raw_path"] in _OPEN_PATHS:
+        if not self._keys or scope["raw_path"] in self._open_paths:
             return None
-        given = _values(scope, b"authorization")
-        scheme, _, key = given[0].partition(" ") if len(given) == 1 else ("", "", "")
-        matches = hmac.compare_digest(key.strip().encode("latin-1"), self._key)
-        if matches and scheme.lower() == "bearer":
+        given = _given_key(scope)
+        # Every key is compared, each in constant time: the time tells nothing.
+        matches = [hmac.compare_digest(given, key) for key in self._keys]
+        if given and any(matches):
             return None
         return refusal(
+            scope["path"],
             401,
             "the API key is missing or wrong; send it as 'Authorization: Bearer KEY'",
             "invalid_api_key",
             {"www-authenticate": "Bearer"},
         )
+
+
+def _given_key(scope: Scope) -> bytes:
+    """The key that a request carries, as OpenAI's or as Anthropic's clients send it."""
+    bearers, keys = _values(scope, b"authorization"), _values(scope, b"x-api-key")
+    if len(bearers) > 1 or len(keys) > 1:
+        return b""
+    if bearers:
+        scheme, _, key = bearers[0].partition(" ")
+        return key.strip().encode("latin-1") if scheme.lower() == "bearer" else b""
+    return keys[0].strip().encode("latin-1") if keys else b""
 
 
 def _values(scope: Scope, name: bytes) -> list[str]:

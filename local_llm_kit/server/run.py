@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import difflib
 import ipaddress
 import os
 import signal
@@ -11,84 +12,68 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import fields
 from types import FrameType
+from typing import Any, Self
 
 import uvicorn
 
 from LLM.exceptions import LLMConfigError
-from local_llm_kit.backends import Backend
-from local_llm_kit.loading import LoadOptions, load_model
+from local_llm_kit.arguments import Defaults
+from local_llm_kit.catalog import Catalog
+from local_llm_kit.load_options import LoadOptions
 from local_llm_kit.server.app import create_app
 from local_llm_kit.server.connection import Connection
+from local_llm_kit.server.guard import Access
+from local_llm_kit.server.options import API_KEY_VARIABLE, ServerOptions, api_keys
+from local_llm_kit.server.served_models import ServedModels
+from local_llm_kit.server.service import Service
 
-API_KEY_VARIABLE = "LOCAL_LLM_KIT_API_KEY"
-#: Seconds that running streams have to finish once the server is told to stop.
-GRACE_S = 10.0
 _KEEP_ALIVE_S = 30
-_MAX_KEY_CHARS = 1024
 _BACKLOG = 2048
 _TICK_S = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class ServerOptions:
-    """Where and for whom to serve.
-
-    :param host: address to listen on.
-    :param port: 0 takes a free one.
-    :param api_key: the key that requests must carry. Default: ``LOCAL_LLM_KIT_API_KEY``, else
-        none, which only a loopback address allows.
-    :param aliases: further names of the model.
-    :param strict_model: answer only to the model's names. Otherwise every name is answered by the
-        one model, and the answer's `model` says which it is.
-    :param grace_s: seconds that running streams have to finish at the end.
-    """
-
-    host: str = "127.0.0.1"
-    port: int = 8000
-    api_key: str | None = None
-    aliases: Sequence[str] = ()
-    strict_model: bool = False
-    grace_s: float = GRACE_S
 
 
 class LocalServer:
     """A server that holds its address and its model and is ready to run.
 
-    :param model: as for `LLMClient`.
+    Close it, or use it in a ``with`` block, where `run` may never be called.
+
+    :param model: as for `LLMClient`; None takes its default.
     :raises LLMConfigError: the address or the key cannot be used. Nothing was started.
     :raises ModelNotFoundError: there is no such model.
     """
 
-    def __init__(self, model: str, options: ServerOptions, load: LoadOptions | None = None) -> None:
-        api_key = options.api_key or os.environ.get(API_KEY_VARIABLE) or None
-        _check_key(api_key)
+    def __init__(
+        self,
+        model: str | None = None,
+        options: ServerOptions | None = None,
+        load: LoadOptions | None = None,
+    ) -> None:
+        options, load = options or ServerOptions(), load or LoadOptions()
+        keys = api_keys(options)
         address = _resolve(options.host, options.port)
         is_local = ipaddress.ip_address(address[1][0].partition("%")[0]).is_loopback
-        if api_key is None and not is_local:
+        if not keys and not is_local:
             raise LLMConfigError(
                 f"{options.host!r} can be reached from other machines, and there is no API key; "
-                f"give one (--api-key or {API_KEY_VARIABLE}) or listen on 127.0.0.1"
+                f"give one (--api-key-file or {API_KEY_VARIABLE}) or listen on 127.0.0.1"
             )
         self._socket = _bind(address, options)
+        self._catalog = Catalog(model, load, Defaults())
         try:
-            self._model = load_model(model, load or LoadOptions())
+            self._catalog.lease(None).release()
         except BaseException:
             self._socket.close()
+            self._catalog.close()
             raise
+        models = ServedModels(self._catalog, options.models, options.aliases, options.strict_model)
+        self._service = Service(self._catalog, models, load.max_queue)
         # Beyond this machine the names are not known here, and the key stands guard.
-        hosts = None if api_key is not None and not is_local else [options.host]
-        app = create_app(
-            self._model,
-            api_key=api_key,
-            hosts=hosts,
-            aliases=options.aliases,
-            strict_model=options.strict_model,
-        )
+        access = Access(keys, None if keys and not is_local else frozenset((options.host,)))
         config = uvicorn.Config(
-            app,
+            create_app(self._service, access),
             http=Connection,
             ws="none",
             lifespan="off",
@@ -99,8 +84,14 @@ class LocalServer:
             timeout_keep_alive=_KEEP_ALIVE_S,
             timeout_graceful_shutdown=int(options.grace_s) + 5,
         )
-        self._server = _Server(config, self._model, options.grace_s)
+        self._server = _Server(config, self._service, options.grace_s)
         self.host, self.port = self._socket.getsockname()[:2]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
 
     @property
     def url(self) -> str:
@@ -109,9 +100,9 @@ class LocalServer:
         return f"http://{host}:{self.port}"
 
     @property
-    def model(self) -> Backend:
-        """The model that it serves."""
-        return self._model
+    def catalog(self) -> Catalog:
+        """The models that it serves."""
+        return self._catalog
 
     def run(self, ready: Callable[[str], None] | None = None) -> None:
         """Serve until `stop`, SIGINT or SIGTERM; then give everything back.
@@ -122,21 +113,25 @@ class LocalServer:
         try:
             self._server.run(sockets=[self._socket])
         finally:
-            self._socket.close()
-            self._model.close()
+            self.close()
 
     def stop(self) -> None:
         """Ask a running server to end, from any thread."""
         self._server.should_exit = True
 
+    def close(self) -> None:
+        """Give the address and the models back; repeatable. `stop` one that runs first."""
+        self._socket.close()
+        self._service.close()
+
 
 class _Server(uvicorn.Server):
     """uvicorn's server, which tells when it listens and ends streams within a bound."""
 
-    def __init__(self, config: uvicorn.Config, model: Backend, grace_s: float) -> None:
+    def __init__(self, config: uvicorn.Config, service: Service, grace_s: float) -> None:
         super().__init__(config)
         self.on_ready: Callable[[], None] | None = None
-        self._model = model
+        self._service = service
         self._grace_s = grace_s
         self._hurries = False
 
@@ -157,7 +152,7 @@ class _Server(uvicorn.Server):
         end = time.monotonic() + self._grace_s
         while time.monotonic() < end and not self._hurries:
             await asyncio.sleep(_TICK_S)
-        await asyncio.to_thread(self._model.close)
+        await asyncio.to_thread(self._service.close)
         if self._hurries:
             await asyncio.sleep(_TICK_S)  # the error events are on their way
             self.force_exit = True
@@ -218,30 +213,8 @@ def _bind(address: _Address, options: ServerOptions) -> socket.socket:
     return listener
 
 
-def _check_key(key: str | None) -> None:
-    """Refuse a key that cannot be sent; it is never shown."""
-    if key is not None and not (
-        key.isascii() and key.isprintable() and " " not in key and len(key) <= _MAX_KEY_CHARS
-    ):
-        raise LLMConfigError(
-            "the API key must be printable ASCII without spaces, at most "
-            f"{_MAX_KEY_CHARS:,} characters"
-        )
-
-
 def serve(
-    model: str = "tiny",
-    *,
-    host: str = "127.0.0.1",
-    port: int = 8000,
-    api_key: str | None = None,
-    aliases: Sequence[str] = (),
-    strict_model: bool = False,
-    context_length: int | None = None,
-    n_slots: int = 8,
-    threads: int | None = None,
-    max_queue: int = 256,
-    ready: Callable[[str], None] | None = None,
+    model: str | None = "tiny", *, ready: Callable[[str], None] | None = None, **settings: Any
 ) -> None:
     """Serve a model over the OpenAI API until SIGINT or SIGTERM.
 
@@ -249,32 +222,35 @@ def serve(
     settings is raised before anything is started.
 
     :param model: as for `LLMClient`.
-    :param host: address to listen on; any but a loopback address needs a key.
-    :param port: 0 takes a free one.
-    :param api_key: default: ``LOCAL_LLM_KIT_API_KEY``.
-    :param aliases: further names of the model.
-    :param strict_model: refuse other names instead of answering them.
-    :param context_length: window of a request in tokens; None takes the model's own.
-    :param n_slots: requests that run at once.
-    :param threads: threads of the computation; None takes one for small models, else one a core.
-    :param max_queue: requests that may wait; more are answered with 429.
     :param ready: called with the address once the server listens.
+    :param settings: fields of `ServerOptions` and of `LoadOptions` by their names, the latter's
+        `host` as `ollama_host`.
     :raises LLMConfigError: a setting cannot work, the port is in use, a package is missing.
     :raises ModelNotFoundError: there is no such model.
     """
-    server = LocalServer(
-        model,
-        ServerOptions(host, port, api_key, aliases, strict_model),
-        LoadOptions(
-            context_length=context_length, n_slots=n_slots, threads=threads, max_queue=max_queue
-        ),
-    )
+    server = LocalServer(model, *_sorted_out(settings))
 
     def announce(url: str) -> None:
-        name = server.model.info.name
+        name = server.catalog.info.name
         sys.stderr.write(f"serving {name!r} at {url} (OpenAI API: {url}/v1)\n")
         sys.stderr.flush()
         if ready is not None:
             ready(url)
 
     server.run(announce)
+
+
+def _sorted_out(settings: Mapping[str, Any]) -> tuple[ServerOptions, LoadOptions]:
+    """Settings by where they belong."""
+    server = {one.name: one.name for one in fields(ServerOptions)}
+    load = {one.name: one.name for one in fields(LoadOptions)}
+    load["ollama_host"] = load.pop("host")  # the server's own address is the nearer meaning
+    for name in settings:
+        if name not in server and name not in load:
+            near = difflib.get_close_matches(name, [*server, *load], n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise LLMConfigError(f"there is no setting {name!r}{hint}")
+    return (
+        ServerOptions(**{server[name]: settings[name] for name in settings if name in server}),
+        LoadOptions(**{load[name]: settings[name] for name in settings if name in load}),
+    )

@@ -82,6 +82,12 @@ def running_server(load: LoadOptions | None = None, **options: Any) -> Iterator[
         thread.join(30)
 
 
+def model_of(server: LocalServer) -> Any:
+    """The one model that a server has loaded."""
+    (model,) = server.catalog.loaded_models()
+    return model
+
+
 def told_in_a_forked_child(call: Callable[[], object]) -> bytes:
     """What a call says in a forked child, where no thread answers; empty if it waits for one."""
     reading, writing = os.pipe()

@@ -17,7 +17,7 @@ from local_llm_kit import LLMClient
 from local_llm_kit.loading import LoadOptions
 from local_llm_kit.server import LocalServer, ServerOptions
 from tests.local.http import ask, connect, read, request
-from tests.local.support import running_server
+from tests.local.support import model_of, running_server
 
 HELLO = [{"role": "user", "content": "Hello!"}]
 CHAT = "/v1/chat/completions"
@@ -144,14 +144,14 @@ def test_a_client_that_leaves_behind_pipelined_requests_frees_its_slot(
             data = request(server.url, CHAT, body, headers={"Connection": "keep-alive"})
             with connect(server.url) as sock:
                 sock.sendall(data * 2)
-                while not server.model.engine.stats.n_running:
+                while not model_of(server).engine.stats.n_running:
                     time.sleep(0.01)
                 sock.sendall(data)
                 time.sleep(0.05)
-            n_generated = server.model.engine.stats.n_generated
-            while server.model.engine.stats.n_running:
+            n_generated = model_of(server).engine.stats.n_generated
+            while model_of(server).engine.stats.n_running:
                 time.sleep(0.01)
-            assert server.model.engine.stats.n_generated < n_generated + 500
+            assert model_of(server).engine.stats.n_generated < n_generated + 500
     assert not caplog.records
 
 
@@ -173,7 +173,7 @@ def test_an_engine_that_fails_ends_the_stream_with_an_error_event(
         sock = connect(server.url)
         sock.sendall(request(server.url, CHAT, ENDLESS))
         start = sock.recv(500)
-        monkeypatch.setattr(server.model.engine._context, "decode", lambda n: 1 / 0)  # type: ignore[attr-defined]
+        monkeypatch.setattr(model_of(server).engine._context, "decode", lambda n: 1 / 0)
         rest = start + b"".join(iter(lambda: sock.recv(65536), b""))
         sock.close()
         assert b'data: {"error":{"message":"the engine failed' in rest
@@ -211,13 +211,12 @@ def test_settings_that_cannot_work_are_refused(options: dict[str, Any]) -> None:
 
 
 def test_two_servers_that_start_together_do_not_share_a_port() -> None:
-    first = LocalServer("tiny", ServerOptions(port=0))  # has its address, does not serve yet
-    try:
-        with pytest.raises(LLMConfigError, match="choose another port"):
-            LocalServer("tiny", ServerOptions(port=first.port))
-    finally:
-        first._socket.close()
-        first.model.close()
+    # The first has its address, and does not serve yet.
+    with (
+        LocalServer("tiny", ServerOptions(port=0)) as first,
+        pytest.raises(LLMConfigError, match="choose another port"),
+    ):
+        LocalServer("tiny", ServerOptions(port=first.port))
 
 
 def test_an_unknown_model_leaves_the_port_free() -> None:

@@ -11,7 +11,7 @@ import pytest
 from local_llm_kit.server import LocalServer, body, connection
 from local_llm_kit.server.guard import host_name
 from tests.local.http import ask, connect, request, send
-from tests.local.support import running_server
+from tests.local.support import model_of, running_server
 
 HELLO = [{"role": "user", "content": "Hello!"}]
 CHAT = "/v1/chat/completions"
@@ -184,7 +184,7 @@ def test_large_prompts_are_refused_without_stopping_the_server(server: LocalServ
 def test_a_fault_of_ours_is_a_500_without_its_details(
     server: LocalServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server.model, "chat", lambda arguments: {}["secret"])
+    monkeypatch.setattr(model_of(server), "chat", lambda arguments: {}["secret"])
     answer = ask(server.url, CHAT, {"messages": HELLO})
     assert (answer.status, answer.error["type"]) == (500, "server_error")
     assert "secret" not in answer.body.decode()

@@ -1,0 +1,80 @@
+"""Handlers of routes: a request's body in, an answer out, for every API alike."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from pydantic_core import to_json
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from local_llm_kit.backends import JSONObject
+from local_llm_kit.server.answering import AnswerStream, whole
+from local_llm_kit.server.body import parse_body, read_body
+from local_llm_kit.server.service import Ask, Service
+
+#: A larger body is parsed and tokenised beside the event loop, so that streams go on.
+_LARGE_BODY_BYTES = 32 << 10
+
+#: Fields that may take long to prepare: grammars are compiled, conversations summarised.
+_SLOW_FIELDS = frozenset(
+    ("tools", "functions", "response_format", "json_schema", "grammar", "guided_json",
+     "guided_regex", "guided_grammar", "overflow", "format", "text", "output_config",
+     "output_format", "truncation")
+)  # fmt: skip
+
+Handler = Callable[[Request], Awaitable[ASGIApp]]
+
+
+class Endpoint:
+    """A handler whose answer may be any ASGI application."""
+
+    def __init__(self, handler: Handler) -> None:
+        self._handler = handler
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        answer = await self._handler(Request(scope, receive, send))
+        await answer(scope, receive, send)
+
+
+class Generation:
+    """The handler of a route that generates text.
+
+    :param read: reads a request's body, in whatever shape its API has.
+    """
+
+    def __init__(self, service: Service, read: Callable[[JSONObject], Ask]) -> None:
+        self._service = service
+        self._read = read
+
+    async def __call__(self, request: Request) -> ASGIApp:
+        """Run what is asked, and answer in the API's own shape."""
+        body = await read_body(request)
+        is_slow = len(body) > _LARGE_BODY_BYTES
+        if is_slow:
+            ask = await self._service.beside(lambda: self._read(parse_body(body)))
+        else:
+            fields = parse_body(body)
+            is_slow = not _SLOW_FIELDS.isdisjoint(fields)
+            read = self._read
+            ask = await self._service.beside(lambda: read(fields)) if is_slow else read(fields)
+        running = await self._service.run(ask, is_slow=is_slow)
+        if ask.stream:
+            return AnswerStream(running, ask.shape, ask.headers)
+        return await whole(running, ask.shape, request, ask.headers)
+
+
+async def json_body(request: Request) -> JSONObject:
+    """The JSON object of a request's body.
+
+    :raises LLMError: it is none, too large, or does not arrive.
+    """
+    return parse_body(await read_body(request))
+
+
+def json_response(data: Any, status: int = 200) -> Response:
+    """An answer of JSON."""
+    return Response(to_json(data), status, media_type="application/json")

@@ -1,0 +1,80 @@
+"""The routes of OpenAI's API that answer in the engine's own shape."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from operator import methodcaller
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from local_llm_kit.backends import JSONObject
+from local_llm_kit.decisions import parse_decision
+from local_llm_kit.embeddings import joined_responses, parse_embeddings
+from local_llm_kit.server.body import parse_body, read_body
+from local_llm_kit.server.endpoints import Endpoint, Generation, json_response
+from local_llm_kit.server.service import Ask, Service
+from local_llm_kit.server.shapes import OpenAIShape
+
+
+def routes(service: Service) -> list[Route]:
+    """The routes, ready to be mounted."""
+    models = _Models(service)
+    return [
+        Route(
+            "/v1/chat/completions",
+            Endpoint(Generation(service, lambda body: service.chat(body, OpenAIShape()))),
+            methods=["POST"],
+        ),
+        Route(
+            "/v1/completions",
+            Endpoint(Generation(service, lambda body: service.completion(body, OpenAIShape()))),
+            methods=["POST"],
+        ),
+        Route("/v1/decisions", Endpoint(Generation(service, _read_decision)), methods=["POST"]),
+        Route("/v1/embeddings", Endpoint(partial(_embeddings, service)), methods=["POST"]),
+        Route("/v1/models", Endpoint(models.list), methods=["GET"]),
+        Route("/v1/models/{name:path}", Endpoint(models.retrieve), methods=["GET"]),
+    ]
+
+
+def _read_decision(body: JSONObject) -> Ask:
+    arguments = parse_decision(body)
+    return Ask(arguments.model, lambda model: model.decision(arguments), OpenAIShape(), False)
+
+
+async def _embeddings(service: Service, request: Request) -> Response:
+    """Some inputs at a time: in between others have their turn, and one who left is not served."""
+    body = await read_body(request)
+    arguments = await service.beside(lambda: parse_embeddings(parse_body(body)))
+    parts = []
+    for part in arguments.parts():
+        embed = methodcaller("embeddings", part)
+        parts.append(await service.with_model(arguments.model, embed))
+        if await request.is_disconnected():
+            break
+    return json_response(joined_responses(parts))
+
+
+class _Models:
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._created = int(time.time())
+
+    async def list(self, request: Request) -> Response:
+        names = await self._service.beside(self._service.models.names)
+        cards = [self._card(name) for name in names]
+        return json_response({"object": "list", "data": cards})
+
+    async def retrieve(self, request: Request) -> Response:
+        name: str = request.path_params["name"]
+        await self._service.beside(lambda: self._service.models.require(name))
+        return json_response(self._card(name))
+
+    def _card(self, name: str) -> JSONObject:
+        card = {"id": name, "object": "model", "created": self._created, "owned_by": "local"}
+        if name == self._service.models.own:
+            card["context_length"] = self._service.catalog.info.context_length
+        return card

@@ -1,0 +1,115 @@
+"""Which models requests may name: those that are listed, and never a path or a download."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from LLM.exceptions import ModelNotFoundError
+from local_llm_kit.catalog import Catalog
+from local_llm_kit.local_files import name_of
+
+#: Seconds for which what was found on disk is believed.
+_BELIEVED_S = 5.0
+
+
+class ServedModels:
+    """The names that requests may give, and what they stand for.
+
+    The server's own model has its name and aliases. Further models are those given beside it, and
+    unless `strict`, those present on this machine. A name that stands for nothing is answered by
+    the own model, or with `strict` refused.
+
+    :param catalog: the models.
+    :param further: models beside the catalog's own, as `LLMClient` takes them.
+    :param aliases: further names of the own model.
+    :param strict: refuse names that stand for nothing, and serve only what was named.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        further: Sequence[str] = (),
+        aliases: Sequence[str] = (),
+        strict: bool = False,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._catalog = catalog
+        self._aliases = tuple(dict.fromkeys(aliases))
+        self._further = {_public_name(model): model for model in further}
+        self._strict = strict
+        self._clock = clock
+        self._present: dict[str, str] = {}
+        self._looked_at = float("-inf")
+
+    @property
+    def own(self) -> str:
+        """Name of the server's own model, as its answers carry it."""
+        return self._catalog.info.name
+
+    def names(self) -> list[str]:
+        """Every name that requests may give, the own model's first. May look at the disk."""
+        self._look()
+        return list(dict.fromkeys((self.own, *self._aliases, *self._further, *self._present)))
+
+    def is_known(self, name: str | None) -> bool:
+        """Whether `resolve` answers without looking at the disk."""
+        return self._at_hand(name) is not None or self._is_fresh
+
+    def resolve(self, name: str | None) -> str:
+        """The catalog's name of the model that answers. May look at the disk.
+
+        :param name: as a request gives it; None and an empty text mean the own model.
+        :raises ModelNotFoundError: the name stands for nothing, and the server is strict.
+        """
+        found = self._at_hand(name)
+        if found is None:
+            self._look()
+            found = self._present.get(name or "")
+        if found is not None:
+            return found
+        if self._strict:
+            raise self.unknown(name or "")
+        return self._catalog.name
+
+    def require(self, name: str) -> str:
+        """As `resolve`, but a name that stands for nothing is always refused.
+
+        :raises ModelNotFoundError: it stands for nothing.
+        """
+        if name not in self.names():
+            raise self.unknown(name)
+        return self.resolve(name)
+
+    def unknown(self, name: str) -> ModelNotFoundError:
+        """The error for a name that stands for nothing."""
+        served = ", ".join(self.names()[:20])
+        return ModelNotFoundError(
+            f"the model {name[:200]!r} does not exist here; served: {served}",
+            status_code=404,
+            body={"param": "model"},
+            code="model_not_found",
+        )
+
+    def _at_hand(self, name: str | None) -> str | None:
+        if not name or name == self.own or name in self._aliases:
+            return self._catalog.name
+        return self._further.get(name) or self._present.get(name)
+
+    @property
+    def _is_fresh(self) -> bool:
+        return self._strict or self._clock() - self._looked_at < _BELIEVED_S
+
+    def _look(self) -> None:
+        """Look which models are on this disk."""
+        if not self._is_fresh:
+            self._present = {name: name for name in self._catalog.names()}
+            self._looked_at = self._clock()
+
+
+def _public_name(model: str) -> str:
+    """How requests name a model: a file by its stem, others as they are."""
+    is_path = model.endswith(".gguf") or model.startswith(("/", "./", "../", "~"))
+    return name_of(Path(model)) if is_path else model

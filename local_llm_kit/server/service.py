@@ -1,0 +1,213 @@
+"""The models behind the routes: found by the names of requests, loaded at first need, and run.
+
+The event loop never waits here. What may take long, such as reading a large request, compiling its
+grammar or loading its model, happens on threads whose number and whose queues are bounded; a model
+is loaded once however many requests wait for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import astuple, dataclass, field
+from functools import partial
+from typing import Any, TypeVar
+
+from local_llm_kit.arguments import parse_chat, parse_completion
+from local_llm_kit.backends import Backend, Job, JSONObject
+from local_llm_kit.catalog import Catalog
+from local_llm_kit.engines.protocol import EngineStats
+from local_llm_kit.mailboxes import Delivery, Mailboxes
+from local_llm_kit.pool import Lease
+from local_llm_kit.server.served_models import ServedModels
+from local_llm_kit.server.shapes import Shape
+from local_llm_kit.server.workers import Workers, queue_full
+
+T = TypeVar("T")
+
+#: Threads beside the event loop: for requests that take long to prepare and to compute, and for
+#: models that are loaded.
+_N_WORKERS = 4
+_N_LOADERS = 2
+#: Seconds that a request waits for room while the models in use leave none for its own.
+_ROOM_WAIT_S = 30.0
+#: Seconds for which a model that was just loaded is kept for those who waited for it.
+_HANDOVER_S = 1.0
+_IDLE = EngineStats(0, 0, 0, 0, 0, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A request that was read: of which model it asks what, and how the answer is told.
+
+    :param model: the model asked for; None means whichever there is.
+    :param prepare: makes the job; called on the model, perhaps on another thread.
+    :param shape: tells the answer.
+    :param stream: whether the answer is sent as it grows.
+    :param headers: further ones of the response.
+    """
+
+    model: str | None
+    prepare: Callable[[Backend], Job]
+    shape: Shape
+    stream: bool
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Running:
+    """A job under way and the model that it holds."""
+
+    def __init__(self, delivery: Delivery, lease: Lease[Backend]) -> None:
+        self._delivery = delivery
+        self._lease = lease
+
+    @property
+    def done(self) -> bool:
+        """Whether the answer is complete."""
+        return self._delivery.answer.done
+
+    def start(self) -> list[JSONObject]:
+        """Chunks that come before anything was computed."""
+        return self._delivery.answer.start()
+
+    async def step(self) -> list[JSONObject]:
+        """The next chunks, once there are any.
+
+        :raises LLMError: the engine failed.
+        """
+        return await self._delivery.step()
+
+    def response(self) -> JSONObject:
+        """The whole answer, once `done`."""
+        return self._delivery.answer.response()
+
+    def cancel(self) -> None:
+        """Free the slots within a step; nothing happens to what has ended."""
+        self._delivery.cancel()
+
+    def close(self) -> None:
+        """Cancel what still runs, and let the model go."""
+        self._delivery.close()
+        self._lease.release()
+
+
+class Service:
+    """What every route stands on.
+
+    :param catalog: the models; its own is loaded.
+    :param models: the names that requests may give.
+    :param max_queue: requests that may wait for each kind of thread, and for a model to load.
+    """
+
+    def __init__(self, catalog: Catalog, models: ServedModels, max_queue: int = 256) -> None:
+        self.catalog = catalog
+        self.models = models
+        self._max_queue = max_queue
+        self._workers = Workers("server", _N_WORKERS, max_queue)
+        self._loaders = Workers("loader", _N_LOADERS, max_queue)
+        self._loads: dict[str, asyncio.Task[Lease[Backend]]] = {}
+        self._n_awaiting_load = 0
+        self._mailboxes: Mailboxes | None = None  # made in the server's loop
+
+    def chat(self, fields: Mapping[str, Any], shape: Shape) -> Ask:
+        """A chat completion.
+
+        :param fields: as OpenAI's API names them.
+        :raises InvalidRequestError: names the argument.
+        """
+        arguments = parse_chat(fields, self.catalog.defaults)
+        return Ask(arguments.model, lambda model: model.chat(arguments), shape, arguments.stream)
+
+    def completion(self, fields: Mapping[str, Any], shape: Shape) -> Ask:
+        """A text completion; raises as `chat` does."""
+        arguments = parse_completion(fields, self.catalog.defaults)
+
+        def prepare(model: Backend) -> Job:
+            return model.completion(arguments)
+
+        return Ask(arguments.model, prepare, shape, arguments.stream)
+
+    async def run(self, ask: Ask, *, is_slow: bool) -> Running:
+        """Start what was asked.
+
+        :param is_slow: prepare it on a thread.
+        :raises LLMError: the model cannot be had, or does not take it.
+        """
+        lease = await self.lease(ask.model)
+        try:
+            if is_slow:
+                job = await self._workers.run(partial(ask.prepare, lease.model))
+            else:
+                job = ask.prepare(lease.model)
+            self._mailboxes = self._mailboxes or Mailboxes()
+            return Running(self._mailboxes.start(job), lease)
+        except BaseException:
+            lease.release()
+            raise
+
+    async def beside(self, work: Callable[[], T]) -> T:
+        """What `work` gives, on a thread.
+
+        :raises LLMRateLimitError: too many requests wait for one.
+        """
+        return await self._workers.run(work)
+
+    async def with_model(self, name: str | None, use: Callable[[Backend], T]) -> T:
+        """What `use` makes of a model, on a thread.
+
+        :raises LLMError: the model cannot be had, or what `use` raised.
+        """
+        lease = await self.lease(name)
+        try:
+            return await self._workers.run(lambda: use(lease.model))
+        finally:
+            lease.release()
+
+    async def lease(self, name: str | None) -> Lease[Backend]:
+        """Hold a model, loading it if need be.
+
+        :param name: as a request gives it.
+        :raises LLMError: there is no such model, no room for it, or it cannot be loaded.
+        """
+        resolve = self.models.resolve
+        if self.models.is_known(name):
+            found = resolve(name)
+        else:
+            found = await self._workers.run(lambda: resolve(name))
+        lease = self.catalog.lease_ready(found)
+        if lease is not None:
+            return lease
+        if self._n_awaiting_load >= self._max_queue:
+            raise queue_full(self._n_awaiting_load)
+        self._n_awaiting_load += 1
+        try:
+            while lease is None:
+                # Shielded: one who leaves does not take the model from the others who wait.
+                await asyncio.shield(self._loads.get(found) or self._load(found))
+                lease = self.catalog.lease_ready(found)
+            return lease
+        finally:
+            self._n_awaiting_load -= 1
+
+    def _load(self, name: str) -> asyncio.Task[Lease[Backend]]:
+        load = partial(self.catalog.lease, name, _ROOM_WAIT_S)
+        task = self._loads[name] = asyncio.create_task(self._loaders.run(load))
+        task.add_done_callback(partial(self._loaded, name))
+        return task
+
+    def _loaded(self, name: str, task: asyncio.Task[Lease[Backend]]) -> None:
+        """Keep a model for a moment, until those who waited have leases of their own."""
+        del self._loads[name]
+        if not task.cancelled() and task.exception() is None:
+            asyncio.get_running_loop().call_later(_HANDOVER_S, task.result().release)
+
+    def stats(self) -> EngineStats:
+        """What all loaded models are doing together."""
+        found = [_IDLE, *(model.stats for model in self.catalog.loaded_models())]
+        return EngineStats(*(sum(values) for values in zip(*map(astuple, found), strict=True)))
+
+    def close(self) -> None:
+        """End what runs with an error each, and give the models back; blocks while it does."""
+        self._workers.close()
+        self._loaders.close()
+        self.catalog.close()
