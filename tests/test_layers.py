@@ -20,7 +20,7 @@ LAYERS: dict[str, frozenset[str]] = {
 
 #: Where each library may be imported: paths below the root, with `*` for the rest of a name.
 DOORS: dict[str, tuple[str, ...]] = {
-    "click": ("local_llm_kit/cli.py",),
+    "click": ("local_llm_kit/cli/*",),
     "httptools": ("local_llm_kit/server/*",),
     "jinja2": ("local_llm_kit/templates.py", "local_llm_kit/templates/*"),
     "httpx": ("local_llm_kit/engines/ollama/*",),
@@ -29,9 +29,12 @@ DOORS: dict[str, tuple[str, ...]] = {
     "llguidance": ("local_llm_kit/engines/*",),
     "numpy": ("local_llm_kit/engines/*",),
     "ollama": ("local_llm_kit/engines/ollama/*",),
+    "prometheus_client": ("local_llm_kit/server/*",),
+    "prompt_toolkit": ("local_llm_kit/cli/*",),
     "pydantic": ("LLM/*", "local_llm_kit/*"),
     "pydantic_core": ("LLM/*", "local_llm_kit/*"),
     "requests": ("LLM/transport*.py",),
+    "rich": ("local_llm_kit/cli/*",),
     "safetensors": ("local_llm_kit/engines/transformers/*",),
     "starlette": ("local_llm_kit/server/*",),
     "tokenizers": ("local_llm_kit/engines/transformers/*",),

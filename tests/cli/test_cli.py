@@ -132,7 +132,8 @@ def test_help_shows_examples(arguments: list[str]) -> None:
 
 def test_without_click_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "click", None)
-    monkeypatch.delitem(sys.modules, "local_llm_kit.cli")
+    for name in ("local_llm_kit.cli", "local_llm_kit.cli.group"):
+        monkeypatch.delitem(sys.modules, name)
     with pytest.raises(SystemExit, match=r"pip install '\.\[llama,server\]'") as exit_info:
         __main__.main([])
     assert str(exit_info.value).startswith("error: ")

@@ -1,8 +1,4 @@
-"""The command `local-llm-kit`, on click.
-
-Data goes to stdout and messages to stderr; it ends with 0, 1 (failed), 2 (wrong usage) or 130
-(interrupted). Nothing heavy is imported before a command runs, so that `--help` is quick.
-"""
+"""`local-llm-kit serve`."""
 
 from __future__ import annotations
 
@@ -14,8 +10,7 @@ from typing import Any
 
 import click
 
-from LLM._version import __version__
-from LLM.exceptions import LLMConfigError, LLMError
+from LLM.exceptions import LLMConfigError
 
 #: Seconds that a server has to finish its streams once its standard input is closed.
 _STOP_GRACE_S = 10.0
@@ -28,26 +23,7 @@ Examples:
 """
 
 
-class _ErrorReporter(click.Group):
-    """A group whose commands report our errors as one line and an exit code, not a traceback."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except LLMError as err:
-            click.echo(f"error: {err}", err=True)
-            ctx.exit(1)
-        except KeyboardInterrupt:
-            ctx.exit(130)
-
-
-@click.group(cls=_ErrorReporter, epilog=_SERVE_EXAMPLES)
-@click.version_option(__version__, prog_name="local-llm-kit")
-def cli() -> None:
-    """Run language models on this machine behind the OpenAI API."""
-
-
-@cli.command(epilog=_SERVE_EXAMPLES)
+@click.command(epilog=_SERVE_EXAMPLES)
 @click.option(
     "--model",
     default="tiny",
