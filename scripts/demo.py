@@ -80,7 +80,8 @@ def _demonstrate(arguments: argparse.Namespace) -> None:
         except LLMError as err:
             raise ServerError(f"the server answered with an error: {err}") from err
         if arguments.serve:
-            print(f"\nThe server keeps running at {server.url}; stop it with Ctrl-C.", flush=True)
+            print(f"\nThe server keeps running; stop it with Ctrl-C. OpenAI API: {server.url}/v1")
+            print(f"To chat with the model, open {server.url}/ in a browser.", flush=True)
             server.wait()
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import environment
 import processes
+import system_packages
 
 
 def main() -> int:
@@ -28,6 +29,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         python = environment.prepare("test")
+        system_packages.ensure_browser()
         failed = [step for step in _steps(quick, pytest_arguments) if not _passes(python, step)]
     except environment.SetupError as err:
         print(f"error: {err}", file=sys.stderr)

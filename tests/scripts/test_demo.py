@@ -30,7 +30,7 @@ def serving(port: int) -> Iterator[subprocess.Popen[str]]:
     command = [*DEMO, "--port", str(port), "--serve"]
     demo = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert demo.stdout is not None
-    assert any("stop it with Ctrl-C" in line for line in demo.stdout)
+    assert any(f"open http://127.0.0.1:{port}/ in a browser" in line for line in demo.stdout)
     yield demo
     demo.kill()
     demo.communicate()
