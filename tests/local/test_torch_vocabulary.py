@@ -17,9 +17,9 @@ from tokenizers.processors import TemplateProcessing
 from LLM import InvalidRequestError
 from local_llm_kit.checkpoint import check_folder
 from local_llm_kit.engines.llama_cpp import LlamaCppEngine
-from local_llm_kit.engines.transformers.chat_template import find_chat_template
 from local_llm_kit.engines.transformers.spelling import spell
 from local_llm_kit.engines.transformers.vocabulary import FolderVocabulary
+from local_llm_kit.folder_template import find_chat_template
 from tests.local.torch_models import TINY
 
 TEXTS = ["Hello, world!", " two  spaces ", "Zażółć gęślą 漢字 🙂", "tabs\tand\nlines", "a1b2"]

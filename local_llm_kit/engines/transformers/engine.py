@@ -15,11 +15,11 @@ from local_llm_kit.engines.drafting import Drafter, DraftModel, PromptLookup
 from local_llm_kit.engines.protocol import ModelInfo
 from local_llm_kit.engines.state_file import fingerprint
 from local_llm_kit.engines.transformers.building import Built, build, make_runner
-from local_llm_kit.engines.transformers.chat_template import find_chat_template
 from local_llm_kit.engines.transformers.embedding import embed, find_pooling
 from local_llm_kit.engines.transformers.heap import trim_heap
 from local_llm_kit.engines.transformers.options import TransformersOptions
 from local_llm_kit.engines.transformers.vocabulary import FolderVocabulary
+from local_llm_kit.folder_template import find_chat_template
 
 
 class TransformersEngine(BaseEngine):
