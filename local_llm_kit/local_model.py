@@ -32,6 +32,7 @@ from local_llm_kit.engines.protocol import (
     Sink,
 )
 from local_llm_kit.grammars import Grammar, grammar_of
+from local_llm_kit.images import refuse_images
 from local_llm_kit.memory_plan import MemoryPlan
 from local_llm_kit.output_format import messages_with_schema
 from local_llm_kit.prompts import Prompter
@@ -176,10 +177,12 @@ class LocalModel:
         tools: Sequence[Mapping[str, Any]] | None = None,
     ) -> int:
         """Tokens of the prompt that a conversation makes, however long."""
+        self._require_text(messages)
         return len(self._prompter.tokens(messages, tools))
 
     def save_state(self, arguments: ChatArguments, path: str | os.PathLike[str]) -> int:
         """Write what the cache holds of a conversation to a file; tokens saved."""
+        self._require_text(arguments.messages)
         prompt = self._prompter.chat(arguments.messages, arguments.tools)
         return self.engine.save_state(prompt, os.fspath(path))
 
@@ -193,6 +196,7 @@ class LocalModel:
 
     def _fitted(self, arguments: ChatArguments) -> tuple[list[int], Overflow | None]:
         """The prompt, told of the output's schema, and what was dropped to make room for it."""
+        self._require_text(arguments.messages)
         takes_system = not arguments.output.is_json or self._prompter.takes_system
         messages = messages_with_schema(
             arguments.messages, arguments.output, takes_system=takes_system
@@ -252,6 +256,10 @@ class LocalModel:
                 handle.cancel()
             raise
         return handles
+
+    def _require_text(self, messages: Sequence[Mapping[str, Any]]) -> None:
+        """:raises InvalidRequestError: a message has an image; templates have no place for one."""
+        refuse_images(messages, f"{self.info.name!r} reads text only; take a model that sees")
 
     def _check_room(self, what: str, n_tokens: int) -> None:
         if n_tokens > self.info.context_length:

@@ -33,6 +33,7 @@ from LLM.overflow import (
     note_message,
     turns_of,
 )
+from local_llm_kit.images import refuse_images
 from local_llm_kit.memory_store import Entry, MemoryStore, Message, Window
 from local_llm_kit.messages import normalise_messages
 
@@ -239,6 +240,7 @@ def _entries(messages: Any) -> list[Entry]:
     :raises InvalidRequestError: one is no message; names the field.
     """
     checked = normalise_messages(messages)
+    refuse_images(checked, "memory keeps texts; ask without memory, or leave the image out")
     return [
         Entry(_json(_spoken(message)), _key(plain))
         for message, plain in zip(message_list(messages), checked, strict=True)

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic_core import from_json
 
 from local_llm_kit.fields import check_text, invalid
+from local_llm_kit.images import check_count, image_of
 
 MAX_MESSAGES = 4096
 MAX_TOOLS = 128
@@ -24,17 +25,19 @@ _IGNORED = frozenset(("refusal", "annotations", "audio", "parsed", "reasoning_co
 
 
 def normalise_messages(messages: Any) -> list[dict[str, Any]]:
-    """Messages as a template takes them.
+    """Messages as a template takes them; images are apart from the text, as base64 in `images`.
 
     :param messages: dicts, or objects with `role` and `content`; content is a text, a list of
-        text parts, or None.
+        parts (texts, and a user's images), or None.
     :raises InvalidRequestError: names the message and the field.
     """
     if not isinstance(messages, Sequence) or isinstance(messages, (str, bytes)):
         raise invalid("messages", "messages must be a list of messages")
     if not 0 < len(messages) <= MAX_MESSAGES:
         raise invalid("messages", f"there are {len(messages)} messages; give 1 to {MAX_MESSAGES:,}")
-    return [_message(f"messages[{i}]", message) for i, message in enumerate(messages)]
+    checked = [_message(f"messages[{i}]", message) for i, message in enumerate(messages)]
+    check_count(checked)
+    return checked
 
 
 def _message(where: str, message: Any) -> dict[str, Any]:
@@ -58,7 +61,11 @@ def _message(where: str, message: Any) -> dict[str, Any]:
         out["tool_calls"] = calls
     if role == "function" and "name" not in fields:
         raise invalid(f"{where}.name", f"{where} must name the function whose result it is")
-    out["content"] = _content(f"{where}.content", fields.get("content"), optional=bool(calls))
+    where_content = f"{where}.content"
+    out["content"] = _content(where_content, fields.get("content"), optional=bool(calls))
+    images = _images(where_content, role, fields.get("content"))
+    if images:
+        out["images"] = images
     for name in ("name", "tool_call_id"):
         if name in fields:
             out[name] = _short_text(f"{where}.{name}", fields[name])
@@ -77,11 +84,23 @@ def _content(where: str, content: Any, *, optional: bool) -> str:
     texts = []
     for i, part in enumerate(content):
         kind = part.get("type") if isinstance(part, Mapping) else None
-        if kind != "text":
+        if kind not in ("text", "image_url"):
             shown = repr(kind[:40]) if isinstance(kind, str) else "of no known type"
-            raise invalid(f"{where}[{i}]", f"{where}[{i}] is {shown}; the model reads text parts")
-        texts.append(_text(f"{where}[{i}].text", part.get("text")))
+            raise invalid(
+                f"{where}[{i}]", f"{where}[{i}] is {shown}; there are 'text' and 'image_url' parts"
+            )
+        if kind == "text":
+            texts.append(_text(f"{where}[{i}].text", part.get("text")))
     return "".join(texts)
+
+
+def _images(where: str, role: str, content: Any) -> list[str]:
+    """The images among the parts of a content that was checked, as base64."""
+    parts = enumerate(() if content is None or isinstance(content, str) else content)
+    found = [(f"{where}[{i}]", part) for i, part in parts if part["type"] == "image_url"]
+    if found and role != "user":
+        raise invalid(found[0][0], f"{found[0][0]} is an image; only a user's message can have one")
+    return [image_of(place, part) for place, part in found]
 
 
 def _text(where: str, value: Any) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from local_llm_kit.fields import check_text, invalid
+from local_llm_kit.images import refuse_images
 from local_llm_kit.messages import MAX_MESSAGES, normalise_messages
 
 MAX_JSON_BYTES = 256 << 10
@@ -35,7 +36,10 @@ def input_messages(value: Any) -> list[dict[str, Any]]:
     if not isinstance(value, (list, tuple)) or not 0 < len(value) <= MAX_MESSAGES:
         raise invalid("input", f"input must be a text or a list of 1 to {MAX_MESSAGES:,} items")
     calls: set[str] = set()
-    return normalise_messages([_item(f"input[{i}]", item, calls) for i, item in enumerate(value)])
+    items = [_item(f"input[{i}]", item, calls) for i, item in enumerate(value)]
+    messages = normalise_messages(items)
+    refuse_images(messages, "decisions are made about texts; leave it out")
+    return messages
 
 
 def _item(where: str, item: Any, calls: set[str]) -> Any:

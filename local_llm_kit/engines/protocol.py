@@ -202,6 +202,8 @@ class ModelInfo:
     :param device: where it computes: ``cpu``, or a GPU's name.
     :param n_embd: length of an embedding.
     :param n_gpu_layers: layers that are held on a GPU.
+    :param capabilities: what it can do, in Ollama's words: ``completion``, ``tools``,
+        ``embedding``, ``vision`` (reads images), ``thinking``.
     """
 
     name: str
@@ -220,6 +222,7 @@ class ModelInfo:
     device: str = "cpu"
     n_embd: int = 0
     n_gpu_layers: int = 0
+    capabilities: tuple[str, ...] = ("completion", "embedding", "tools")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from local_llm_kit.arguments import parse_chat, parse_completion
 from local_llm_kit.backends import Backend, Job, JSONObject
 from local_llm_kit.catalog import Catalog
-from local_llm_kit.engines.protocol import EngineStats
+from local_llm_kit.engines.protocol import EngineStats, ModelInfo
 from local_llm_kit.mailboxes import Delivery, Mailboxes
 from local_llm_kit.pool import Lease
 from local_llm_kit.server.served_models import ServedModels
@@ -200,6 +200,16 @@ class Service:
         del self._loads[name]
         if not task.cancelled() and task.exception() is None:
             asyncio.get_running_loop().call_later(_HANDOVER_S, task.result().release)
+
+    def info(self, name: str) -> ModelInfo | None:
+        """Facts about a model; None where it is not loaded. May look at the disk.
+
+        :param name: one that requests may give.
+        """
+        if self.models.resolve(name) == self.catalog.name:
+            return self.catalog.info
+        infos = [model.info for model in self.catalog.loaded_models()]
+        return next((info for info in infos if info.name == name), None)
 
     def stats(self) -> EngineStats:
         """What all loaded models are doing together."""

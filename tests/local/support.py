@@ -70,7 +70,16 @@ def running_engine(path: Path = TINY, **options: Any) -> Iterator[LlamaCppEngine
 @contextmanager
 def running_server(load: LoadOptions | None = None, **options: Any) -> Iterator[LocalServer]:
     """A real uvicorn in a thread, on a free port."""
-    server = LocalServer("tiny", ServerOptions(port=0, **options), load)
+    with running_server_of("tiny", ServerOptions(port=0, **options), load) as server:
+        yield server
+
+
+@contextmanager
+def running_server_of(
+    model: str, options: ServerOptions, load: LoadOptions | None = None
+) -> Iterator[LocalServer]:
+    """The same with another model."""
+    server = LocalServer(model, options, load)
     ready = threading.Event()
     thread = threading.Thread(target=server.run, args=(lambda _: ready.set(),))
     thread.start()

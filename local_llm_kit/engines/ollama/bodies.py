@@ -16,6 +16,7 @@ from local_llm_kit.arguments import ChatArguments, CompletionArguments
 from local_llm_kit.engines.ollama.facts import Facts
 from local_llm_kit.engines.protocol import SamplingParams
 from local_llm_kit.fields import invalid
+from local_llm_kit.images import refuse_images
 from local_llm_kit.output_format import OutputFormat, messages_with_schema
 
 JSONObject = dict[str, Any]
@@ -31,6 +32,8 @@ def chat_bodies(arguments: ChatArguments, facts: Facts) -> list[JSONObject]:
     """
     if arguments.overflow != "error":
         raise unsupported("overflow", "it has no tokenizer to count with; only 'error' is possible")
+    if not facts.can("vision"):
+        refuse_images(arguments.messages, f"{facts.name!r} reads text only; take a model that sees")
     told = messages_with_schema(arguments.messages, arguments.output)
     body: JSONObject = {"messages": messages_for_ollama(told)}
     if arguments.tools:
@@ -154,6 +157,8 @@ def messages_for_ollama(messages: Sequence[Mapping[str, Any]]) -> list[JSONObjec
 
 def _message(where: str, message: Mapping[str, Any], called: dict[str, str]) -> JSONObject:
     out: JSONObject = {"role": message["role"], "content": message["content"]}
+    if "images" in message:
+        out["images"] = message["images"]
     if message.get("tool_calls"):
         out["tool_calls"] = [
             _call(f"{where}.tool_calls[{i}]", call, called)

@@ -68,6 +68,7 @@ class Facts:
             backend="ollama",
             device=self.origin,
             n_embd=self.n_embd,
+            capabilities=tuple(sorted(self.capabilities or ("completion",))),
         )
 
 

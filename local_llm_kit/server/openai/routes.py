@@ -75,6 +75,8 @@ class _Models:
 
     def _card(self, name: str) -> JSONObject:
         card = {"id": name, "object": "model", "created": self._created, "owned_by": "local"}
-        if name == self._service.models.own:
-            card["context_length"] = self._service.catalog.info.context_length
+        info = self._service.info(name)
+        if info is not None:
+            card["context_length"] = info.context_length
+            card["capabilities"] = list(info.capabilities)
         return card
