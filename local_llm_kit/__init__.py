@@ -9,25 +9,58 @@
         print(answer.choices[0].message.content)
 
 ``local-llm-kit serve`` offers the same model to every client of OpenAI's API.
+
+A name's module is loaded when the name is first used: the command line shows its help without the
+clients, which take pydantic and a quarter of a second with them.
 """
 
 from __future__ import annotations
 
-from LLM.exceptions import InvalidRequestError, ModelNotFoundError, TokenLimitError
-from local_llm_kit.async_client import AsyncLLMClient
-from local_llm_kit.client import LLMClient
-from local_llm_kit.exceptions import StoreError
-from local_llm_kit.types import (
-    Choice,
-    ChoiceAnswer,
-    CompletionResponse,
-    DecisionResponse,
-    EmbeddingsResponse,
-    Message,
-    PredicateAnswer,
-    ScoreAnswer,
-    Usage,
-)
+import importlib
+import typing
+
+if typing.TYPE_CHECKING:
+    from LLM.exceptions import InvalidRequestError, ModelNotFoundError, TokenLimitError
+    from local_llm_kit.async_client import AsyncLLMClient
+    from local_llm_kit.client import LLMClient
+    from local_llm_kit.exceptions import StoreError
+    from local_llm_kit.types import (
+        Choice,
+        ChoiceAnswer,
+        CompletionResponse,
+        DecisionResponse,
+        EmbeddingsResponse,
+        Message,
+        PredicateAnswer,
+        ScoreAnswer,
+        Usage,
+    )
+
+# Which module each public name lives in.
+_HOMES = {
+    "LLM.exceptions": "InvalidRequestError ModelNotFoundError TokenLimitError",
+    "local_llm_kit.async_client": "AsyncLLMClient",
+    "local_llm_kit.client": "LLMClient",
+    "local_llm_kit.exceptions": "StoreError",
+    "local_llm_kit.types": (
+        "Choice ChoiceAnswer CompletionResponse DecisionResponse EmbeddingsResponse Message "
+        "PredicateAnswer ScoreAnswer Usage"
+    ),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> typing.Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOME_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
 
 __all__ = [
     "AsyncLLMClient",

@@ -68,7 +68,8 @@ _LOAD: dict[str, Callable[[str], Decorator[Any]]] = {
     "n_slots": _load("--slots", "n_slots", type=click.IntRange(1, MAX_SLOTS), default=8,
         metavar="N", show_default=True, help="Requests that run at the same time."),
     "max_queue": _load("--max-queue", type=click.IntRange(0, 1 << 20), default=256,
-        metavar="N", show_default=True, help="Requests that may wait beyond those; further ones are told to"
+        metavar="N", show_default=True,
+        help="Requests that may wait beyond those; further ones are told to"
         " come back later (429)."),
     "threads": _load("--threads", type=click.IntRange(1, 1024), metavar="N",
         help="Threads that compute.  [default: the machine's cores]"),
