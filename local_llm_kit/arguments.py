@@ -1,8 +1,8 @@
 """The arguments of a completion, checked: what OpenAI's API takes, and what it calls wrong.
 
 One place for the client in process and for the server, so that both refuse the same things with
-the same words. An argument that cannot be honoured is refused by name, never dropped;
-`local_llm_kit.fields.HARMLESS` lists the ones that say nothing about the answer.
+the same words. An argument that cannot be honoured is refused by name; `local_llm_kit.hints` lists
+the ones that are taken without effect, since they say nothing about the answer.
 """
 
 from __future__ import annotations
@@ -14,7 +14,15 @@ from typing import Any
 from LLM.exceptions import InvalidRequestError
 from LLM.overflow import OverflowPolicy, check_policy
 from local_llm_kit.engines.protocol import SamplingParams
-from local_llm_kit.fields import MAX_TOKENS, Fields, check_text, invalid, texts_or_tokens
+from local_llm_kit.fields import (
+    MAX_TOKENS,
+    Fields,
+    check_text,
+    invalid,
+    texts_or_tokens,
+    unsupported,
+)
+from local_llm_kit.hints import BOOKKEEPING, CHAT_HINTS, ignore_hints
 from local_llm_kit.messages import MAX_NAME_CHARS, normalise_messages
 from local_llm_kit.output_format import FREE, OutputFormat, take_output
 from local_llm_kit.tool_choice import NO_TOOLS, ToolChoice, take_tools
@@ -23,11 +31,6 @@ from local_llm_kit.tool_choice import NO_TOOLS, ToolChoice, take_tools
 _ADVICE = {
     "suffix": "only the text before the gap can be given",
     "best_of": "use n and choose",
-    "audio": "the model writes text only",
-    "prediction": "leave it out",
-    "reasoning_effort": "leave it out",
-    "verbosity": "leave it out",
-    "web_search_options": "leave it out",
     "guided_choice": "use response_format with a JSON schema's enum, or a regular expression",
 }
 MAX_CHOICES = 8
@@ -55,6 +58,7 @@ class _Common:
     :param max_tokens: most tokens of an answer; None means as many as fit.
     :param output: what the answer must look like.
     :param adapter: name of a LoRA adapter that the model was loaded with; None for the bare model.
+    :param ignored: names of the arguments that were given and have no effect.
     """
 
     model: str | None
@@ -66,6 +70,7 @@ class _Common:
     sampling: SamplingParams
     output: OutputFormat = FREE
     adapter: str | None = None
+    ignored: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,13 +111,16 @@ def parse_chat(body: Mapping[str, Any], defaults: Defaults) -> ChatArguments:
     n_top = fields.integer("top_logprobs", 0, MAX_LOGPROBS)
     if n_top is not None and not scores:
         raise invalid("top_logprobs", "top_logprobs needs logprobs to be true")
-    limit = fields.integer("max_tokens", 1, MAX_TOKENS)
-    newer_limit = fields.integer("max_completion_tokens", 1, MAX_TOKENS)
+    limit = fields.integer("max_tokens", 0, MAX_TOKENS)
+    newer_limit = fields.integer("max_completion_tokens", 0, MAX_TOKENS)
+    _check_modalities(fields.take("modalities"))
     common = _common(fields, defaults, (n_top or 0) if scores else None)
     overflow = _overflow(fields.take("overflow"))
+    ignore_hints(fields, CHAT_HINTS)
     fields.done(_ADVICE)
     return ChatArguments(
         **common,
+        ignored=tuple(fields.ignored),
         max_tokens=limit if newer_limit is None else newer_limit,
         messages=messages,
         tools=tools,
@@ -132,13 +140,18 @@ def parse_completion(body: Mapping[str, Any], defaults: Defaults) -> CompletionA
     n_scores = fields.integer("logprobs", 0, MAX_LOGPROBS)
     limit = fields.integer("max_tokens", 0, MAX_TOKENS)
     common = _common(fields, defaults, n_scores)
+    ignore_hints(fields, BOOKKEEPING)
     fields.done(_ADVICE)
     if len(prompts) * common["n"] > MAX_PROMPTS:
         raise invalid("n", f"{len(prompts)} prompts with n {common['n']} are more than "
                       f"{MAX_PROMPTS} answers; send several requests")  # fmt: skip
     # Without a limit OpenAI's endpoint writes 16 tokens.
     return CompletionArguments(
-        **common, max_tokens=16 if limit is None else limit, prompts=prompts, echo=echo
+        **common,
+        ignored=tuple(fields.ignored),
+        max_tokens=16 if limit is None else limit,
+        prompts=prompts,
+        echo=echo,
     )
 
 
@@ -147,7 +160,7 @@ def _common(fields: Fields, defaults: Defaults, n_logprobs: int | None) -> dict[
     return {
         "model": fields.text("model"),
         "stream": stream,
-        "include_usage": _include_usage(fields.take("stream_options"), stream),
+        "include_usage": _include_usage(fields, stream),
         "n": fields.integer("n", 1, MAX_CHOICES) or 1,
         "stop": _stop(fields.take("stop")),
         "output": take_output(fields),
@@ -188,19 +201,28 @@ def _positive(name: str, value: float) -> float:
     return value
 
 
-def _include_usage(options: Any, stream: bool) -> bool:
+def _check_modalities(value: Any) -> None:
+    if value in (None, ["text"]):
+        return
+    if isinstance(value, list) and all(isinstance(one, str) for one in value) and "audio" in value:
+        raise unsupported("modalities", "the model writes text only; leave modalities out")
+    raise invalid("modalities", "modalities must be ['text']")
+
+
+def _include_usage(fields: Fields, stream: bool) -> bool:
+    options = fields.take("stream_options")
     if options is None:
         return False
-    if not stream:
-        raise invalid("stream_options", "stream_options needs stream to be true")
     # Obfuscation hides the lengths of tokens from who watches an encrypted line; there is none.
     known = ("include_usage", "include_obfuscation")
     if not isinstance(options, dict) or not set(options) <= set(known):
         raise invalid("stream_options", f"stream_options takes {' and '.join(known)}")
     for name, value in options.items():
         if value is not None and not isinstance(value, bool):
-            raise invalid("stream_options", f"{name} must be true or false")
-    return bool(options.get("include_usage"))
+            raise invalid("stream_options", f"stream_options.{name} must be true or false")
+    if not stream:  # a whole answer has its usage anyway
+        fields.ignored.append("stream_options")
+    return stream and bool(options.get("include_usage"))
 
 
 def _stop(value: Any) -> tuple[str, ...]:
@@ -224,11 +246,14 @@ def _logit_bias(value: Any) -> tuple[tuple[int, float], ...]:
     biases: dict[int, float] = {}
     for token, bias in value.items():
         digits = str(token)
+        if isinstance(bias, bool) or not isinstance(bias, (int, float)) or not abs(bias) <= 100:
+            shown = repr(digits[:40])
+            raise invalid("logit_bias", f"logit_bias of token {shown} must be from -100 to 100")
+        if bias == 0:
+            continue  # changes nothing, whatever it names
         if isinstance(token, bool) or not (
             digits.isascii() and digits.isdigit() and len(digits) < 10
         ):
             raise invalid("logit_bias", f"logit_bias has {digits[:40]!r} where a token id belongs")
-        if isinstance(bias, bool) or not isinstance(bias, (int, float)) or not abs(bias) <= 100:
-            raise invalid("logit_bias", f"logit_bias of token {digits} must be from -100 to 100")
         biases[int(digits)] = float(bias)
     return tuple(biases.items())

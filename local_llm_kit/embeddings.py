@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from local_llm_kit.fields import Fields, invalid, texts_or_tokens, unsupported
+from local_llm_kit.hints import BOOKKEEPING, ignore_hints
 
 #: Most inputs of one call; OpenAI's own bound.
 MAX_INPUTS = 2048
@@ -31,12 +32,14 @@ class EmbeddingArguments:
     :param inputs: texts, or lists of token ids; 1 to 2,048, none empty.
     :param dimensions: length of an embedding that is asked for; None takes the model's own.
     :param encoding_format: numbers, or the base64 of little-endian float32.
+    :param ignored: names of the arguments that were given and have no effect.
     """
 
     model: str | None
     inputs: tuple[str | list[int], ...]
     dimensions: int | None
     encoding_format: EncodingFormat
+    ignored: tuple[str, ...] = ()
 
     def parts(self) -> Iterator[EmbeddingArguments]:
         """The same call, some inputs at a time."""
@@ -50,11 +53,13 @@ def parse_embeddings(body: Mapping[str, Any]) -> EmbeddingArguments:
     :raises InvalidRequestError: names the argument.
     """
     fields = Fields(body)
+    ignore_hints(fields, BOOKKEEPING)
     arguments = EmbeddingArguments(
         fields.text("model"),
         _inputs(fields.take("input")),
         fields.integer("dimensions", 1, MAX_DIMENSIONS),
         _encoding(fields.take("encoding_format")),
+        tuple(fields.ignored),
     )
     fields.done({})
     return arguments

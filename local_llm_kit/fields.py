@@ -11,10 +11,6 @@ from LLM.exceptions import InvalidRequestError
 
 #: No number of tokens, and no token id, is larger.
 MAX_TOKENS = 1 << 24
-#: Accepted and without effect on the answer: bookkeeping of OpenAI's platform.
-HARMLESS = frozenset(
-    ("user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key")
-)
 
 
 def invalid(param: str | None, message: str, code: str | None = None) -> InvalidRequestError:
@@ -76,13 +72,14 @@ class Fields:
     """Takes arguments out of a body one by one; what is left at the end is unknown.
 
     None means the same as leaving the argument out.
+
+    :ivar ignored: names of arguments that were taken and have no effect.
     """
 
     def __init__(self, body: Mapping[str, Any]) -> None:
         self._left = {name: value for name, value in body.items() if value is not None}
         self._known: set[str] = set()
-        for name in HARMLESS:
-            self._left.pop(name, None)
+        self.ignored: list[str] = []
 
     def take(self, name: str) -> Any:
         """The argument; None where it was left out."""
@@ -131,9 +128,7 @@ class Fields:
         :param advice: what to do instead, for arguments that people use and that are not honoured.
         :raises InvalidRequestError: names the argument.
         """
-        for name, value in self._left.items():
-            if name == "modalities" and value == ["text"]:
-                continue
+        for name in self._left:
             if name in advice:
                 raise unsupported(name, f"{name} is not supported; {advice[name]}")
             near = difflib.get_close_matches(name[:80], sorted(self._known), n=1)

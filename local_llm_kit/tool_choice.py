@@ -56,7 +56,7 @@ def take_tools(fields: Fields) -> tuple[list[dict[str, Any]] | None, ToolChoice]
     choice = fields.take("tool_choice"), fields.take("function_call")
     parallel = fields.flag("parallel_tool_calls")
     if given[0] is not None and given[1] is not None:
-        raise invalid("functions", "functions is the older name of tools; give one of both")
+        return _neither(given, choice)
     legacy = given[1] is not None
     param, choice_param = ("functions", "function_call") if legacy else ("tools", "tool_choice")
     if choice[not legacy] is not None:
@@ -77,6 +77,15 @@ def take_tools(fields: Fields) -> tuple[list[dict[str, Any]] | None, ToolChoice]
     callables = _chosen(_callables(raw, tools, param), names, choice_param)
     several = not legacy and parallel is not False and not (mode == "required" and len(names) == 1)
     return tools, ToolChoice(mode, callables, several, legacy)
+
+
+def _neither(given: tuple[Any, Any], choice: tuple[Any, Any]) -> tuple[None, ToolChoice]:
+    """Tools by both names, which is no contradiction where none of them may be called."""
+    if choice != ("none", "none"):
+        raise invalid("functions", "functions is the older name of tools; give one of both")
+    for raw, param in ((given[0], "tools"), (_as_tools(given[1]), "functions")):
+        _check_size(normalise_tools(raw, param) or [], param)
+    return None, NO_TOOLS
 
 
 def _as_tools(functions: Any) -> Any:

@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 
 from local_llm_kit.decisions.input import input_messages, text_of
 from local_llm_kit.fields import Fields, check_text, invalid
+from local_llm_kit.hints import BOOKKEEPING, ignore_hints
 
 MAX_QUESTIONS = 400
 MAX_CHOICES = 255
@@ -61,11 +62,13 @@ class DecisionArguments:
     :param model: the model asked for; None means whichever there is.
     :param messages: the input as a conversation in the form that templates take.
     :param questions: 1 to 400.
+    :param ignored: names of the arguments that were given and have no effect.
     """
 
     model: str | None
     messages: list[dict[str, Any]]
     questions: tuple[Question, ...]
+    ignored: tuple[str, ...] = ()
 
 
 #: What a model writes to say that a statement is true, or is not.
@@ -78,11 +81,12 @@ def parse_decision(body: Mapping[str, Any]) -> DecisionArguments:
     :raises InvalidRequestError: names the argument.
     """
     fields = Fields(body)
-    fields.take("prompt_cache_options")  # of OpenAI's platform, and without effect on the answer
+    ignore_hints(fields, BOOKKEEPING)
     arguments = DecisionArguments(
         fields.text("model"),
         input_messages(fields.take("input")),
         _questions(fields.take("questions")),
+        tuple(fields.ignored),
     )
     fields.done({})
     return arguments

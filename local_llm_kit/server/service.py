@@ -8,7 +8,7 @@ is loaded once however many requests wait for it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import astuple, dataclass, field
 from functools import partial
 from typing import Any, TypeVar
@@ -19,6 +19,7 @@ from local_llm_kit.catalog import Catalog
 from local_llm_kit.engines.protocol import EngineStats, ModelInfo
 from local_llm_kit.mailboxes import Delivery, Mailboxes
 from local_llm_kit.pool import Lease
+from local_llm_kit.server.headers import ignored_header
 from local_llm_kit.server.served_models import ServedModels
 from local_llm_kit.server.shapes import Shape
 from local_llm_kit.server.workers import Workers, queue_full
@@ -109,23 +110,33 @@ class Service:
         self._n_awaiting_load = 0
         self._mailboxes: Mailboxes | None = None  # made in the server's loop
 
-    def chat(self, fields: Mapping[str, Any], shape: Shape) -> Ask:
+    def chat(self, fields: Mapping[str, Any], shape: Shape, ignored: Iterable[str] = ()) -> Ask:
         """A chat completion.
 
         :param fields: as OpenAI's API names them.
+        :param ignored: arguments of another API that were taken and have no effect; the answer's
+            header names them beside those of OpenAI's.
         :raises InvalidRequestError: names the argument.
         """
         arguments = parse_chat(fields, self.catalog.defaults)
-        return Ask(arguments.model, lambda model: model.chat(arguments), shape, arguments.stream)
+        headers = ignored_header(ignored, arguments.ignored)
 
-    def completion(self, fields: Mapping[str, Any], shape: Shape) -> Ask:
-        """A text completion; raises as `chat` does."""
+        def prepare(model: Backend) -> Job:
+            return model.chat(arguments)
+
+        return Ask(arguments.model, prepare, shape, arguments.stream, headers)
+
+    def completion(
+        self, fields: Mapping[str, Any], shape: Shape, ignored: Iterable[str] = ()
+    ) -> Ask:
+        """A text completion; takes and raises what `chat` does."""
         arguments = parse_completion(fields, self.catalog.defaults)
+        headers = ignored_header(ignored, arguments.ignored)
 
         def prepare(model: Backend) -> Job:
             return model.completion(arguments)
 
-        return Ask(arguments.model, prepare, shape, arguments.stream)
+        return Ask(arguments.model, prepare, shape, arguments.stream, headers)
 
     async def run(self, ask: Ask, *, is_slow: bool) -> Running:
         """Start what was asked.

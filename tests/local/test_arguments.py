@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -22,17 +23,20 @@ def chat(**fields: Any) -> Any:
     [
         ("temperature", 2.1), ("temperature", -0.1), ("temperature", "hot"), ("temperature", True),
         ("temperature", float("nan")), ("temperature", 10**400), ("top_p", 0), ("top_p", 1.01),
-        ("min_p", 2), ("top_k", -1), ("n", 0), ("n", 9), ("n", 1.5), ("max_tokens", 0),
+        ("min_p", 2), ("top_k", -1), ("n", 0), ("n", 9), ("n", 1.5), ("max_tokens", -1),
         ("max_tokens", 10**30), ("max_completion_tokens", -1), ("seed", "x"), ("seed", 1 << 63),
         ("stop", [""]), ("stop", ["a"] * 5), ("stop", 7), ("stop", "x" * 2000), ("stop", "\ud800"),
         ("logit_bias", [1]), ("logit_bias", {"x": 1}), ("logit_bias", {"1": 101}),
         ("logit_bias", {str(i): 1 for i in range(2000)}), ("logprobs", 3), ("top_logprobs", 2),
         ("repetition_penalty", 0), ("frequency_penalty", 3), ("presence_penalty", -3),
-        ("stream", "yes"), ("stream_options", {"include_usage": True}), ("model", 3),
+        ("stream", "yes"), ("stream_options", {"include_usage": 1}), ("stream_options", []),
+        ("model", 3), ("modalities", ["audio"]), ("modalities", "text"), ("modalities", []),
         ("response_format", {"type": "xml"}), ("response_format", {"type": "json_schema"}),
         ("response_format", "text"), ("tool_choice", "required"), ("tool_choice", "auto"),
         ("tools", {}), ("tools", [{}]), ("tools", [TOOL] * 129), ("parallel_tool_calls", False),
-        ("functions", {}), ("audio", {}), ("prompt", "x"), ("chat_template_kwargs", {}),
+        ("functions", {}), ("prompt", "x"), ("chat_template_kwargs", {}),
+        ("user", 7), ("metadata", "x"), ("store", 1), ("audio", "wav"), ("prediction", "x"),
+        ("reasoning_effort", 3), ("verbosity", "x" * 5000), ("logit_bias", {"x": True}),
     ],
     ids=lambda value: str(value)[:30],
 )  # fmt: skip
@@ -69,8 +73,35 @@ def test_null_means_left_out() -> None:
     assert chat(temperature=None, stop=None, tools=None, response_format=None) == chat()
 
 
-def test_bookkeeping_of_openai_is_taken_and_ignored() -> None:
-    assert chat(user="u", metadata={"a": "b"}, store=True, service_tier="auto") == chat()
+def test_bookkeeping_and_hints_are_taken_and_named_as_ignored() -> None:
+    hints = {"user": "u", "metadata": {"a": "b"}, "store": True, "reasoning_effort": "low",
+             "audio": {"voice": "alloy"}, "web_search_options": {}}  # fmt: skip
+    taken = chat(modalities=["text"], **hints)
+    assert set(taken.ignored) == set(hints)
+    assert replace(taken, ignored=()) == chat()
+
+
+def test_options_of_a_stream_are_ignored_where_there_is_none() -> None:
+    taken = chat(stream_options={"include_usage": True})
+    assert (taken.ignored, taken.include_usage) == (("stream_options",), False)
+    assert chat(stream=True, stream_options={"include_usage": True}).ignored == ()
+
+
+def test_a_bias_of_zero_changes_nothing_whatever_it_names() -> None:
+    assert chat(logit_bias={"foo": 0, "7": 0.0}) == chat()
+
+
+def test_an_answer_may_have_no_tokens() -> None:
+    assert chat(max_tokens=0).max_tokens == 0
+
+
+def test_tools_by_both_names_are_taken_where_none_may_be_called() -> None:
+    both = {"tools": [TOOL], "functions": [{"name": "f"}], "function_call": "none"}
+    assert chat(**both, tool_choice="none") == chat()
+    with pytest.raises(InvalidRequestError, match="give one of both"):
+        chat(**both)
+    with pytest.raises(InvalidRequestError, match="functions"):
+        chat(**both | {"functions": [{"name": 7}]}, tool_choice="none")
 
 
 def test_the_newer_name_of_max_tokens_wins() -> None:

@@ -287,7 +287,7 @@ def test_a_model_that_is_not_there_is_not_found(backend: str | None) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("temperature", 3), ("top_p", 0), ("max_tokens", 0), ("n", 100), ("messages", []),
+    [("temperature", 3), ("top_p", 0), ("max_tokens", -1), ("n", 100), ("messages", []),
      ("functions", "f"), ("function_call", "maybe"), ("response_format", {"type": "xml"})],
 )  # fmt: skip
 def test_a_parameter_that_cannot_work_is_invalid(client: LLMClient, name: str, value: Any) -> None:

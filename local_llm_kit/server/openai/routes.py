@@ -15,6 +15,7 @@ from local_llm_kit.decisions import parse_decision
 from local_llm_kit.embeddings import joined_responses, parse_embeddings
 from local_llm_kit.server.body import parse_body, read_body
 from local_llm_kit.server.endpoints import Endpoint, Generation, json_response
+from local_llm_kit.server.headers import ignored_header
 from local_llm_kit.server.service import Ask, Service
 from local_llm_kit.server.shapes import OpenAIShape
 
@@ -42,7 +43,10 @@ def routes(service: Service) -> list[Route]:
 
 def _read_decision(body: JSONObject) -> Ask:
     arguments = parse_decision(body)
-    return Ask(arguments.model, lambda model: model.decision(arguments), OpenAIShape(), False)
+    headers = ignored_header(arguments.ignored)
+    return Ask(
+        arguments.model, lambda model: model.decision(arguments), OpenAIShape(), False, headers
+    )
 
 
 async def _embeddings(service: Service, request: Request) -> Response:
@@ -55,7 +59,9 @@ async def _embeddings(service: Service, request: Request) -> Response:
         parts.append(await service.with_model(arguments.model, embed))
         if await request.is_disconnected():
             break
-    return json_response(joined_responses(parts))
+    answer = json_response(joined_responses(parts))
+    answer.headers.update(ignored_header(arguments.ignored))
+    return answer
 
 
 class _Models:
