@@ -12,7 +12,7 @@ from operator import itemgetter
 from typing import Any, TypeVar
 
 from local_engine import servers
-from local_engine.children import TURN_S, Absent, Server
+from local_engine.children import TURN_S, Absent, Child, Server, Worker
 from local_engine.findings import Finding, Values
 from local_engine.settings import Settings
 from local_engine.turns import Taken, in_turns
@@ -61,6 +61,30 @@ def streams(settings: Settings) -> list[Finding]:
     return found
 
 
+def http(settings: Settings) -> list[Finding]:
+    """Tokens a second of eight streams over HTTP, against the engine with nothing around it."""
+    found = []
+    for model, tokens in (("speed-f32", 256), ("half-q4_0", 48)):
+        path, n = settings.model(f"{model}.gguf"), settings.tokens(tokens)
+        starts: dict[str, Callable[[], Child]] = {
+            OURS: partial(Server, servers.ours(path, 8, _CONTEXT)),
+            "the engine alone": partial(settings.worker, "engine", f"{model}.gguf"),
+        }
+        ours, alone = in_turns(starts, partial(_eight, n_tokens=n), settings.rounds)
+        what = f"{model}, 8 streams over HTTP, tokens/s against the engine's"
+        found.append(Finding("http", what, _rates(ours), _rates(alone), 0.9))
+    return found
+
+
+def _eight(child: Child, n_tokens: int) -> float:
+    """Tokens a second of eight at once."""
+    if isinstance(child, Worker):
+        turn = child.turn(tokens=n_tokens, callers=8)
+        return float(turn["tokens"] / turn["wall_s"])
+    assert isinstance(child, Server)
+    return _bounded(partial(_side_by_side, callers=8, n_tokens=n_tokens))(child)
+
+
 def pairs(settings: Settings) -> list[Finding]:
     """Tokens a second of two callers on q8_0."""
     ours, native = _race(settings, "half-q8_0", 2, 48, binding=False)
@@ -84,15 +108,18 @@ def _race(
         command = servers.llama_cpp(settings.peer_python, path, _CONTEXT)
         starts[BINDING] = partial(Server, command)
 
-    async def turn(server: Server) -> float:
-        prompts = [f"Caller {i}: count from 1 to 200, one after another." for i in range(callers)]
-        begin = time.perf_counter()
-        answers = await asyncio.gather(*(ask(server.port, _user(p), n_tokens) for p in prompts))
-        if not all(answer.whole for answer in answers):
-            raise Absent(f"a stream ended before {n_tokens} tokens")
-        return n_tokens * callers / (time.perf_counter() - begin)
-
+    turn = partial(_side_by_side, callers=callers, n_tokens=n_tokens)
     return in_turns(starts, _bounded(turn), settings.rounds)
+
+
+async def _side_by_side(server: Server, callers: int, n_tokens: int) -> float:
+    """Tokens a second of so many streams."""
+    prompts = [f"Caller {i}: count from 1 to 200, one after another." for i in range(callers)]
+    begin = time.perf_counter()
+    answers = await asyncio.gather(*(ask(server.port, _user(p), n_tokens) for p in prompts))
+    if not all(answer.whole for answer in answers):
+        raise Absent(f"a stream ended before {n_tokens} tokens")
+    return n_tokens * callers / (time.perf_counter() - begin)
 
 
 # Conversations in turn.

@@ -27,6 +27,12 @@ def _client(model: str) -> Contender:
     return OurClient(model, "llama.cpp")
 
 
+def _engine(model: str) -> Contender:
+    from local_engine.engine import Engine
+
+    return Engine(model)
+
+
 def _torch_client(model: str) -> Contender:
     from local_engine.our_client import OurClient
 
@@ -53,6 +59,7 @@ def _generate(model: str) -> Contender:
 
 CONTENDERS: dict[str, Callable[[str], Contender]] = {
     "client": _client,
+    "engine": _engine,
     "torch_client": _torch_client,
     "binding": _binding,
     "decode_loop": _loop,
