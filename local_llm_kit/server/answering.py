@@ -11,7 +11,8 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from LLM.exceptions import LLMError
-from local_llm_kit.server.service import Running
+from local_llm_kit.backends import JSONObject
+from local_llm_kit.server.running import Running
 from local_llm_kit.server.shapes import Shape
 
 _STREAM_HEADERS = [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
@@ -33,14 +34,25 @@ async def whole(
     """
     watcher = asyncio.create_task(cancel_when_gone(running, request.receive))
     try:
-        running.start()
-        while not running.done:
-            await running.step()
-        answer = shape.whole(running.response())
+        answer = await gathered(running, shape)
         return Response(to_json(answer), 200, dict(headers), "application/json")
     finally:
         watcher.cancel()
         running.close()
+
+
+async def gathered(running: Running, shape: Shape) -> JSONObject:
+    """The whole answer, waited for by nobody but the caller.
+
+    :raises LLMError: the engine failed.
+    """
+    chunks = running.start()
+    while True:
+        if chunks:
+            shape.chunks(chunks)
+        if running.done:
+            return shape.whole(running.response())
+        chunks = await running.step()
 
 
 class AnswerStream:

@@ -22,7 +22,7 @@ _LARGE_BODY_BYTES = 32 << 10
 _SLOW_FIELDS = frozenset(
     ("tools", "functions", "response_format", "json_schema", "grammar", "guided_json",
      "guided_regex", "guided_grammar", "overflow", "format", "text", "output_config",
-     "output_format", "truncation")
+     "output_format", "truncation", "previous_response_id")
 )  # fmt: skip
 
 Handler = Callable[[Request], Awaitable[ASGIApp]]
@@ -52,15 +52,26 @@ class Generation:
 
     async def __call__(self, request: Request) -> ASGIApp:
         """Run what is asked, and answer in the API's own shape."""
+        return await self.answer(request, *await self.read(request))
+
+    async def read(self, request: Request) -> tuple[Ask, bool]:
+        """What is asked, and whether it is slow to prepare.
+
+        :raises LLMError: the body cannot be read, or asks for what is not there.
+        """
         body = await read_body(request)
-        is_slow = len(body) > _LARGE_BODY_BYTES
-        if is_slow:
-            ask = await self._service.beside(lambda: self._read(parse_body(body)))
-        else:
-            fields = parse_body(body)
-            is_slow = not _SLOW_FIELDS.isdisjoint(fields)
-            read = self._read
-            ask = await self._service.beside(lambda: read(fields)) if is_slow else read(fields)
+        if len(body) > _LARGE_BODY_BYTES:
+            return await self._service.beside(lambda: self._read(parse_body(body))), True
+        fields = parse_body(body)
+        if _SLOW_FIELDS.isdisjoint(fields):
+            return self._read(fields), False
+        return await self._service.beside(lambda: self._read(fields)), True
+
+    async def answer(self, request: Request, ask: Ask, is_slow: bool) -> ASGIApp:
+        """The answer to what is asked, while the client waits for it.
+
+        :raises LLMError: the model cannot be had, or fails.
+        """
         running = await self._service.run(ask, is_slow=is_slow)
         if ask.stream:
             return AnswerStream(running, ask.shape, ask.headers)

@@ -25,6 +25,10 @@ class Shape(Protocol):
 
     For a stream `begin` is called once, then `chunks` any number of times, and last either `end` or
     `failure`: everything that they give is sent in that order.
+
+    For a whole answer `whole` is called once, last. Where the fields ask for a stream all the same,
+    `chunks` is called before it and what it gives is dropped: a whole answer of OpenAI's shape does
+    not tell in which order its text and its calls came.
     """
 
     @property
