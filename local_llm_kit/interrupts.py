@@ -10,7 +10,9 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def off_the_main_thread(build: Callable[[], T], discard: Callable[[T], None]) -> T:
+def off_the_main_thread(
+    build: Callable[[], T], discard: Callable[[T], None], stop: Callable[[], None] | None = None
+) -> T:
     """Build something in a thread of its own, while the main thread waits for it.
 
     Python raises a Ctrl-C in whatever Python code the main thread runs next. While a library loads
@@ -18,6 +20,7 @@ def off_the_main_thread(build: Callable[[], T], discard: Callable[[T], None]) ->
     the model would go on loading, and the program after it.
 
     :param discard: given what was built after all, when the wait was interrupted.
+    :param stop: called when the wait is interrupted, to make `build` end early, with any error.
     :return: what `build` gives; what it raises is raised.
     """
     if threading.current_thread() is not threading.main_thread():
@@ -28,7 +31,9 @@ def off_the_main_thread(build: Callable[[], T], discard: Callable[[T], None]) ->
         thread.start()
         return future.result()
     except BaseException:
-        # What has begun is waited for: C cannot be stopped half way.
+        if stop is not None:
+            stop()
+        # What has begun is waited for: C gives its memory back itself.
         if not future.cancel() and future.exception() is None:
             discard(future.result())
         raise

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from LLM.exceptions import LLMConfigError
+from local_llm_kit.load_progress import LoadWatch
 
 #: Thirty years, which every clock can count.
 _MAX_KEEP_ALIVE_S = 1e9
@@ -50,6 +51,8 @@ class LoadOptions:
     :param pull: let the Ollama server download the model.
     :param server_timeout: seconds that the Ollama server may say nothing, while it loads a model or
         reads a prompt; default 600.
+    :param on_load: told how far loading has come, from when the files are found; not of Ollama's
+        models. What it raises ends the loading.
     """
 
     model_path: str | os.PathLike[str] | None = None
@@ -77,6 +80,7 @@ class LoadOptions:
     host: str | None = None
     pull: bool = False
     server_timeout: float | None = None
+    on_load: LoadWatch | None = None
 
     def __post_init__(self) -> None:
         self._check_keep_alive()
@@ -113,7 +117,7 @@ def _is_paths(value: object) -> bool:
 
 
 #: Options that are used before there is an engine, or around it.
-_AROUND = frozenset(("backend", "offline", "keep_alive"))
+_AROUND = frozenset(("backend", "offline", "keep_alive", "on_load"))
 _FILES = frozenset(("model_path", "progress", "memory_budget", "verify"))
 
 #: Options of each engine, by what the engine calls them.

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from local_llm_kit.engines.llama_cpp import LlamaCppOptions
     from local_llm_kit.engines.protocol import Engine
     from local_llm_kit.engines.transformers import TransformersOptions
+    from local_llm_kit.load_progress import LoadWatch
     from local_llm_kit.memory_plan import MemoryPlan
 
 __all__ = ["LoadOptions", "load_model", "memory_budget", "plan_model"]
@@ -67,7 +68,9 @@ def load_model(
         integrity.verify(located.found)
     load = _load_llama_cpp if located.backend == "llama.cpp" else _load_transformers
     with _packages_of(located.backend):
-        engine, planned = load(located.found, located.arguments, options.memory_budget)
+        engine, planned = load(
+            located.found, located.arguments, options.memory_budget, options.on_load
+        )
     return _with_template(engine, defaults, planned)
 
 
@@ -199,10 +202,13 @@ def _plan_llama_cpp(
 
 
 def _load_llama_cpp(
-    found: ModelFile, arguments: dict[str, Any], budget: int | str | None
+    found: ModelFile,
+    arguments: dict[str, Any],
+    budget: int | str | None,
+    watch: LoadWatch | None,
 ) -> tuple[Engine, MemoryPlan]:
     planned, options = _plan_llama_cpp(found, arguments, budget)
-    return placement.load_llama_cpp(str(found.path), found.name, planned, options)
+    return placement.load_llama_cpp(str(found.path), found.name, planned, options, watch)
 
 
 def _checked_adapters(adapters: Mapping[str, str | os.PathLike[str]]) -> dict[str, str]:
@@ -224,10 +230,13 @@ def _plan_transformers(
 
 
 def _load_transformers(
-    found: ModelFile, arguments: dict[str, Any], budget: int | str | None
+    found: ModelFile,
+    arguments: dict[str, Any],
+    budget: int | str | None,
+    watch: LoadWatch | None,
 ) -> tuple[Engine, MemoryPlan]:
     planned, options = _plan_transformers(found, arguments, budget)
-    return placement.load_transformers(str(found.path), found.name, planned, options)
+    return placement.load_transformers(str(found.path), found.name, planned, options, watch)
 
 
 def _load_ollama(

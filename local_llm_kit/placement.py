@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from local_llm_kit.checkpoint import Checkpoint
 from local_llm_kit.devices import Device
 from local_llm_kit.engines.defaults import DEFAULT_CACHE_BYTES
 from local_llm_kit.interrupts import off_the_main_thread
+from local_llm_kit.load_progress import LoadProgress, LoadWatch
 from local_llm_kit.memory_plan import RESIDENT, MemoryPlan
 from local_llm_kit.model_memory import Companion, ModelMemory
 from local_llm_kit.model_shape import shape_of_checkpoint, shape_of_gguf
@@ -83,17 +85,32 @@ def _companions(options: LlamaCppOptions) -> tuple[Companion, ...]:
 
 
 def load_llama_cpp(
-    path: str, name: str, planned: MemoryPlan, options: LlamaCppOptions
+    path: str,
+    name: str,
+    planned: MemoryPlan,
+    options: LlamaCppOptions,
+    watch: LoadWatch | None = None,
 ) -> tuple[LlamaCppEngine, MemoryPlan]:
     """Load a GGUF model as planned; the plan comes back with what was measured.
 
+    A Ctrl-C while it loads ends the loading.
+
     :param path: a checked file.
+    :param watch: told how far it has come.
     """
     from local_llm_kit.engines.llama_cpp import LlamaCppEngine
     from local_llm_kit.engines.llama_cpp.buffers import recording
 
+    size_bytes, stopped = os.path.getsize(path), threading.Event()
+
+    def on_load(fraction: float) -> bool:
+        if watch is not None:
+            watch(LoadProgress(name, size_bytes, fraction))
+        return not stopped.is_set()
+
     options = replace(
         options,
+        on_load=on_load,
         context_length=planned.context_length,
         n_cells=planned.n_cells,
         n_batch=planned.n_batch,
@@ -106,7 +123,9 @@ def load_llama_cpp(
             return LlamaCppEngine(path, name, options), buffers
 
     before = devices.resident_bytes()
-    engine, buffers = off_the_main_thread(build, discard=lambda built: built[0].close())
+    engine, buffers = off_the_main_thread(
+        build, discard=lambda built: built[0].close(), stop=stopped.set
+    )
     return engine, planned.with_measured(buffers.parts() | _growth(before))
 
 
@@ -163,13 +182,21 @@ def _folder_bytes(folder: str | os.PathLike[str]) -> int:
 
 
 def load_transformers(
-    path: str, name: str, planned: MemoryPlan, options: TransformersOptions
+    path: str,
+    name: str,
+    planned: MemoryPlan,
+    options: TransformersOptions,
+    watch: LoadWatch | None = None,
 ) -> tuple[TransformersEngine, MemoryPlan]:
     """Load a model of safetensors as planned; the plan comes back with what was measured.
 
     :param path: a checked folder.
+    :param watch: told that it begins.
     """
     from local_llm_kit.engines.transformers import TransformersEngine
+
+    if watch is not None:
+        watch(LoadProgress(name, _folder_bytes(path), 0.0))
 
     if planned.budget_bytes is not None:
         options = replace(

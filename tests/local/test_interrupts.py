@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
-from local_llm_kit import LLMClient
-from local_llm_kit.engines.llama_cpp import library
+from local_llm_kit import InvalidRequestError, LLMClient
+from local_llm_kit.engines.llama_cpp import LlamaCppEngine, LlamaCppOptions, library
 from local_llm_kit.interrupts import off_the_main_thread
+from local_llm_kit.load_progress import LoadProgress
+from tests.local.support import TINY
 
 
 @pytest.fixture
@@ -79,3 +81,45 @@ def test_no_log_of_llama_cpp_is_written_on_the_main_thread_while_a_model_is_load
     with LLMClient("tiny"):
         assert names
         assert "MainThread" not in names
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="signals of POSIX")
+def test_a_ctrl_c_asks_what_is_built_to_stop(interrupted: threading.Event) -> None:
+    asked = threading.Event()
+
+    def build() -> None:
+        press_ctrl_c()
+        assert asked.wait(30)
+        raise ValueError("half a model")
+
+    with pytest.raises(KeyboardInterrupt):
+        off_the_main_thread(build, discard=print, stop=asked.set)
+
+
+def test_llama_cpp_stops_half_way() -> None:
+    fractions: list[float] = []
+
+    def stop(fraction: float) -> bool:
+        fractions.append(fraction)
+        return False
+
+    with pytest.raises(InvalidRequestError):
+        LlamaCppEngine(str(TINY), "tiny", LlamaCppOptions(on_load=stop))
+    assert fractions == [0]
+
+
+def test_loading_tells_how_far_it_is() -> None:
+    steps: list[LoadProgress] = []
+    with LLMClient("tiny", on_load=steps.append):
+        fractions = [step.fraction for step in steps]
+    assert fractions == sorted(fractions)
+    assert (fractions[0], fractions[-1]) == (0, 1)
+    assert {(step.name, step.size_bytes) for step in steps} == {("tiny", TINY.stat().st_size)}
+
+
+def test_what_a_watch_raises_ends_the_loading() -> None:
+    def refuse(_: LoadProgress) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        LLMClient("tiny", on_load=refuse)

@@ -35,7 +35,7 @@ class LlamaCppEngine(BaseEngine):
     def __init__(self, path: str, name: str, options: LlamaCppOptions | None = None) -> None:
         options = options or LlamaCppOptions()
         library()
-        self._model = model = Model(path, options.n_gpu_layers, mmap=options.mmap)
+        self._model = model = _load_weights(path, options)
         self._context: Context | None = None
         self._drafter: Drafter | None = None
         self._draft_model: Model | None = None
@@ -93,9 +93,7 @@ class LlamaCppEngine(BaseEngine):
             )
         if options.draft_path is None:
             return PromptLookup()
-        self._draft_model = draft = Model(
-            options.draft_path, options.n_gpu_layers, mmap=options.mmap
-        )
+        self._draft_model = draft = _load_weights(options.draft_path, options)
         if draft.pieces != self._model.pieces or not draft.can_share:
             raise LLMConfigError(
                 f"the draft model {options.draft_path!r} has another vocabulary than the model, "
@@ -124,6 +122,10 @@ class LlamaCppEngine(BaseEngine):
         ):
             if owned is not None:
                 owned.free()
+
+
+def _load_weights(path: str, options: LlamaCppOptions) -> Model:
+    return Model(path, options.n_gpu_layers, mmap=options.mmap, on_load=options.on_load)
 
 
 def _n_cells(model: Model, window: int, options: LlamaCppOptions) -> int:

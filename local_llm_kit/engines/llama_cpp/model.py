@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+from collections.abc import Callable
 from typing import Any
 
 from LLM.exceptions import InvalidRequestError, LLMConfigError, LLMServerError
@@ -18,10 +19,18 @@ class Model:
     :param path: a GGUF file, already checked by `local_llm_kit.gguf`.
     :param n_gpu_layers: layers to hold on the GPU; None leaves it to the library.
     :param mmap: map the file, see `LlamaCppOptions.mmap`.
-    :raises InvalidRequestError: llama.cpp cannot load it.
+    :param on_load: see `LlamaCppOptions.on_load`.
+    :raises InvalidRequestError: llama.cpp cannot load it, or `on_load` said no.
     """
 
-    def __init__(self, path: str, n_gpu_layers: int | None = None, *, mmap: bool = True) -> None:
+    def __init__(
+        self,
+        path: str,
+        n_gpu_layers: int | None = None,
+        *,
+        mmap: bool = True,
+        on_load: Callable[[float], bool] | None = None,
+    ) -> None:
         self._lib = llama = library()
         take_log()
         params = llama.llama_model_default_params()
@@ -29,7 +38,14 @@ class Model:
             params.load_mode = llama.LLAMA_LOAD_MODE_NONE
         if n_gpu_layers is not None:
             params.n_gpu_layers = n_gpu_layers
+        asked = _Asked(on_load)
+        if on_load is not None:
+            params.progress_callback = llama.llama_progress_callback(asked)  # held by params
         self.pointer = llama.llama_model_load_from_file(os.fsencode(path), params)
+        if asked.error is not None:
+            if self.pointer:
+                self.free()
+            raise asked.error
         if not self.pointer:
             raise InvalidRequestError(
                 f"llama.cpp cannot load {path!r}: an architecture that it does not know, or a "
@@ -165,3 +181,20 @@ class Model:
     def free(self) -> None:
         """Give the weights back, and their adapters with them."""
         self._lib.llama_model_free(self.pointer)
+
+
+class _Asked:
+    """`on_load` as C may call it: what it raises is kept, since C drops it, and stops the load."""
+
+    def __init__(self, on_load: Callable[[float], bool] | None) -> None:
+        self._on_load = on_load
+        self.error: BaseException | None = None
+
+    def __call__(self, fraction: float, _data: Any) -> bool:
+        if self._on_load is None or self.error is not None:
+            return self.error is None
+        try:
+            return self._on_load(fraction)
+        except BaseException as err:  # noqa: BLE001 - raised again outside of C
+            self.error = err
+            return False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from LLM.exceptions import LLMConfigError
@@ -49,6 +49,8 @@ class LlamaCppOptions:
     :param adapters: GGUF files of LoRA adapters by the names that requests give.
     :param speculation: ``prompt_lookup`` guesses that what stood in the prompt comes again.
     :param draft_path: GGUF file of a smaller model with the same vocabulary that guesses ahead.
+    :param on_load: told the share of the weights that was read, 0 to 1; says whether to go on. What
+        it raises ends the loading too.
     """
 
     context_length: int | None = None
@@ -65,6 +67,7 @@ class LlamaCppOptions:
     adapters: Mapping[str, str] = field(default_factory=dict)
     speculation: str | None = None
     draft_path: str | None = None
+    on_load: Callable[[float], bool] | None = None
 
     @property
     def prefers_flash_attention(self) -> bool:
