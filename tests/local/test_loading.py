@@ -102,7 +102,7 @@ VALUES: dict[str, Any] = {
     "draft_model": "tiny", "speculation": "prompt_lookup", "memory_budget": "1GiB",
     "host": "127.0.0.1", "pull": True, "verify": True, "context_length": 512, "n_slots": 2,
     "max_queue": 3, "keep_alive": 5, "offline": True, "backend": "llama.cpp",
-    "server_timeout": 5,
+    "server_timeout": 5, "on_load": print,
 }  # fmt: skip
 
 
