@@ -54,6 +54,7 @@ class _ChatParts:
         self.content: list[str] | None = None
         self.refusal: list[str] | None = None
         self.finish_reason: str | None = None
+        self.ending: dict[str, Any] = {}
         self.tool_calls: dict[int, _CallParts] = {}
         self.last_call = -1
         self.function_call: _CallParts | None = None
@@ -69,6 +70,7 @@ class _ChatParts:
             self.content.append(delta.content)
         if choice.finish_reason:
             self.finish_reason = choice.finish_reason
+            self.ending = _said(choice)
         if choice.logprobs:
             self._add_logprobs(choice.logprobs)
         # Nearly every chunk holds text and nothing else; the rest costs as much as all before.
@@ -150,8 +152,25 @@ class _ChatParts:
             **extra,
         )
         return Choice(
-            index=index, message=message, finish_reason=self.finish_reason, logprobs=logprobs
+            index=index,
+            message=message,
+            finish_reason=self.finish_reason,
+            logprobs=logprobs,
+            **self.ending,
         )
+
+
+def _said(choice: ChunkChoice | CompletionChoice) -> dict[str, Any]:
+    """What the last piece of a choice says beside OpenAI's fields, such as its stop string.
+
+    Fields of a whole choice that no piece has were never checked.
+    """
+    extra = choice.__pydantic_extra__ or {}
+    return {
+        name: value
+        for name, value in extra.items()
+        if value is not None and name not in Choice.model_fields
+    }
 
 
 class _TextPieces(list[str]):
@@ -164,12 +183,14 @@ class _CompletionParts:
     def __init__(self) -> None:
         self.content: list[str] = []
         self.finish_reason: str | None = None
+        self.ending: dict[str, Any] = {}
         self.logprobs: list[CompletionLogprobs] = []
 
     def add(self, choice: CompletionChoice) -> None:
         self.content.append(choice.text)
         if choice.finish_reason:
             self.finish_reason = choice.finish_reason
+            self.ending = _said(choice)
         if choice.logprobs:
             self.logprobs.append(choice.logprobs)
 
@@ -179,6 +200,7 @@ class _CompletionParts:
             text="".join(self.content),
             finish_reason=self.finish_reason,
             logprobs=_joined(self.logprobs) if self.logprobs else None,
+            **self.ending,
         )
 
 

@@ -154,6 +154,11 @@ class Answer(ABC):
             chunk |= self.notes
         return chunk
 
+    @staticmethod
+    def _ending(part: JSONObject) -> JSONObject:
+        """How a choice ended, as its last part tells it."""
+        return {name: part[name] for name in ("finish_reason", "stop_reason") if name in part}
+
     @abstractmethod
     def _parts(self, choice: Choice, event: Progress) -> list[JSONObject]:
         """What an event adds to a choice, as the choices of chunks."""
@@ -161,6 +166,15 @@ class Answer(ABC):
     @abstractmethod
     def _whole(self, choice: Choice) -> JSONObject:
         """A choice of the whole answer, from its parts."""
+
+
+def ended(part: JSONObject, end: Finished, reason: str) -> JSONObject:
+    """A choice's last part; where a stop string ended the text, `stop_reason` tells which.
+
+    Source: vLLM's OpenAI-compatible server, which names it so.
+    """
+    found = {} if end.stop is None else {"stop_reason": end.stop}
+    return part | {"finish_reason": reason} | found
 
 
 def spelled(token: bytes) -> str:

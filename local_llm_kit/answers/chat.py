@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from local_llm_kit.answers.base import Answer, Choice, JSONObject, Progress, spelled
+from local_llm_kit.answers.base import Answer, Choice, JSONObject, Progress, ended, spelled
 from local_llm_kit.engines.protocol import CallMade, Delta, PromptScores, Thought, TokenScore
 from local_llm_kit.tools import MoreArguments, ParsedCall, Piece, ToolCallParser, new_call_id
 
@@ -64,7 +64,7 @@ class ChatAnswer(Answer):
         calls_end = "function_call" if self._legacy else "tool_calls"
         first = not (choice.parts or parts)
         last = self._part(choice, {"content": ""} if first else {}, self._take_scores(i), first)
-        return [*parts, last | {"finish_reason": calls_end if called else event.reason}]
+        return [*parts, ended(last, event, calls_end if called else event.reason)]
 
     def _pieces(self, choice: Choice, pieces: list[Piece]) -> list[JSONObject]:
         parts: list[JSONObject] = []
@@ -124,7 +124,7 @@ class ChatAnswer(Answer):
             "index": choice.index,
             "message": _message([part["delta"] for part in choice.parts]),
             "logprobs": {"content": scores, "refusal": None} if self._scores else None,
-            "finish_reason": choice.parts[-1]["finish_reason"],
+            **self._ending(choice.parts[-1]),
         }
 
 

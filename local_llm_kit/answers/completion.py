@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from local_llm_kit.answers.base import Answer, Choice, JSONObject, Progress, spelled
+from local_llm_kit.answers.base import Answer, Choice, JSONObject, Progress, ended, spelled
 from local_llm_kit.engines.protocol import Delta, Finished, PromptScores, TokenScore
 
 
@@ -65,7 +65,7 @@ class CompletionAnswer(Answer):
         if not isinstance(event, Finished):
             return []
         choice.end = event
-        return [self._part(choice, "", ()) | {"finish_reason": event.reason}]
+        return [ended(self._part(choice, "", ()), event, event.reason)]
 
     def _scored_echo(self, choice: Choice, scores: tuple[TokenScore, ...]) -> JSONObject:
         echo = self._echoes[choice.prompt]
@@ -109,7 +109,7 @@ class CompletionAnswer(Answer):
             "index": choice.index,
             "text": "".join(part["text"] for part in choice.parts),
             "logprobs": logprobs,
-            "finish_reason": choice.parts[-1]["finish_reason"],
+            **self._ending(choice.parts[-1]),
         }
 
 

@@ -156,7 +156,7 @@ class Chooser:
         matcher = sequence.matcher
         if matcher is not None:
             matcher.accept(token)
-        if sequence.text.stopped or (matcher is not None and matcher.done):
+        if sequence.text.met or (matcher is not None and matcher.done):
             self._end(sequence, "stop")
         elif len(sequence.tokens) - sequence.n_prompt >= sequence.limit:
             self._end(sequence, "length")

@@ -160,6 +160,7 @@ class Finished(NamedTuple):
     :ivar prompt_tokens: tokens of the prompt.
     :ivar completion_tokens: tokens generated, the end-of-generation token not counted.
     :ivar cached_tokens: tokens of the prompt that were found in the KV cache.
+    :ivar stop: the stop string that ended the text; None where none did, or nobody tells which.
     """
 
     tag: Any
@@ -167,6 +168,7 @@ class Finished(NamedTuple):
     prompt_tokens: int
     completion_tokens: int
     cached_tokens: int
+    stop: str | None = None
 
 
 class Failed(NamedTuple):

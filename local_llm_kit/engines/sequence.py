@@ -142,15 +142,15 @@ class Sequence:
         """The last events: what was held back, unless a stop string cut it, and the end."""
         self.ended = True
         events: list[Event] = []
-        if reason != "cancelled" and not self.text.stopped:
+        if reason != "cancelled" and not self.text.met:
             rest = self.text.flush()
-            if self.text.stopped:
+            if self.text.met:
                 reason = "stop"
             if rest or self._scores:
                 events.append(self.delta(rest))
-        events.append(
-            Finished(self.request.tag, reason, self.n_prompt, self.n_generated, self.n_cached or 0)
-        )
+        tag, n_cached = self.request.tag, self.n_cached or 0
+        stop = self.text.met if reason == "stop" else None
+        events.append(Finished(tag, reason, self.n_prompt, self.n_generated, n_cached, stop))
         return events
 
     def fail(self, error: LLMError) -> list[Event]:

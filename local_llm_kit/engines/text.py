@@ -29,6 +29,7 @@ class StopMatcher:
     """Cuts a stream of text at the first of several strings.
 
     :param stops: the strings, none empty.
+    :ivar met: the string that ended the text; None while none has.
     """
 
     def __init__(self, stops: Sequence[str]) -> None:
@@ -36,10 +37,10 @@ class StopMatcher:
         self._first = frozenset(stop[0] for stop in stops)
         self._states = [0] * len(self._patterns)
         self._held = ""
-        self.stopped = False
+        self.met: str | None = None
 
     def feed(self, text: str) -> str:
-        """What can be sent once `text` has arrived; `stopped` is True when a string was met."""
+        """What can be sent once `text` has arrived; `met` then says whether a string was met."""
         if not self._held and self._first.isdisjoint(text):
             return text
         start = len(self._held)
@@ -47,9 +48,10 @@ class StopMatcher:
         for position in range(start, len(text)):
             longest = self._advance(text[position])
             if longest:
-                self.stopped = True
+                end = position + 1
+                self.met = text[end - longest : end]
                 self._held = ""
-                return text[: position + 1 - longest]
+                return text[: end - longest]
         n_held = max(self._states)
         self._held = text[len(text) - n_held :]
         return text[: len(text) - n_held]
@@ -86,9 +88,9 @@ class TextStream:
         self._matcher = StopMatcher(stops) if stops else None
 
     @property
-    def stopped(self) -> bool:
-        """True once a stop string was met."""
-        return self._matcher is not None and self._matcher.stopped
+    def met(self) -> str | None:
+        """The stop string that ended the text; None while none has."""
+        return None if self._matcher is None else self._matcher.met
 
     def feed(self, piece: bytes) -> str:
         """Text that can be sent after a token with these bytes."""
@@ -103,4 +105,4 @@ class TextStream:
         text = self._decoder.decode(b"", True)
         if self._matcher is None:
             return text
-        return self._matcher.feed(text) + ("" if self._matcher.stopped else self._matcher.flush())
+        return self._matcher.feed(text) + ("" if self._matcher.met else self._matcher.flush())

@@ -44,6 +44,19 @@ def test_a_chat_is_answered_in_openais_shape(client: LLMClient) -> None:
     assert answer.usage.total_tokens == answer.usage.prompt_tokens + answer.usage.completion_tokens
 
 
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_the_stop_string_that_ended_a_text_is_told(client: LLMClient, stream: bool) -> None:
+    arguments: dict[str, Any] = {"temperature": 0, "stop": ["zzz", " help"]}
+    chat = client.chat.completions.create(messages=HELLO, stream=stream, **arguments)
+    choice = (chat.response if stream else chat).choices[0]
+    assert (choice.finish_reason, choice.model_extra["stop_reason"]) == ("stop", " help")
+
+
+def test_a_text_that_ends_by_itself_names_no_stop_string(client: LLMClient) -> None:
+    answer = client.chat.completions.create(messages=HELLO, temperature=0, stop="zzz")
+    assert not answer.choices[0].model_extra
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

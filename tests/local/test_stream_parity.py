@@ -53,12 +53,12 @@ def events(answer: ChatAnswer, text: str, cuts: list[int], stops: list[str]) -> 
         piece = stream.feed(data[begin:end])
         if piece:
             yield Delta(tag, piece)
-        if stream.stopped:
+        if stream.met:
             break
-    rest = "" if stream.stopped else stream.flush()
+    rest = "" if stream.met else stream.flush()
     if rest:
         yield Delta(tag, rest)
-    yield Finished(tag, "stop", 3, len(data), 0)
+    yield Finished(tag, "stop", 3, len(data), 0, stream.met)
 
 
 def bare(response: ChatCompletionResponse) -> dict[str, Any]:

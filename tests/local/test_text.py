@@ -28,9 +28,9 @@ def test_a_stop_string_cuts_alike_at_every_cut(size: int) -> None:
     out = ""
     for piece in cut(TEXT.encode(), size):
         out += stream.feed(piece)
-        if stream.stopped:
+        if stream.met:
             break
-    assert (out, stream.stopped) == ("Grüße 🙂, the end", True)
+    assert (out, stream.met) == ("Grüße 🙂, the end", "\nSTOP")
 
 
 def test_nothing_that_may_begin_a_stop_string_is_sent() -> None:
@@ -46,7 +46,7 @@ def test_a_false_start_is_released_at_the_end() -> None:
 def test_a_stop_string_may_overlap_its_own_beginning() -> None:
     matcher = StopMatcher(["aab"])
     assert matcher.feed("aaa") + matcher.feed("ab") == "aa"
-    assert matcher.stopped
+    assert matcher.met == "aab"
 
 
 def test_the_string_completed_first_wins() -> None:
