@@ -55,7 +55,7 @@ def repository_folder(cache: Path, repository: str) -> Path:
 
 def find(name: HubName, kinds: Sequence[Kind], cache: Path) -> HubModel | None:
     """A model that is in the cache as a whole; None when it is not, or not without doubt."""
-    commit = _commit(repository_folder(cache, name.repository), name.revision)
+    commit = commit_of(repository_folder(cache, name.repository), name.revision)
     if commit is None:
         return None
     snapshot = repository_folder(cache, name.repository) / "snapshots" / commit
@@ -80,7 +80,7 @@ def present(cache: Path) -> Iterator[str]:
     """Names of the models in the cache, as they are asked for."""
     for folder in sorted(cache.glob("models--*--*")):
         repository = folder.name.removeprefix("models--").replace("--", "/", 1)
-        commit = _commit(folder, "main")
+        commit = commit_of(folder, "main")
         files = _files(folder / "snapshots" / commit) if commit else []
         for parts in gguf_models(files):
             yield f"{repository}:{parts[0]}"
@@ -88,7 +88,11 @@ def present(cache: Path) -> Iterator[str]:
             yield repository
 
 
-def _commit(folder: Path, revision: str) -> str | None:
+def commit_of(folder: Path, revision: str) -> str | None:
+    """The commit that a revision of a repository is in the cache; None when it is not there.
+
+    :param folder: the repository's.
+    """
     if _COMMIT.fullmatch(revision):
         return revision
     try:

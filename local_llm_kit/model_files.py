@@ -79,7 +79,7 @@ def present_models(sources: Sources | None = None, default_path: str | None = No
     :raises LLMConfigError: a folder in which to look cannot be read.
     """
     sources = sources or Sources()
-    files = names_in(_expanded(default_path)) if default_path else []
+    files = names_in(expanded(default_path)) if default_path else []
     try:
         return [
             *BUNDLED,
@@ -101,7 +101,7 @@ def _find(
     sources: Sources,
 ) -> ModelFile:
     if model_path is not None:
-        return find_at(name, _expanded(model_path), sources.kinds)
+        return find_at(name, expanded(model_path), sources.kinds)
     if name is None:
         if default_path is not None:
             return _at_default(None, default_path, sources)
@@ -113,7 +113,7 @@ def _find(
 
 
 def _at_default(name: str | None, default_path: str, sources: Sources) -> ModelFile:
-    path = _expanded(default_path)
+    path = expanded(default_path)
     if not path.exists():
         what = "no model is named" if name is None else f"no model {name!r}"
         message = f"{what}, and {MODEL_PATH_VARIABLE} is {default_path!r}, which does not exist"
@@ -153,7 +153,8 @@ def _is_writable(name: str) -> bool:
         return False
 
 
-def _expanded(path: str | os.PathLike[str]) -> Path:
+def expanded(path: str | os.PathLike[str]) -> Path:
+    """A path whose ``~`` is the user's home."""
     return Path(os.path.expanduser(path))
 
 
