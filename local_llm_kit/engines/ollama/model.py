@@ -13,19 +13,18 @@ from local_llm_kit.answers import Answer, ChatAnswer, CompletionAnswer, Echo
 from local_llm_kit.arguments import ChatArguments, CompletionArguments, Defaults
 from local_llm_kit.backends import Job, JSONObject
 from local_llm_kit.embeddings import EmbeddingArguments
+from local_llm_kit.engines.ollama.administration import connect, pull
 from local_llm_kit.engines.ollama.bodies import chat_bodies, completion_bodies, unsupported
 from local_llm_kit.engines.ollama.deciding import DecisionTag, ServersDecision, decision_body
 from local_llm_kit.engines.ollama.embedding import embedding_answer, embedding_body
 from local_llm_kit.engines.ollama.events import Reader
-from local_llm_kit.engines.ollama.facts import Facts, count_of, facts_of, model_names
+from local_llm_kit.engines.ollama.facts import Facts, facts_of, model_names
 from local_llm_kit.engines.ollama.options import OllamaOptions
-from local_llm_kit.engines.ollama.progress import chosen_progress
 from local_llm_kit.engines.ollama.worker import Request, Worker
 from local_llm_kit.engines.protocol import EngineStats, Event, ModelInfo
 
 if TYPE_CHECKING:
     from local_llm_kit.decisions import DecisionArguments
-    from local_llm_kit.engines.ollama.wire import Wire
     from local_llm_kit.memory_plan import MemoryPlan
 
 
@@ -46,7 +45,7 @@ class OllamaModel:
         self.defaults = defaults or Defaults()
         self.memory_plan: MemoryPlan | None = None  # the memory is the server's
         self._options = options or OllamaOptions()
-        self._wire = _connect(self._options)
+        self._wire = connect(self._options)
         self._worker = Worker(self._options.n_slots, self._options.max_queue)
         try:
             self._facts = self._worker.call(self._find(name))
@@ -63,20 +62,9 @@ class OllamaModel:
             if not self._options.pull:
                 present = model_names(await self._wire.get("/api/tags"))
                 raise self._wire.failures.no_such_model(name, present) from None
-            await self._pull(name)
+            await pull(self._wire, name, self._options)
             shown = await self._wire.post("/api/show", {"model": name})
         return facts_of(name, self._wire.failures.origin, shown, self._options.context_length)
-
-    async def _pull(self, name: str) -> None:
-        progress = chosen_progress(self._options.progress)
-        status = None
-        async with aclosing(self._wire.stream("/api/pull", {"model": name})) as steps:
-            async for step in steps:
-                status = step.get("status")
-                if progress is not None:
-                    progress(str(status), count_of(step, "completed"), count_of(step, "total"))
-        if status != "success":
-            raise self._wire.failures.unreadable(f"ends before {name!r} is downloaded; try again")
 
     @property
     def info(self) -> ModelInfo:
@@ -223,37 +211,3 @@ class OllamaModel:
     def close(self) -> None:
         """End what runs with `Failed`, and close the connections; repeatable."""
         self._worker.close(self._wire.close)
-
-
-def _connect(options: OllamaOptions) -> Wire:
-    """The connections to the server; nothing is sent yet.
-
-    :raises LLMConfigError: the package is missing, or an address or the key cannot work.
-    """
-    key = os.environ.get("OLLAMA_API_KEY", "")
-    if not (key.isascii() and key.isprintable()):
-        raise LLMConfigError("OLLAMA_API_KEY holds characters that a header cannot carry")
-    host = options.host or os.environ.get("OLLAMA_HOST")
-    # Importing the package makes a client of OLLAMA_HOST, so that a wrong one fails there.
-    try:
-        from local_llm_kit.engines.ollama.wire import BadAddress, Wire
-    except ImportError as err:
-        raise LLMConfigError(
-            f"the ollama back end needs the package {err.name or 'ollama'!r}, which cannot be "
-            "imported; in llm-kit's folder run: pip install '.[ollama]'",
-            code="missing_package",
-        ) from err
-    except ValueError:
-        raise _bad_host(host) from None
-    try:
-        return Wire(options.host, options.timeout_s)
-    except BadAddress:
-        raise _bad_host(host) from None
-
-
-def _bad_host(host: str | None) -> LLMConfigError:
-    shown = "an address with a password" if host and "@" in host else repr(host)
-    return LLMConfigError(
-        f"host or OLLAMA_HOST is {shown}, which is no address, or a proxy variable is none; write "
-        "it as 'host', 'host:port' or 'http://host:port'"
-    )

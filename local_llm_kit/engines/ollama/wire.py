@@ -71,6 +71,12 @@ class Wire(AsyncClient):
         """The object that a body is answered with; raises as `stream` does."""
         return await self._whole("POST", path, body)
 
+    async def remove(self, path: str, body: JSONObject) -> None:
+        """Send a DELETE; a yes has no object. Raises as `stream` does."""
+        async with self._deadline("total"), aclosing(self._lines("DELETE", path, body)) as lines:
+            async for _ in lines:
+                continue
+
     async def _whole(self, method: str, path: str, body: JSONObject | None) -> JSONObject:
         async with self._deadline("total"), aclosing(self._lines(method, path, body)) as lines:
             return self._object(b"".join([line async for line in lines]))

@@ -116,6 +116,9 @@ class FakeOllama:
         if body.get("model") not in self.models:
             error = {"error": f"model '{body.get('model')}' not found"}
             return Script(ndjson(error), status=404)
+        if path == "/api/delete":
+            del self.models[body["model"]]
+            return Script()
         if path == "/api/show":
             return Script(ndjson(self.models[body["model"]]))
         if path == "/api/embed":
@@ -140,6 +143,9 @@ class FakeOllama:
             def do_POST(self) -> None:
                 length = int(self.headers["Content-Length"])
                 self._play(json.loads(self.rfile.read(length)))
+
+            def do_DELETE(self) -> None:
+                self.do_POST()
 
             def _play(self, body: JSONObject) -> None:
                 fake.headers.append({name.lower(): value for name, value in self.headers.items()})
