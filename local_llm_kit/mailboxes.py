@@ -99,6 +99,11 @@ class Delivery:
         self._mailboxes = mailboxes
         self._mailbox = mailbox
 
+    @property
+    def n_sequences(self) -> int:
+        """How many requests the job made."""
+        return len(self._mailbox.handles)
+
     async def step(self) -> list[JSONObject]:
         """The next chunks, once there are any.
 

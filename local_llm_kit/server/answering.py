@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from LLM.exceptions import LLMError
 from local_llm_kit.backends import JSONObject
+from local_llm_kit.server.departures import gone
 from local_llm_kit.server.running import Running
 from local_llm_kit.server.shapes import Shape
 
@@ -20,8 +21,7 @@ _STREAM_HEADERS = [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no"
 
 async def cancel_when_gone(running: Running, receive: Receive) -> None:
     """Wait for the client to leave, then free its slots."""
-    while (await receive())["type"] != "http.disconnect":
-        continue
+    await gone(receive)
     running.cancel()
 
 

@@ -15,21 +15,25 @@ from LLM.exceptions import LLMError
 from local_llm_kit.server import openai
 from local_llm_kit.server.endpoints import Endpoint, json_response
 from local_llm_kit.server.errors import error_response, refusal
-from local_llm_kit.server.guard import Access, Guard
+from local_llm_kit.server.front import Front
+from local_llm_kit.server.guard import Guard
+from local_llm_kit.server.metrics import CONTENT_TYPE, Metrics
 from local_llm_kit.server.service import Service
 
 _log = logging.getLogger("local_llm_kit.server")
 
 
-def create_app(service: Service, access: Access) -> ASGIApp:
+def create_app(service: Service, guard: Guard, *, logs_requests: bool = False) -> ASGIApp:
     """The ASGI application around a service.
 
-    :param access: who may ask.
+    :param guard: tells who may not ask.
+    :param logs_requests: write a line for each request to the log.
     """
     app = Starlette(
         routes=[
             *openai.routes(service),
             Route("/health", Endpoint(_Health(service)), methods=["GET"]),
+            Route("/metrics", Endpoint(_Metrics(service.metrics)), methods=["GET"]),
         ],
         exception_handlers={
             HTTPException: _on_http_error,
@@ -38,7 +42,7 @@ def create_app(service: Service, access: Access) -> ASGIApp:
         },
     )
     app.router.redirect_slashes = False
-    return Guard(app, access)
+    return Front(app, guard, service.metrics, logs_requests=logs_requests)
 
 
 class _Health:
@@ -57,6 +61,16 @@ class _Health:
                 "waiting": stats.n_waiting,
             }
         )
+
+
+class _Metrics:
+    """What Prometheus reads."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    async def __call__(self, request: Request) -> Response:
+        return Response(self._metrics.text(), media_type=CONTENT_TYPE)
 
 
 async def _on_http_error(request: Request, error: Exception) -> Response:

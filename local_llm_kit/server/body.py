@@ -9,6 +9,7 @@ from pydantic_core import from_json
 from starlette.requests import ClientDisconnect, Request
 
 from LLM.exceptions import InvalidRequestError, LLMAPIError
+from local_llm_kit.server.departures import disconnected
 
 MAX_BODY_BYTES = 8 << 20
 BODY_TIMEOUT_S = 30.0
@@ -41,7 +42,7 @@ async def read_body(request: Request) -> bytes:
             code="request_timeout",
         ) from None
     except ClientDisconnect:
-        raise LLMAPIError("the client is gone", status_code=400, code="disconnected") from None
+        raise disconnected() from None
     return b"".join(pieces)
 
 

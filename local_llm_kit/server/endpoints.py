@@ -11,8 +11,10 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from local_llm_kit.backends import JSONObject
+from local_llm_kit.server.access_log import USAGE_KEY
 from local_llm_kit.server.answering import AnswerStream, whole
 from local_llm_kit.server.body import parse_body, read_body
+from local_llm_kit.server.departures import unless_gone
 from local_llm_kit.server.service import Ask, Service
 
 #: A larger body is parsed and tokenised beside the event loop, so that streams go on.
@@ -72,7 +74,10 @@ class Generation:
 
         :raises LLMError: the model cannot be had, or fails.
         """
-        running = await self._service.run(ask, is_slow=is_slow)
+        running = None if is_slow else self._service.run_at_once(ask)
+        if running is None:
+            running = await unless_gone(request.receive, self._service.run(ask))
+        request.scope[USAGE_KEY] = running.usage
         if ask.stream:
             return AnswerStream(running, ask.shape, ask.headers)
         return await whole(running, ask.shape, request, ask.headers)

@@ -2,8 +2,9 @@
 
 A web page that a user visits can send requests to servers on the user's machine, and by rebinding a
 name of its own to 127.0.0.1 read the answers (CVE-2024-28224). Such requests carry the page's name
-as Host and Origin: only names of this server pass. A server that listens beyond this machine has a
-key, which such a page does not, and takes any Host.
+as Host and Origin: only names of this server pass, and origins that it was told of. A server that
+listens beyond this machine has a key, which such a page does not, and takes any Host unless it was
+told which.
 
 Source: https://github.com/advisories/GHSA-5jx5-hqx5-2vrj
 """
@@ -12,12 +13,13 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
-import secrets
 import urllib.parse
 from dataclasses import dataclass
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.responses import Response
+from starlette.types import Scope
 
+from local_llm_kit.server.cors import CrossOrigin
 from local_llm_kit.server.errors import refusal
 
 _LOOPBACK_NAMES = frozenset(("localhost", "127.0.0.1", "::1"))
@@ -32,47 +34,42 @@ class Access:
     :param api_keys: requests must carry one of these; with none, no key is asked for.
     :param hosts: names under which the server may be addressed beside loopback's; None allows any.
     :param open_paths: answered without a key, besides the health.
+    :param cors_origins: origins whose pages may ask and read the answers.
     """
 
     api_keys: tuple[str, ...] = ()
     hosts: frozenset[str] | None = frozenset()
     open_paths: frozenset[bytes] = frozenset()
+    cors_origins: tuple[str, ...] = ()
 
 
 class Guard:
-    """ASGI middleware that lets through who may ask, and marks every answer.
+    """Tells who may not ask.
 
-    :param app: the application behind it.
+    :param access: who may.
+    :raises LLMConfigError: it lets pages in that it should not.
     """
 
-    def __init__(self, app: ASGIApp, access: Access) -> None:
-        self._app = app
+    def __init__(self, access: Access) -> None:
         self._keys = [key.encode() for key in access.api_keys]
         names = access.hosts
         self._hosts = None if names is None else _LOOPBACK_NAMES | {one.lower() for one in names}
         self._open_paths = access.open_paths | {_HEALTH}
+        self.cross_origin = CrossOrigin(access.cors_origins, has_key=bool(access.api_keys))
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or refuse it."""
-        if scope["type"] != "http":
-            return
-        request_id = f"req_{secrets.token_hex(12)}".encode()
-        marks = [
-            (b"x-request-id", request_id),
-            (b"request-id", request_id),
-            (b"x-content-type-options", b"nosniff"),
-        ]
+    def answer(self, scope: Scope) -> Response | None:
+        """The answer to a request that goes no further: a refusal, or what a browser asked first.
 
-        async def send_marked(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *marks]
-            await send(message)
+        :return: None lets the request through.
+        """
+        refused = self._refuse_host(scope) or self._refuse_origin(scope)
+        if refused is not None:
+            return refused
+        if self._is_preflight(scope):
+            return self.cross_origin.preflight()
+        return self._refuse_key(scope)
 
-        refused = self._refuse_origin(scope) or self._refuse_key(scope)
-        app = self._app if refused is None else refused
-        await app(scope, receive, send_marked)
-
-    def _refuse_origin(self, scope: Scope) -> ASGIApp | None:
+    def _refuse_host(self, scope: Scope) -> Response | None:
         path, hosts = scope["path"], _values(scope, b"host")
         if len(hosts) != 1:
             return refusal(path, 400, "a request needs exactly one Host header")
@@ -83,11 +80,22 @@ class Guard:
                 "the Host header does not name this server; use the address that it listens on",
                 "host_not_allowed",
             )
-        for origin in _values(scope, b"origin"):
-            if not self._is_ours(origin.partition("://")[2]):
-                message = "requests of other sites' pages are refused"
-                return refusal(path, 403, message, "origin_refused")
         return None
+
+    def _refuse_origin(self, scope: Scope) -> Response | None:
+        for origin in _values(scope, b"origin"):
+            if not (self._is_ours(origin.partition("://")[2]) or self.cross_origin.allows(origin)):
+                message = "requests of other sites' pages are refused"
+                return refusal(scope["path"], 403, message, "origin_refused")
+        return None
+
+    def _is_preflight(self, scope: Scope) -> bool:
+        """Whether a browser asks, without the key, if an allowed page may send its request."""
+        if scope["method"] != "OPTIONS":
+            return False
+        origin = origin_of(scope)
+        asks = bool(_values(scope, b"access-control-request-method"))
+        return asks and origin is not None and self.cross_origin.allows(origin)
 
     def _is_ours(self, authority: str) -> bool:
         if self._hosts is None:
@@ -95,7 +103,7 @@ class Guard:
         name = host_name(authority)
         return name is not None and (name in self._hosts or _is_loopback(name))
 
-    def _refuse_key(self, scope: Scope) -> ASGIApp | None:
+    def _refuse_key(self, scope: Scope) -> Response | None:
         # The raw path: what a proxy or a decoder makes of it must not open a door.
         if not self._keys or scope["raw_path"] in self._open_paths:
             return None
@@ -122,6 +130,12 @@ def _given_key(scope: Scope) -> bytes:
         scheme, _, key = bearers[0].partition(" ")
         return key.strip().encode("latin-1") if scheme.lower() == "bearer" else b""
     return keys[0].strip().encode("latin-1") if keys else b""
+
+
+def origin_of(scope: Scope) -> str | None:
+    """The origin of the page that sent a request; None where it names none, or several."""
+    origins = _values(scope, b"origin")
+    return origins[0] if len(origins) == 1 else None
 
 
 def _values(scope: Scope, name: bytes) -> list[str]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from LLM.exceptions import LLMConfigError
 
@@ -14,6 +15,7 @@ API_KEY_VARIABLE = "LOCAL_LLM_KIT_API_KEY"
 GRACE_S = 10.0
 _MAX_KEY_CHARS = 1024
 _MAX_KEYS_BYTES = 1 << 20
+_MAX_GRACE_S = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +33,39 @@ class ServerOptions:
     :param strict_model: answer only to the names of the models given here. Otherwise the models
         present on this machine can be named too, and every other name is answered by the one
         model; the answer's `model` says which it is.
-    :param grace_s: seconds that running streams have to finish at the end.
+    :param allowed_hosts: further names, without ports, under which requests may address the server:
+        those of a reverse proxy before it. Beyond loopback every name passes unless some are given.
+    :param cors_origins: origins whose pages may read the answers: ``scheme://host[:port]`` each,
+        compared as a whole; or ``*`` for any, which only a key allows. None by default.
+    :param log_requests: log a line for each request, without its prompt or key, at the level INFO
+        of the logger ``local_llm_kit.access``.
+    :param grace_s: seconds that running streams have to finish at the end, 0 to 3,600.
     """
 
     host: str = "127.0.0.1"
     port: int = 8000
-    api_key: str | None = None
+    api_key: str | None = field(default=None, repr=False)
     api_key_file: str | os.PathLike[str] | None = None
     models: Sequence[str] = ()
     aliases: Sequence[str] = ()
     strict_model: bool = False
+    allowed_hosts: Sequence[str] = ()
+    cors_origins: Sequence[str] = ()
+    log_requests: bool = False
     grace_s: float = GRACE_S
+
+    def __post_init__(self) -> None:
+        for name in ("models", "aliases", "allowed_hosts", "cors_origins"):
+            _check_names(name, getattr(self, name))
+        value = self.grace_s
+        if isinstance(value, bool) or not 0 <= value <= _MAX_GRACE_S:
+            raise LLMConfigError(f"grace_s is {value!r}; give 0 to {_MAX_GRACE_S:,} seconds")
+
+
+def _check_names(option: str, names: Any) -> None:
+    # A single text would be taken letter by letter.
+    if isinstance(names, str) or not all(isinstance(one, str) and one for one in names):
+        raise LLMConfigError(f"{option} is {names!r}; give a list of names, none of them empty")
 
 
 def api_keys(options: ServerOptions, environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:

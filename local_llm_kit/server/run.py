@@ -25,7 +25,7 @@ from local_llm_kit.catalog import Catalog
 from local_llm_kit.load_options import LoadOptions
 from local_llm_kit.server.app import create_app
 from local_llm_kit.server.connection import Connection
-from local_llm_kit.server.guard import Access
+from local_llm_kit.server.guard import Access, Guard
 from local_llm_kit.server.options import API_KEY_VARIABLE, ServerOptions, api_keys
 from local_llm_kit.server.served_models import ServedModels
 from local_llm_kit.server.service import Service
@@ -60,6 +60,10 @@ class LocalServer:
                 f"{options.host!r} can be reached from other machines, and there is no API key; "
                 f"give one (--api-key-file or {API_KEY_VARIABLE}) or listen on 127.0.0.1"
             )
+        # Beyond this machine the names are not known here, and the key stands guard.
+        any_host = bool(keys) and not is_local and not options.allowed_hosts
+        hosts = None if any_host else frozenset((options.host, *options.allowed_hosts))
+        guard = Guard(Access(keys, hosts, cors_origins=tuple(options.cors_origins)))
         self._socket = _bind(address, options)
         self._catalog = Catalog(model, load, Defaults())
         try:
@@ -70,10 +74,8 @@ class LocalServer:
             raise
         models = ServedModels(self._catalog, options.models, options.aliases, options.strict_model)
         self._service = Service(self._catalog, models, load.max_queue)
-        # Beyond this machine the names are not known here, and the key stands guard.
-        access = Access(keys, None if keys and not is_local else frozenset((options.host,)))
         config = uvicorn.Config(
-            create_app(self._service, access),
+            create_app(self._service, guard, logs_requests=options.log_requests),
             http=Connection,
             ws="none",
             lifespan="off",

@@ -8,18 +8,24 @@ is loaded once however many requests wait for it.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
 from dataclasses import astuple, dataclass, field
 from functools import partial
+from operator import methodcaller
 from typing import Any, TypeVar
 
 from local_llm_kit.arguments import parse_chat, parse_completion
 from local_llm_kit.backends import Backend, Job, JSONObject
 from local_llm_kit.catalog import Catalog
+from local_llm_kit.embeddings import EmbeddingArguments, joined_responses
 from local_llm_kit.engines.protocol import EngineStats, ModelInfo
-from local_llm_kit.mailboxes import Delivery, Mailboxes
+from local_llm_kit.mailboxes import Mailboxes
 from local_llm_kit.pool import Lease
 from local_llm_kit.server.headers import ignored_header
+from local_llm_kit.server.metrics import Metrics, ModelNow, ServerNow
+from local_llm_kit.server.running import Running
 from local_llm_kit.server.served_models import ServedModels
 from local_llm_kit.server.shapes import Shape
 from local_llm_kit.server.workers import Workers, queue_full
@@ -55,43 +61,6 @@ class Ask:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-class Running:
-    """A job under way and the model that it holds."""
-
-    def __init__(self, delivery: Delivery, lease: Lease[Backend]) -> None:
-        self._delivery = delivery
-        self._lease = lease
-
-    @property
-    def done(self) -> bool:
-        """Whether the answer is complete."""
-        return self._delivery.answer.done
-
-    def start(self) -> list[JSONObject]:
-        """Chunks that come before anything was computed."""
-        return self._delivery.answer.start()
-
-    async def step(self) -> list[JSONObject]:
-        """The next chunks, once there are any.
-
-        :raises LLMError: the engine failed.
-        """
-        return await self._delivery.step()
-
-    def response(self) -> JSONObject:
-        """The whole answer, once `done`."""
-        return self._delivery.answer.response()
-
-    def cancel(self) -> None:
-        """Free the slots within a step; nothing happens to what has ended."""
-        self._delivery.cancel()
-
-    def close(self) -> None:
-        """Cancel what still runs, and let the model go."""
-        self._delivery.close()
-        self._lease.release()
-
-
 class Service:
     """What every route stands on.
 
@@ -108,6 +77,7 @@ class Service:
         self._loaders = Workers("loader", _N_LOADERS, max_queue)
         self._loads: dict[str, asyncio.Task[Lease[Backend]]] = {}
         self._n_awaiting_load = 0
+        self.metrics = Metrics(self._now)
         self._mailboxes: Mailboxes | None = None  # made in the server's loop
 
     def chat(self, fields: Mapping[str, Any], shape: Shape, ignored: Iterable[str] = ()) -> Ask:
@@ -138,23 +108,48 @@ class Service:
 
         return Ask(arguments.model, prepare, shape, arguments.stream, headers)
 
-    async def run(self, ask: Ask, *, is_slow: bool) -> Running:
-        """Start what was asked.
+    def run_at_once(self, ask: Ask) -> Running | None:
+        """Start what was asked; None where its model is not at hand.
 
-        :param is_slow: prepare it on a thread.
-        :raises LLMError: the model cannot be had, or does not take it.
+        :raises LLMError: the model does not take it.
         """
-        lease = await self.lease(ask.model)
+        began = time.perf_counter()
+        lease = self._lease_at_hand(ask.model)
+        if lease is None:
+            return None
         try:
-            if is_slow:
-                job = await self._workers.run(partial(ask.prepare, lease.model))
-            else:
-                job = ask.prepare(lease.model)
-            self._mailboxes = self._mailboxes or Mailboxes()
-            return Running(self._mailboxes.start(job), lease)
+            return self._start(ask.prepare(lease.model), lease, began)
         except BaseException:
             lease.release()
             raise
+
+    async def run(self, ask: Ask) -> Running:
+        """Start what was asked, prepared on a thread, once its model is there.
+
+        :raises LLMError: the model cannot be had, or does not take it.
+        """
+        began = time.perf_counter()
+        lease = await self.lease(ask.model)
+        future = self._submit(partial(ask.prepare, lease.model), lease)
+        try:
+            return self._start(await asyncio.wrap_future(future), lease, began)
+        except BaseException:
+            # Not before: the thread may still use the model for one who has left.
+            future.add_done_callback(lambda _: lease.release())
+            raise
+
+    def _submit(self, work: Callable[[], T], lease: Lease[Backend]) -> Future[T]:
+        """Have a thread do something with a model."""
+        try:
+            return self._workers.submit(work)
+        except BaseException:
+            lease.release()
+            raise
+
+    def _start(self, job: Job, lease: Lease[Backend], began: float) -> Running:
+        self._mailboxes = self._mailboxes or Mailboxes()
+        meter = self.metrics.meter(lease.model.info.name, began)
+        return Running(self._mailboxes.start(job), lease, meter)
 
     async def beside(self, work: Callable[[], T]) -> T:
         """What `work` gives, on a thread.
@@ -169,10 +164,22 @@ class Service:
         :raises LLMError: the model cannot be had, or what `use` raised.
         """
         lease = await self.lease(name)
-        try:
-            return await self._workers.run(lambda: use(lease.model))
-        finally:
-            lease.release()
+        future = self._submit(lambda: use(lease.model), lease)
+        future.add_done_callback(lambda _: lease.release())
+        return await asyncio.wrap_future(future)
+
+    async def embeddings(self, arguments: EmbeddingArguments) -> JSONObject:
+        """Embeddings in OpenAI's shape: some inputs at a time, so that others have their turn.
+
+        :raises LLMError: the model cannot be had, or has no embeddings.
+        """
+        parts = [
+            await self.with_model(arguments.model, methodcaller("embeddings", part))
+            for part in arguments.parts()
+        ]
+        answer = joined_responses(parts)
+        self.metrics.read(answer["model"], answer["usage"]["prompt_tokens"])
+        return answer
 
     async def lease(self, name: str | None) -> Lease[Backend]:
         """Hold a model, loading it if need be.
@@ -180,14 +187,10 @@ class Service:
         :param name: as a request gives it.
         :raises LLMError: there is no such model, no room for it, or it cannot be loaded.
         """
-        resolve = self.models.resolve
-        if self.models.is_known(name):
-            found = resolve(name)
-        else:
-            found = await self._workers.run(lambda: resolve(name))
-        lease = self.catalog.lease_ready(found)
+        lease = self._lease_at_hand(name)
         if lease is not None:
             return lease
+        found = await self._workers.run(lambda: self.models.resolve(name))
         if self._n_awaiting_load >= self._max_queue:
             raise queue_full(self._n_awaiting_load)
         self._n_awaiting_load += 1
@@ -199,6 +202,12 @@ class Service:
             return lease
         finally:
             self._n_awaiting_load -= 1
+
+    def _lease_at_hand(self, name: str | None) -> Lease[Backend] | None:
+        """Hold a model that is loaded and found without a look at the disk."""
+        if not self.models.is_known(name):
+            return None
+        return self.catalog.lease_ready(self.models.resolve(name))
 
     def _load(self, name: str) -> asyncio.Task[Lease[Backend]]:
         load = partial(self.catalog.lease, name, _ROOM_WAIT_S)
@@ -226,6 +235,14 @@ class Service:
         """What all loaded models are doing together."""
         found = [_IDLE, *(model.stats for model in self.catalog.loaded_models())]
         return EngineStats(*(sum(values) for values in zip(*map(astuple, found), strict=True)))
+
+    def _now(self) -> ServerNow:
+        models = []
+        for model in self.catalog.loaded_models():
+            plan = model.memory_plan
+            n_bytes = 0 if plan is None else plan.total_bytes
+            models.append(ModelNow(model.info.name, model.stats, n_bytes))
+        return ServerNow(models, self._n_awaiting_load, self._workers.n_calls)
 
     def close(self) -> None:
         """End what runs with an error each, and give the models back; blocks while it does."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-from LLM.exceptions import LLMRateLimitError
+from LLM.exceptions import LLMRateLimitError, LLMServerError
 
 T = TypeVar("T")
 
@@ -23,22 +24,44 @@ class Workers:
     def __init__(self, name: str, n_threads: int, max_waiting: int) -> None:
         self._executor = ThreadPoolExecutor(n_threads, thread_name_prefix=f"{name}-")
         self._most = n_threads + max_waiting
+        self._lock = threading.Lock()
         self._n_calls = 0
 
+    @property
+    def n_calls(self) -> int:
+        """Functions that run or wait."""
+        return self._n_calls
+
     async def run(self, work: Callable[[], T]) -> T:
-        """What `work` gives. Begun, it is not stopped when the caller is cancelled.
+        """What `work` gives. Of a caller that is cancelled, what waits is dropped; begun, it ends.
 
         :raises LLMRateLimitError: too many are waiting.
         """
-        if self._n_calls >= self._most:
-            raise queue_full(self._n_calls)
-        self._n_calls += 1
-        future = asyncio.get_running_loop().run_in_executor(self._executor, work)
-        future.add_done_callback(self._ended)
-        return await future
+        return await asyncio.wrap_future(self.submit(work))
 
-    def _ended(self, _: asyncio.Future[T]) -> None:
-        self._n_calls -= 1
+    def submit(self, work: Callable[[], T]) -> Future[T]:
+        """What `work` will give, for a caller that must know when it has ended.
+
+        :raises LLMRateLimitError: too many are waiting.
+        """
+        with self._lock:
+            if self._n_calls >= self._most:
+                raise queue_full(self._n_calls)
+            self._n_calls += 1
+        try:
+            future = self._executor.submit(work)
+        except RuntimeError:
+            self._ended()
+            raise LLMServerError(
+                "the server is shutting down", status_code=503, code="engine_closed"
+            ) from None
+        future.add_done_callback(self._ended)
+        return future
+
+    def _ended(self, _: object = None) -> None:
+        # On the thread that did it: whoever waited may be gone by now.
+        with self._lock:
+            self._n_calls -= 1
 
     def close(self) -> None:
         """Take no more work; what runs goes on to its end, what waits is dropped."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from operator import methodcaller
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,8 +11,9 @@ from starlette.routing import Route
 
 from local_llm_kit.backends import JSONObject
 from local_llm_kit.decisions import parse_decision
-from local_llm_kit.embeddings import joined_responses, parse_embeddings
+from local_llm_kit.embeddings import parse_embeddings
 from local_llm_kit.server.body import parse_body, read_body
+from local_llm_kit.server.departures import unless_gone
 from local_llm_kit.server.endpoints import Endpoint, Generation, json_response
 from local_llm_kit.server.headers import ignored_header
 from local_llm_kit.server.service import Ask, Service
@@ -50,16 +50,10 @@ def _read_decision(body: JSONObject) -> Ask:
 
 
 async def _embeddings(service: Service, request: Request) -> Response:
-    """Some inputs at a time: in between others have their turn, and one who left is not served."""
     body = await read_body(request)
     arguments = await service.beside(lambda: parse_embeddings(parse_body(body)))
-    parts = []
-    for part in arguments.parts():
-        embed = methodcaller("embeddings", part)
-        parts.append(await service.with_model(arguments.model, embed))
-        if await request.is_disconnected():
-            break
-    answer = json_response(joined_responses(parts))
+    found = await unless_gone(request.receive, service.embeddings(arguments))
+    answer = json_response(found)
     answer.headers.update(ignored_header(arguments.ignored))
     return answer
 
