@@ -154,6 +154,19 @@ class PromptScores(NamedTuple):
     scores: tuple[TokenScore, ...]
 
 
+class Timings(NamedTuple):
+    """Where the time of a request went, in seconds.
+
+    :ivar wait_s: in the queue, until it got a slot.
+    :ivar prompt_s: from then until its first token was chosen.
+    :ivar output_s: from then to its end.
+    """
+
+    wait_s: float
+    prompt_s: float
+    output_s: float
+
+
 class Finished(NamedTuple):
     """The end of a request.
 
@@ -161,6 +174,7 @@ class Finished(NamedTuple):
     :ivar completion_tokens: tokens generated, the end-of-generation token not counted.
     :ivar cached_tokens: tokens of the prompt that were found in the KV cache.
     :ivar stop: the stop string that ended the text; None where none did, or nobody tells which.
+    :ivar timings: where its time went; None where nobody measured it.
     """
 
     tag: Any
@@ -169,6 +183,7 @@ class Finished(NamedTuple):
     completion_tokens: int
     cached_tokens: int
     stop: str | None = None
+    timings: Timings | None = None
 
 
 class Failed(NamedTuple):

@@ -289,6 +289,7 @@ class Scheduler:
             sequence.slot = self._slots.take(found, sequence.tokens, adapter)
             if sequence.n_cached is None:
                 sequence.n_cached = found.n_shared
+                sequence.placed_at = time.perf_counter()
             self._reading.append(sequence)
             self._steady = False
         self._waiting.extendleft(reversed(deferred))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 
 from LLM.exceptions import LLMError
@@ -15,6 +17,7 @@ from local_llm_kit.engines.protocol import (
     GenerationRequest,
     PromptScores,
     Sink,
+    Timings,
     TokenScore,
 )
 from local_llm_kit.engines.sampling import Sampler, log_probabilities
@@ -37,6 +40,7 @@ class Sequence:
     :ivar matcher: follows the request's grammar; None when it is free.
     :ivar greedy: each token is the likeliest one and nothing else is told of its logits.
     :ivar to_score: place of the next token of the prompt whose score is wanted.
+    :ivar placed_at: when it first got a slot, in `time.perf_counter`'s seconds; None before.
     :ivar heard: its first event was made.
     :ivar ended: its last event was made.
     """
@@ -49,6 +53,7 @@ class Sequence:
         "matcher",
         "n_cached",
         "n_prompt",
+        "placed_at",
         "request",
         "sampler",
         "sink",
@@ -56,6 +61,8 @@ class Sequence:
         "text",
         "to_score",
         "tokens",
+        "_first_at",
+        "_made_at",
         "_prompt_scores",
         "_scores",
     )
@@ -81,6 +88,9 @@ class Sequence:
         )
         self.heard = False
         self.ended = False
+        self.placed_at: float | None = None
+        self._made_at = time.perf_counter()
+        self._first_at: float | None = None
         self._scores: list[TokenScore] = []
         self._prompt_scores: list[TokenScore] | None = None if wanted is None else []
 
@@ -112,6 +122,8 @@ class Sequence:
         :param row: the token's logits, when log probabilities are wanted.
         """
         self.tokens.append(token)
+        if self._first_at is None:
+            self._first_at = time.perf_counter()
         if row is not None:
             n_top = self.request.sampling.n_logprobs or 0
             self._scores.append(_score(row, token, n_top, pieces))
@@ -150,8 +162,16 @@ class Sequence:
                 events.append(self.delta(rest))
         tag, n_cached = self.request.tag, self.n_cached or 0
         stop = self.text.met if reason == "stop" else None
-        events.append(Finished(tag, reason, self.n_prompt, self.n_generated, n_cached, stop))
+        counts = (self.n_prompt, self.n_generated, n_cached)
+        events.append(Finished(tag, reason, *counts, stop, self._timings()))
         return events
+
+    def _timings(self) -> Timings:
+        """Where the time went until now."""
+        now = time.perf_counter()
+        first_at = now if self._first_at is None else self._first_at
+        placed_at = first_at if self.placed_at is None else self.placed_at
+        return Timings(placed_at - self._made_at, first_at - placed_at, now - first_at)
 
     def fail(self, error: LLMError) -> list[Event]:
         """The last event of a request that cannot go on."""

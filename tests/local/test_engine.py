@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -47,7 +48,16 @@ def test_the_window_cuts_an_answer(engine: LlamaCppEngine) -> None:
 
 def test_max_tokens_zero_generates_nothing(engine: LlamaCppEngine) -> None:
     done = generate(engine, HELLO, max_tokens=0).wait()
-    assert done.events == [Finished(None, "length", done.end.prompt_tokens, 0, 0)]
+    (end,) = done.events
+    assert end == Finished(None, "length", end.prompt_tokens, 0, 0, timings=end.timings)
+
+
+def test_the_end_tells_where_the_time_went(engine: LlamaCppEngine) -> None:
+    begin = time.perf_counter()
+    end = generate(engine, chat_prompt("Hello!"), max_tokens=8).wait().end
+    took_s = time.perf_counter() - begin
+    assert all(part_s >= 0 for part_s in end.timings)
+    assert 0 < end.timings.prompt_s + end.timings.output_s <= took_s
 
 
 def test_answers_are_the_same_alone_and_together(engine: LlamaCppEngine) -> None:

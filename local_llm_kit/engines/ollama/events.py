@@ -17,6 +17,7 @@ from local_llm_kit.engines.protocol import (
     Finished,
     FinishReason,
     Thought,
+    Timings,
     TokenScore,
 )
 
@@ -123,7 +124,16 @@ class Reader:
                 body={"param": "logprobs"},
                 code="unsupported_parameter",
             )
-        return Finished(self._tag, self._reason(object_), n_prompt, n_generated, 0)
+        end = Finished(self._tag, self._reason(object_), n_prompt, n_generated, 0)
+        return end._replace(timings=self._timings(object_))
+
+    def _timings(self, object_: JSONObject) -> Timings | None:
+        """What the server measured; it does not tell how long a request waited."""
+        prompt_ns = self._part(object_, "prompt_eval_duration", int, None)
+        output_ns = self._part(object_, "eval_duration", int, None)
+        if prompt_ns is None and output_ns is None:
+            return None
+        return Timings(0.0, (prompt_ns or 0) / 1e9, (output_ns or 0) / 1e9)
 
     def _reason(self, object_: JSONObject) -> FinishReason:
         # None is what Ollama tells when the program that runs the model went away.

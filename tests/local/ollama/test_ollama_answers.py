@@ -7,15 +7,18 @@ import pytest
 from LLM.exceptions import (
     InvalidRequestError,
 )
+from local_llm_kit.answers import Answer
+from local_llm_kit.arguments import parse_chat
 from local_llm_kit.embeddings import parse_embeddings
 from local_llm_kit.engines.ollama import OllamaModel
+from local_llm_kit.engines.protocol import Timings
 from tests.local.ollama.fake import (
     FakeOllama,
     done,
     ndjson,
     said,
 )
-from tests.local.ollama.support import TOOLS, chat, streamed
+from tests.local.ollama.support import HELLO, TOOLS, chat, finish, streamed
 
 
 @pytest.mark.parametrize("size", [None, 1, 2, 3, 7, 64, 100_000])
@@ -95,3 +98,16 @@ def test_embeddings_have_openais_shape(model: OllamaModel, encoding: str) -> Non
 def test_embeddings_are_never_of_a_cut_text(fake: FakeOllama, model: OllamaModel) -> None:
     model.embeddings(parse_embeddings({"input": "a"}))
     assert fake.bodies("/api/embed")[0]["truncate"] is False
+
+
+def test_the_end_carries_the_times_that_the_server_measured(
+    fake: FakeOllama, model: OllamaModel
+) -> None:
+    times = {"prompt_eval_duration": 2_000_000_000, "eval_duration": 500_000_000}
+    fake.script("/api/chat", *ndjson(*said("Hi", **times)))
+    job = model.chat(parse_chat({"messages": HELLO}, model.defaults))
+    finish(job)
+    assert isinstance(job.answer, Answer)
+    (choice,) = job.answer.choices
+    assert choice.end is not None
+    assert choice.end.timings == Timings(0.0, 2.0, 0.5)
