@@ -80,12 +80,14 @@ class ChatArguments(_Common):
     :param tools: the tools that the model is told of; None for none.
     :param tool_choice: which of them it may or must call.
     :param overflow: what to do with messages that do not fit the window.
+    :param continues: go on with the text of the last message, an assistant's.
     """
 
     messages: list[dict[str, Any]]
     tools: list[dict[str, Any]] | None
     tool_choice: ToolChoice = NO_TOOLS
     overflow: OverflowPolicy = "error"
+    continues: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,8 +118,11 @@ def parse_chat(body: Mapping[str, Any], defaults: Defaults) -> ChatArguments:
     _check_modalities(fields.take("modalities"))
     common = _common(fields, defaults, (n_top or 0) if scores else None)
     overflow = _overflow(fields.take("overflow"))
+    continues = bool(fields.flag("continue_final_message"))
     ignore_hints(fields, CHAT_HINTS)
     fields.done(_ADVICE)
+    if continues:
+        _check_continues(messages, common["output"], tool_choice, overflow)
     return ChatArguments(
         **common,
         ignored=tuple(fields.ignored),
@@ -126,6 +131,7 @@ def parse_chat(body: Mapping[str, Any], defaults: Defaults) -> ChatArguments:
         tools=tools,
         tool_choice=tool_choice,
         overflow=overflow,
+        continues=continues,
     )
 
 
@@ -187,6 +193,26 @@ def _overflow(value: Any) -> OverflowPolicy:
         return check_policy(value)
     except InvalidRequestError as err:
         raise invalid("overflow", str(err)) from None
+
+
+def _check_continues(
+    messages: list[dict[str, Any]],
+    output: OutputFormat,
+    tool_choice: ToolChoice,
+    overflow: OverflowPolicy,
+) -> None:
+    """Refuse to continue what is no beginning of an answer."""
+    param, last = "continue_final_message", messages[-1]
+    if last["role"] != "assistant" or "tool_calls" in last or not last["content"]:
+        raise invalid(param, f"{param} needs a last message that is an assistant's text")
+    if len(messages) == 1:
+        raise invalid(param, f"{param} needs a message before the one that is continued")
+    if overflow != "error":
+        raise unsupported(param, f"{param} cannot stand beside overflow {overflow!r}")
+    if output.kind != "text" or tool_choice.mode == "required":
+        # The grammar holds an answer from its first letter, and here that is written already.
+        raise unsupported(param, f"{param} needs free text: leave out {output.param} and a "
+                          "tool_choice that makes the model call")  # fmt: skip
 
 
 def _adapter(name: str | None) -> str | None:

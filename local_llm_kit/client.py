@@ -198,7 +198,8 @@ class ChatCompletions:
             stream_options. And ours: top_k, min_p, repetition_penalty; `adapter`, the name of a
             LoRA adapter; `overflow`, what to do with messages that do not fit (``error``,
             ``drop_oldest``, ``drop_middle``, ``summarise``; the answer's `.overflow` says what
-            went); `timeout` in seconds: a whole answer has so long, a stream so long for its first
+            went); `continue_final_message`, to go on with a last message that is an assistant's;
+            `timeout` in seconds: a whole answer has so long, a stream so long for its first
             chunk and between chunks.
         :return: the whole answer, or a stream: an iterator of chunks and a context manager, which
             assembles the answer (`.response`) and, closed early, stops the work.

@@ -202,7 +202,8 @@ class LocalModel:
             arguments.messages, arguments.output, takes_system=takes_system
         )
         if arguments.overflow == "error":
-            return self._prompter.chat(messages, arguments.tools), None
+            continues = arguments.continues
+            return self._prompter.chat(messages, arguments.tools, continues=continues), None
         counted: list[int] = []
 
         def count(some: Sequence[Mapping[str, Any]]) -> int:

@@ -87,13 +87,16 @@ class Prompter:
         self,
         messages: Sequence[Mapping[str, Any]],
         tools: Sequence[Mapping[str, Any]] | None = None,
+        *,
+        continues: bool = False,
     ) -> list[int]:
         """Tokens of a conversation, the opening of the answer included.
 
+        :param continues: the last message is the beginning of the answer.
         :raises InvalidRequestError: the template refuses the messages.
         :raises LLMContextLengthError: they cannot fit the window.
         """
-        text = self._render(messages, tools)
+        text = self._render(messages, tools, continues)
         self._check_size(text)
         return self._tokens(text)
 
@@ -112,8 +115,11 @@ class Prompter:
         self,
         messages: Sequence[Mapping[str, Any]],
         tools: Sequence[Mapping[str, Any]] | None,
+        continues: bool = False,
     ) -> str:
-        return self._template.render(self._shield.mark(messages), self._shield.mark(tools))
+        begun = self._shield.mark(messages[-1]["content"]) if continues else ""
+        told = messages[:-1] if continues else messages
+        return self._template.render(self._shield.mark(told), self._shield.mark(tools)) + begun
 
     def _tokens(self, text: str) -> list[int]:
         # A template that spells the BOS token itself must not get a second one.

@@ -32,6 +32,8 @@ def chat_bodies(arguments: ChatArguments, facts: Facts) -> list[JSONObject]:
     """
     if arguments.overflow != "error":
         raise unsupported("overflow", "it has no tokenizer to count with; only 'error' is possible")
+    if arguments.continues:
+        raise unsupported("continue_final_message", "a template there may close the last message")
     if not facts.can("vision"):
         refuse_images(arguments.messages, f"{facts.name!r} reads text only; take a model that sees")
     told = messages_with_schema(arguments.messages, arguments.output)

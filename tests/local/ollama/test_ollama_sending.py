@@ -140,6 +140,13 @@ def test_keep_alive_is_sent_with_calls(fake: FakeOllama) -> None:
         ({"tools": TOOLS, "parallel_tool_calls": False}, "parallel_tool_calls"),
         ({"tools": TOOLS, "response_format": {"type": "json_object"}}, "response_format"),
         ({"functions": [TOOLS[0]["function"]]}, "functions"),
+        (
+            {
+                "messages": [*HELLO, {"role": "assistant", "content": "A"}],
+                "continue_final_message": True,
+            },
+            "continue_final_message",
+        ),
         ({"messages": [{"role": "user", "content": "x", "name": "Ann"}]}, "messages[0].name"),
     ],
     ids=[
@@ -151,6 +158,7 @@ def test_keep_alive_is_sent_with_calls(fake: FakeOllama) -> None:
         "parallel_tool_calls",
         "tools and format",
         "functions",
+        "continued",
         "name",
     ],
 )
@@ -199,8 +207,8 @@ def test_tools_need_a_model_that_calls_them(fake: FakeOllama) -> None:
 def test_no_argument_is_passed_over() -> None:
     common = {
         "model", "stream", "include_usage", "n", "max_tokens", "stop", "sampling", "output",
-        "adapter",
+        "adapter", "ignored",
     }  # fmt: skip
-    chat_only = {"messages", "tools", "tool_choice", "overflow"}
+    chat_only = {"messages", "tools", "tool_choice", "overflow", "continues"}
     assert {field.name for field in fields(ChatArguments)} == common | chat_only
     assert {field.name for field in fields(CompletionArguments)} == common | {"prompts", "echo"}
