@@ -109,8 +109,20 @@ class Backend(Protocol):
     def models(self) -> list[str]:
         """Names of the models that it can answer with and needs no download for, its own first."""
 
-    def tokenize(self, text: str) -> list[int]:
-        """Token ids of `text` by the model's own tokenizer, without special tokens."""
+    def tokenize(
+        self, text: str, *, add_special: bool = False, parse_special: bool = False
+    ) -> list[int]:
+        """Token ids of `text` by the model's own tokenizer.
+
+        :param add_special: begin with the model's BOS token where it wants one.
+        :param parse_special: read the text of special tokens as those tokens.
+        """
+
+    def token_bytes(self, tokens: Sequence[int]) -> list[bytes]:
+        """Bytes of each token's text, maybe part of a character; none of special tokens.
+
+        :param tokens: as `tokenize` gave them.
+        """
 
     def detokenize(self, tokens: Sequence[int]) -> str:
         """Text of `tokens`; special tokens have none."""

@@ -163,9 +163,16 @@ class LocalModel:
         """Its own name."""
         return [self.info.name]
 
-    def tokenize(self, text: str) -> list[int]:
-        """Token ids of `text`, without special tokens."""
-        return self.engine.tokenize(text)
+    def tokenize(
+        self, text: str, *, add_special: bool = False, parse_special: bool = False
+    ) -> list[int]:
+        """Token ids of `text`."""
+        return self.engine.tokenize(text, add_special=add_special, parse_special=parse_special)
+
+    def token_bytes(self, tokens: Sequence[int]) -> list[bytes]:
+        """Bytes of each token's text; none of special tokens."""
+        pieces = self.engine.vocabulary.pieces
+        return [pieces[token] for token in tokens]
 
     def detokenize(self, tokens: Sequence[int]) -> str:
         """Text of `tokens`; special tokens have none."""

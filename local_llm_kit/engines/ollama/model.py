@@ -166,10 +166,17 @@ class OllamaModel:
         names = model_names(self._worker.call(self._wire.get("/api/tags")))
         return [self._facts.name, *(name for name in names if name != self._facts.name)]
 
-    def tokenize(self, text: str) -> list[int]:
+    def tokenize(
+        self, text: str, *, add_special: bool = False, parse_special: bool = False
+    ) -> list[int]:
         """Not possible; see `count_tokens`."""
-        del text
+        del text, add_special, parse_special
         self._no_tokenizer("tokenize")
+
+    def token_bytes(self, tokens: Sequence[int]) -> list[bytes]:
+        """Not possible; see `count_tokens`."""
+        del tokens
+        self._no_tokenizer("token_bytes")
 
     def detokenize(self, tokens: Sequence[int]) -> str:
         """Not possible; see `count_tokens`."""
