@@ -16,6 +16,16 @@ _MAX_PATH_CHARS = 200
 USAGE_KEY = "local_llm_kit.usage"
 
 
+def show_access_log() -> None:
+    """Write the log to standard error, unless the program has sent it somewhere itself."""
+    if ACCESS_LOG.hasHandlers():
+        return
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    ACCESS_LOG.addHandler(handler)
+    ACCESS_LOG.setLevel(logging.INFO)
+
+
 def log_request(scope: Scope, status: int, took_s: float, request_id: str) -> None:
     """Log a request that has ended.
 

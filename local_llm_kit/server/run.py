@@ -23,6 +23,7 @@ from LLM.exceptions import LLMConfigError
 from local_llm_kit.arguments import Defaults
 from local_llm_kit.catalog import Catalog
 from local_llm_kit.load_options import LoadOptions
+from local_llm_kit.server.access_log import show_access_log
 from local_llm_kit.server.app import create_app
 from local_llm_kit.server.connection import Connection
 from local_llm_kit.server.guard import Access, Guard
@@ -230,7 +231,10 @@ def serve(
     :raises LLMConfigError: a setting cannot work, the port is in use, a package is missing.
     :raises ModelNotFoundError: there is no such model.
     """
-    server = LocalServer(model, *_sorted_out(settings))
+    options, load = _sorted_out(settings)
+    server = LocalServer(model, options, load)
+    if options.log_requests:
+        show_access_log()
 
     def announce(url: str) -> None:
         name = server.catalog.info.name
