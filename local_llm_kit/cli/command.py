@@ -10,8 +10,13 @@ import click
 
 from LLM.exceptions import LLMError
 
-#: What the engines call some options: their errors name these.
-_ENGINE_NAMES = {"n_threads": "threads", "draft_path": "draft_model", "timeout_s": "server_timeout"}
+#: What the engines and the client call some options: their errors name these.
+_OTHER_NAMES = {
+    "n_threads": "threads",
+    "draft_path": "draft_model",
+    "timeout_s": "server_timeout",
+    "base_url": "url",
+}
 
 
 class Option(click.Option):
@@ -40,13 +45,23 @@ class Command(click.Command):
             with formatter.section(heading):
                 formatter.write_dl(records)
 
-    def invoke(self, ctx: click.Context) -> Any:
+    def invoke(self, ctx: click.Context) -> None:
         """Run the command."""
         try:
-            return super().invoke(ctx)
+            super().invoke(ctx)
+            return
         except LLMError as err:
-            click.echo(f"error: {in_flags(str(err), flags_of(self))}", err=True)
-            ctx.exit(1)
+            problem = in_flags(str(err), flags_of(self))
+        except ModuleNotFoundError as err:
+            package = (err.name or "").partition(".")[0]
+            if package in ("", "LLM", "local_llm_kit"):
+                raise  # ours, and nothing that could be installed
+            problem = (
+                f"{ctx.command_path} needs the package {package!r}, which is not installed; in "
+                "llm-kit's folder run: pip install '.[llama,server]'"
+            )
+        click.echo(f"error: {problem}", err=True)
+        ctx.exit(1)
 
 
 def flags_of(command: click.Command) -> dict[str, str]:
@@ -56,9 +71,7 @@ def flags_of(command: click.Command) -> dict[str, str]:
         for param in command.params
         if isinstance(param, click.Option) and param.name is not None
     }
-    return flags | {
-        name: flags[option] for name, option in _ENGINE_NAMES.items() if option in flags
-    }
+    return flags | {name: flags[option] for name, option in _OTHER_NAMES.items() if option in flags}
 
 
 def in_flags(message: str, flags: Mapping[str, str]) -> str:

@@ -13,6 +13,7 @@ from LLM.exceptions import LLMError
 #: Commands by name: the module that has a function of that name, and the line that help shows.
 _COMMANDS = {
     "serve": ("local_llm_kit.cli.serve", "Serve models behind the OpenAI API."),
+    "run": ("local_llm_kit.cli.run", "Answer one prompt on standard output."),
 }
 
 _EXAMPLES = """\b
