@@ -101,7 +101,7 @@ def memory_budget(options: LoadOptions) -> int | None:
     budget = options.memory_budget
     if budget is None:
         return None
-    backend = settings.backend(options.backend) or _OF_KIND[_kinds(None)[0]]
+    backend = settings.backend(options.backend) or _OF_KIND[loadable_kinds(None)[0]]
     if backend == "ollama":
         engine_options(options, backend)  # refuses the budget: the memory is the server's
     gpus: tuple[Device, ...] = ()
@@ -130,7 +130,7 @@ def _locate(
     if asked is not None:
         engine_options(options, asked)  # before gigabytes are downloaded for nothing
     sources = Sources(
-        kinds=_kinds(asked),
+        kinds=loadable_kinds(asked),
         offline=settings.offline(options.offline),
         progress=options.progress,
     )
@@ -148,8 +148,11 @@ def _locate(
     return _Located(found, backend, arguments)
 
 
-def _kinds(asked: str | None) -> tuple[Kind, ...]:
-    """What can be loaded, the best first."""
+def loadable_kinds(asked: str | None) -> tuple[Kind, ...]:
+    """What can be loaded, the best first.
+
+    :param asked: the back end that is to load it; None means those that are installed.
+    """
     if asked is not None:
         return (_KINDS[asked],)
     kinds: tuple[Kind, ...] = ("gguf", "safetensors")

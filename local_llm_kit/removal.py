@@ -102,7 +102,7 @@ def is_of_ollama(name: str, sources: Sources | None = None) -> bool:
     store = (sources or Sources()).ollama_dir
     if name.startswith(OLLAMA_PREFIX):
         return True
-    if name in BUNDLED or _is_on_disk(name):
+    if name in BUNDLED or is_on_disk(name):
         return False
     try:
         return ollama_store.find(name, store) is not None
@@ -122,7 +122,7 @@ def _hub_name(name: str, sources: Sources) -> HubName:
         raise LLMConfigError(
             f"{name!r} is in Ollama's store, which Ollama keeps; remove it with: ollama rm {bare}"
         )
-    wanted = None if _is_on_disk(name) else parse_name(name)
+    wanted = None if is_on_disk(name) else parse_name(name)
     if wanted is None:
         found = find_model(name, sources=sources)  # says what is near where nothing is there
         raise LLMConfigError(
@@ -132,8 +132,8 @@ def _hub_name(name: str, sources: Sources) -> HubName:
     return wanted
 
 
-def _is_on_disk(name: str) -> bool:
-    """Whether a name is a path; `find_model` takes such a name for nothing else."""
+def is_on_disk(name: str) -> bool:
+    """Whether a name is a path, which goes before all other meanings."""
     return name.startswith(("/", "./", "../", "~")) or os.path.exists(name)
 
 

@@ -1,0 +1,75 @@
+"""Tables and JSON on standard output: readable on a terminal, clean in a pipe."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import click
+from pydantic_core import to_json
+
+_GAP = "  "
+_SHORTEST = 12
+
+
+def echo_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Write rows under headings, each column as wide as it must be, no space behind the last.
+
+    A terminal that is too narrow gets a shorter first column; a pipe gets everything.
+    """
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    for line in table(headings, rows, width):
+        click.echo(line)
+
+
+def table(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], width: int | None = None
+) -> list[str]:
+    """The lines of a table.
+
+    :param width: characters of a line; None sets no bound.
+    """
+    cells = [[printable(cell) for cell in row] for row in (headings, *rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    if width is not None:
+        rest = sum(widths[1:]) + len(_GAP) * (len(widths) - 1)
+        widths[0] = min(widths[0], max(width - rest, _SHORTEST))
+    return [
+        _GAP.join(
+            _cut(cell, size).ljust(size) for cell, size in zip(row, widths, strict=True)
+        ).rstrip()
+        for row in cells
+    ]
+
+
+def printable(text: str) -> str:
+    """A text that cannot steer a terminal: names come from files and from servers."""
+    return "".join(c if c.isprintable() else "�" for c in text)
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def echo_json(value: Any) -> None:
+    """Write a value as JSON."""
+    click.echo(to_json(value, indent=2, inf_nan_mode="null").decode())
+
+
+def utc(seconds: float) -> str:
+    """A moment as JSON tells it, in UTC.
+
+    :param seconds: since the epoch.
+    """
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+def day(seconds: float) -> str:
+    """A moment as tables tell it, in local time.
+
+    :param seconds: since the epoch.
+    """
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
