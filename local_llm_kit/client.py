@@ -272,8 +272,8 @@ class Embeddings:
         """Embed texts.
 
         :param input: a text, a list of 1 to 2,048 texts, a list of token ids, or a list of those.
-        :param arguments: model; encoding_format, ``float`` or ``base64``; dimensions, which must
-            be the model's own; timeout, in seconds, looked at between inputs.
+        :param arguments: model; encoding_format, ``float`` or ``base64``; dimensions, how many
+            numbers of each embedding to keep (then of length 1 again); timeout, in seconds, looked at between inputs.
         :raises InvalidRequestError: an argument is wrong.
         :raises LLMContextLengthError: an input does not fit the window.
         :raises LLMTimeoutError: the time was up.

@@ -30,7 +30,7 @@ class EmbeddingArguments:
 
     :param model: the model asked for; None means whichever there is.
     :param inputs: texts, or lists of token ids; 1 to 2,048, none empty.
-    :param dimensions: length of an embedding that is asked for; None takes the model's own.
+    :param dimensions: numbers of an embedding to keep; None keeps all.
     :param encoding_format: numbers, or the base64 of little-endian float32.
     :param ignored: names of the arguments that were given and have no effect.
     """
@@ -81,18 +81,34 @@ def _encoding(value: Any) -> EncodingFormat:
 
 
 def check_dimensions(arguments: EmbeddingArguments, model: str, n_embd: int) -> None:
-    """Refuse another length than the model's own.
+    """Refuse more numbers than the model's embeddings have.
 
-    The first numbers of an embedding are one only for models trained so, and files do not say.
-
-    :raises InvalidRequestError: another length is asked for.
+    :raises InvalidRequestError: more are asked for.
     """
-    if arguments.dimensions not in (None, n_embd):
+    if arguments.dimensions is not None and arguments.dimensions > n_embd:
         raise unsupported(
             "dimensions",
             f"dimensions is {arguments.dimensions!r}, but embeddings of {model!r} have {n_embd} "
-            "numbers; leave dimensions out",
+            "numbers; ask for as many or fewer",
         )
+
+
+def shortened(vectors: Any, dimensions: int | None) -> Any:
+    """The first numbers of embeddings, each made a vector of length 1 again.
+
+    That is what OpenAI's `dimensions` means. How much of the meaning stays depends on how the model
+    was trained (Matryoshka representations keep most of it), which its file does not say.
+
+    :param vectors: (n, n_embd) numpy float32; not changed.
+    :param dimensions: how many numbers to keep, 1 to n_embd; None and n_embd change nothing.
+
+    Source: https://platform.openai.com/docs/guides/embeddings, "Reducing embedding dimensions".
+    """
+    if dimensions in (None, vectors.shape[1]):
+        return vectors
+    cut = vectors[:, :dimensions]
+    lengths = (cut * cut).sum(axis=1, keepdims=True) ** 0.5
+    return cut / lengths.clip(min=1e-12)  # a vector of zeros stays one
 
 
 def embeddings_response(

@@ -19,7 +19,12 @@ from local_llm_kit.decisions import (
     ScoredQuestion,
     messages_with,
 )
-from local_llm_kit.embeddings import EmbeddingArguments, check_dimensions, embeddings_response
+from local_llm_kit.embeddings import (
+    EmbeddingArguments,
+    check_dimensions,
+    embeddings_response,
+    shortened,
+)
 from local_llm_kit.engines.constraints import ConstraintCompiler
 from local_llm_kit.engines.protocol import (
     Constraint,
@@ -147,7 +152,8 @@ class LocalModel:
     def embeddings(self, arguments: EmbeddingArguments) -> JSONObject:
         """Embeddings of texts, in OpenAI's shape; blocks while they are computed.
 
-        :raises InvalidRequestError: an input is too long, or another length is asked for.
+        :raises InvalidRequestError: an input is too long, or more numbers are asked for than there
+            are.
         """
         name = self.info.name
         check_dimensions(arguments, name, self.info.n_embd)
@@ -155,7 +161,7 @@ class LocalModel:
             self._prompter.text(one) if isinstance(one, str) else one for one in arguments.inputs
         ]
         self._check_room("the longest input", max(map(len, prompts)))
-        vectors = self.engine.embed(prompts)
+        vectors = shortened(self.engine.embed(prompts), arguments.dimensions)
         n_tokens = sum(map(len, prompts))
         return embeddings_response(name, list(vectors), n_tokens, arguments.encoding_format)
 

@@ -75,11 +75,19 @@ def test_base64_holds_the_same_numbers(client: LLMClient) -> None:
     assert list(numbers) == pytest.approx(vector(client, "Hello"), abs=1e-6)
 
 
-def test_the_models_own_dimensions_may_be_asked_for(client: LLMClient) -> None:
+def test_dimensions_keeps_the_first_numbers_at_length_one(client: LLMClient) -> None:
+    whole, n_embd = vector(client, "Hello"), client.info.n_embd
+    (found,) = client.embeddings.create(input="Hello", dimensions=8).data
+    scale = math.sqrt(sum(x * x for x in whole[:8]))
+    assert found.embedding == pytest.approx([x / scale for x in whole[:8]], abs=1e-5)
+    (same,) = client.embeddings.create(input="Hello", dimensions=n_embd).data
+    assert same.embedding == pytest.approx(whole, abs=1e-6)
+
+
+def test_more_dimensions_than_there_are_is_refused(client: LLMClient) -> None:
     n_embd = client.info.n_embd
-    assert client.embeddings.create(input="Hello", dimensions=n_embd).data
-    with pytest.raises(InvalidRequestError, match=rf"dimensions is 8, .* have {n_embd} numbers"):
-        client.embeddings.create(input="Hello", dimensions=8)
+    with pytest.raises(InvalidRequestError, match=rf"embeddings of 'tiny' have {n_embd} numbers"):
+        client.embeddings.create(input="Hello", dimensions=n_embd + 1)
 
 
 @pytest.mark.parametrize(
