@@ -38,7 +38,8 @@ class Command(click.Command):
         sections: dict[str, list[tuple[str, str]]] = {"Options": []}
         for param in self.get_params(ctx):
             record = param.get_help_record(ctx)
-            if record is not None:
+            # Arguments have no text of their own: the usage line shows them.
+            if record is not None and not isinstance(param, click.Argument):
                 heading = param.section if isinstance(param, Option) else "Options"
                 sections.setdefault(heading, []).append(record)
         for heading, records in sections.items():

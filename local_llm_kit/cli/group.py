@@ -13,7 +13,10 @@ from LLM.exceptions import LLMError
 #: Commands by name: the module that has a function of that name, and the line that help shows.
 _COMMANDS = {
     "serve": ("local_llm_kit.cli.serve", "Serve models behind the OpenAI API."),
+    "chat": ("local_llm_kit.cli.chat", "Chat with a model in the terminal."),
     "run": ("local_llm_kit.cli.run", "Answer one prompt on standard output."),
+    "models": ("local_llm_kit.cli.models", "List, describe, download and remove models."),
+    "ps": ("local_llm_kit.cli.ps", "Show what a running server has loaded."),
 }
 
 _EXAMPLES = """\b
