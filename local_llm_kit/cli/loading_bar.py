@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from local_llm_kit.load_progress import LoadProgress, LoadWatch
+from local_llm_kit.memory_plan import format_bytes
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -38,7 +39,7 @@ class _Bar:
     def __call__(self, step: LoadProgress) -> None:
         if self._progress is None:
             self._progress = _progress()
-            size = f"{step.size_bytes / 1e9:.2f} GB"
+            size = format_bytes(step.size_bytes)
             self._progress.add_task(f"loading {step.name} ({size})", total=None)
             self._progress.start()
         # Without a total the bar only moves: nothing has been told yet, or never will be.

@@ -126,35 +126,48 @@ def load_options(*names: str, section: str = "Loading") -> Decorator[Any]:
     return _together([_LOAD[name](section) for name in names or LOAD_OPTIONS])
 
 
-def _sampling(*names: str, **attrs: Any) -> Decorator[Any]:
-    return click.option(*names, cls=Option, section="Sampling", **attrs)
+#: Sampling options by the arguments that they become: flags, and what click is told of them.
+_SAMPLING: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
+    "temperature": (("-t", "--temperature"), {"type": click.FloatRange(0, 2), "metavar": "X",
+        "help": "0 takes the likeliest token.  [default: 0.7]"}),
+    "top_p": (("--top-p",), {"type": click.FloatRange(0, 1, min_open=True), "metavar": "X",
+        "help": "Choose among the likeliest tokens of this share.  [default: 0.9]"}),
+    "top_k": (("--top-k",), {"type": click.IntRange(0), "metavar": "N",
+        "help": "Choose among the N likeliest tokens; 0 means all."}),
+    "min_p": (("--min-p",), {"type": click.FloatRange(0, 1), "metavar": "X",
+        "help": "Drop tokens less likely than this share of the likeliest."}),
+    "repetition_penalty": (("--repetition-penalty",), {"type": click.FloatRange(0.01, 10),
+        "metavar": "X", "help": "1 means none."}),
+    "seed": (("--seed",), {"type": click.INT, "metavar": "N",
+        "help": "Makes the answer repeatable."}),
+    "max_tokens": (("-n", "--max-tokens"), {"type": click.IntRange(1), "metavar": "TOKENS",
+        "help": "Longest answer.  [default: as fits]"}),
+    "stop": (("--stop",), {"type": click.STRING, "multiple": True, "metavar": "TEXT",
+        "help": "Text that ends the answer; up to 4 times."}),
+}  # fmt: skip
+
+SAMPLING = tuple(_SAMPLING)
 
 
 def sampling_options(function: FunctionT) -> FunctionT:
     """How tokens are chosen: arguments of a chat completion by their names; None is not given."""
-    decorated: FunctionT = _together([
-        _sampling("-t", "--temperature", type=click.FloatRange(0, 2), metavar="X",
-            help="0 takes the likeliest token.  [default: 0.7]"),
-        _sampling("--top-p", type=click.FloatRange(0, 1, min_open=True), metavar="X",
-            help="Choose among the likeliest tokens of this share.  [default: 0.9]"),
-        _sampling("--top-k", type=click.IntRange(0), metavar="N",
-            help="Choose among the N likeliest tokens; 0 means all."),
-        _sampling("--min-p", type=click.FloatRange(0, 1), metavar="X",
-            help="Drop tokens less likely than this share of the likeliest."),
-        _sampling("--repetition-penalty", type=click.FloatRange(0.01, 10), metavar="X",
-            help="1 means none."),
-        _sampling("--seed", type=int, metavar="N", help="Makes the answer repeatable."),
-        _sampling("-n", "--max-tokens", type=click.IntRange(1), metavar="TOKENS",
-            help="Longest answer.  [default: as fits]"),
-        _sampling("--stop", multiple=True, metavar="TEXT",
-            help="Text that ends the answer; up to 4 times."),
-    ])(function)  # fmt: skip
+    decorate = _together([
+        click.option(*flags, name, cls=Option, section="Sampling", **attrs)
+        for name, (flags, attrs) in _SAMPLING.items()
+    ])  # fmt: skip
+    decorated: FunctionT = decorate(function)
     return decorated
 
 
-SAMPLING = (
-    "temperature", "top_p", "top_k", "min_p", "repetition_penalty", "seed", "max_tokens", "stop",
-)  # fmt: skip
+def sampling_value(name: str, text: str) -> Any:
+    """What a sampling option of this name makes of a text.
+
+    :raises click.BadParameter: there is no such option, or it cannot be that.
+    """
+    if name not in _SAMPLING:
+        raise click.BadParameter(f"there is no setting {name!r}; there are {', '.join(SAMPLING)}")
+    value = _SAMPLING[name][1]["type"].convert(text, None, None)
+    return [value] if name == "stop" else value
 
 
 def take_sampling(settings: dict[str, Any]) -> dict[str, Any]:
