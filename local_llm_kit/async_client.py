@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 from LLM.async_streaming import AsyncChatStream, AsyncCompletionStream
-from LLM.types import ChatCompletionChunk, CompletionChunk, ModelsResponse
+from LLM.types import ChatCompletionChunk, CompletionChunk, Model, ModelsResponse
 from LLM.types import CompletionResponse as TextCompletionResponse
 from local_llm_kit.async_runs import AsyncRuns
 from local_llm_kit.calls import Calls, LocalAssembler
@@ -252,3 +252,7 @@ class AsyncModels:
     async def list(self) -> ModelsResponse:
         """The models that calls can name: loaded, bundled, and found on this machine."""
         return await asyncio.to_thread(self._calls.models)
+
+    async def retrieve(self, model: str) -> Model:
+        """One of those models; raises as the blocking client's."""
+        return await asyncio.to_thread(self._calls.model, model)

@@ -22,7 +22,8 @@ from local_llm_kit.deadlines import Deadlines, checked_timeout_s
 from local_llm_kit.decisions import parse_decision
 from local_llm_kit.embeddings import joined_responses, parse_embeddings
 from local_llm_kit.exceptions import StoreError
-from local_llm_kit.fields import check_text
+from local_llm_kit.fields import check_text, invalid
+from local_llm_kit.local_files import not_found
 from local_llm_kit.memory_switch import MemorySwitch
 from local_llm_kit.messages import normalise_messages, normalise_tools
 from local_llm_kit.types import CompletionResponse, DecisionResponse, EmbeddingsResponse
@@ -160,6 +161,19 @@ class Calls:
         return ModelsResponse(
             data=[Model(id=name, owned_by="local") for name in self.catalog.names()]
         )
+
+    def model(self, name: Any) -> Model:
+        """One of those models.
+
+        :raises InvalidRequestError: the name is no text, or empty.
+        :raises ModelNotFoundError: there is no such model.
+        """
+        if not isinstance(name, str) or not name:
+            raise invalid("model", "model must be the name of a model")
+        known = self.catalog.names()
+        if name not in known:
+            raise not_found(name, f"there is no model {name[:200]!r} on this machine", known)
+        return Model(id=name, owned_by="local")
 
     def load(self) -> None:
         """Load the client's own model."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 from LLM.streaming import ChatStream, CompletionStream
-from LLM.types import ChatCompletionChunk, CompletionChunk, ModelsResponse
+from LLM.types import ChatCompletionChunk, CompletionChunk, Model, ModelsResponse
 from LLM.types import CompletionResponse as TextCompletionResponse
 from local_llm_kit.calls import Calls, LocalAssembler
 from local_llm_kit.catalog import open_catalog
@@ -273,7 +273,8 @@ class Embeddings:
 
         :param input: a text, a list of 1 to 2,048 texts, a list of token ids, or a list of those.
         :param arguments: model; encoding_format, ``float`` or ``base64``; dimensions, how many
-            numbers of each embedding to keep (then of length 1 again); timeout, in seconds, looked at between inputs.
+            numbers of each embedding to keep (then of length 1 again); timeout, in seconds, looked
+            at between inputs.
         :raises InvalidRequestError: an argument is wrong.
         :raises LLMContextLengthError: an input does not fit the window.
         :raises LLMTimeoutError: the time was up.
@@ -313,3 +314,11 @@ class Models:
     def list(self) -> ModelsResponse:
         """The models that calls can name: loaded, bundled, and found on this machine."""
         return self._calls.models()
+
+    def retrieve(self, model: str) -> Model:
+        """One of those models.
+
+        :raises InvalidRequestError: the name is no text, or empty.
+        :raises ModelNotFoundError: there is no such model.
+        """
+        return self._calls.model(model)

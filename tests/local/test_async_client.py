@@ -105,15 +105,16 @@ def test_decisions_embeddings_and_counts_are_the_twins(
     questions = [{"type": "choice", "instructions": "Which?",
                   "choices": [{"value": "red"}, {"value": "blue"}]}]  # fmt: skip
 
-    async def ask() -> tuple[Any, Any, int, list[str]]:
+    async def ask() -> tuple[Any, Any, int, list[str], Any]:
         return (
             await shared.decisions.create(input="A red boat.", questions=questions),
             await shared.embeddings.create(input="A red boat."),
             await shared.count_tokens(HELLO),
             [model.id for model in (await shared.models.list()).data],
+            await shared.models.retrieve("tiny"),
         )
 
-    decision, embedded, n_tokens, names = run(ask)
+    decision, embedded, n_tokens, names, model = run(ask)
     expected = client.decisions.create(input="A red boat.", questions=questions)
     assert [one.probability for one in decision.answers[0].probabilities] == pytest.approx(
         [one.probability for one in expected.answers[0].probabilities],  # type: ignore[union-attr]
@@ -124,6 +125,7 @@ def test_decisions_embeddings_and_counts_are_the_twins(
     )
     assert n_tokens == client.count_tokens(HELLO)
     assert names == [model.id for model in client.models.list().data]
+    assert model == client.models.retrieve("tiny")
 
 
 def test_a_stream_is_left_early_and_frees_its_slot(shared: AsyncLLMClient) -> None:

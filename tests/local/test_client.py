@@ -211,6 +211,16 @@ def test_defaults_are_held_to_the_same_bounds() -> None:
 
 def test_the_model_lists_itself(client: LLMClient) -> None:
     assert [model.id for model in client.models.list().data] == ["tiny"]
+    assert client.models.retrieve("tiny") == client.models.list().data[0]
+
+
+def test_a_model_that_is_not_there_is_not_retrieved(client: LLMClient) -> None:
+    with pytest.raises(ModelNotFoundError, match="did you mean 'tiny'") as caught:
+        client.models.retrieve("tinny")
+    assert (caught.value.status_code, caught.value.code) == (404, "model_not_found")
+    for wrong in ("", None):
+        with pytest.raises(InvalidRequestError, match="model must be the name"):
+            client.models.retrieve(wrong)  # type: ignore[arg-type]
 
 
 def test_a_closed_client_says_so_and_closes_again() -> None:
