@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from local_llm_kit.decisions import DecisionArguments
     from local_llm_kit.embeddings import EmbeddingArguments
     from local_llm_kit.memory_plan import MemoryPlan
+    from local_llm_kit.stopping import Stop
 
 JSONObject = dict[str, Any]
 
@@ -87,9 +88,11 @@ class Backend(Protocol):
     def memory_plan(self) -> MemoryPlan | None:
         """What it was planned to take, beside what was measured; None in another program."""
 
-    def chat(self, arguments: ChatArguments) -> Job:
+    def chat(self, arguments: ChatArguments, stop: Stop | None = None) -> Job:
         """Prepare a chat completion. May take as long as a summary does; see `overflow`.
 
+        :param stop: ends a summary that is being written; None leaves it to its end.
+        :raises LLMAPIError: it was stopped.
         :raises InvalidRequestError: the messages or an argument cannot be honoured.
         :raises LLMContextLengthError: the prompt does not fit the window.
         """

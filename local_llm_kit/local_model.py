@@ -42,6 +42,7 @@ from local_llm_kit.memory_plan import MemoryPlan
 from local_llm_kit.output_format import messages_with_schema
 from local_llm_kit.prompts import Prompter
 from local_llm_kit.runs import answered
+from local_llm_kit.stopping import Stop
 from local_llm_kit.tool_choice import NO_TOOLS
 from local_llm_kit.waves import Waves
 from local_llm_kit.window import fit_window
@@ -80,13 +81,14 @@ class LocalModel:
         """A snapshot of the engine's work."""
         return self.engine.stats
 
-    def chat(self, arguments: ChatArguments) -> Job:
+    def chat(self, arguments: ChatArguments, stop: Stop | None = None) -> Job:
         """Prepare a chat completion.
 
+        :param stop: ends a summary that is being written.
         :raises InvalidRequestError: the template refuses the messages.
         :raises LLMContextLengthError: the prompt does not fit the window.
         """
-        prompt, dropped = self._fitted(arguments)
+        prompt, dropped = self._fitted(arguments, stop or Stop())
         constraint = self._constraint(grammar_of(arguments.output, arguments.tool_choice))
         answer = ChatAnswer(
             self.info.name,
@@ -207,7 +209,7 @@ class LocalModel:
         """End what runs and give the memory back; repeatable."""
         self.engine.close()
 
-    def _fitted(self, arguments: ChatArguments) -> tuple[list[int], Overflow | None]:
+    def _fitted(self, arguments: ChatArguments, stop: Stop) -> tuple[list[int], Overflow | None]:
         """The prompt, told of the output's schema, and what was dropped to make room for it."""
         self._require_text(arguments.messages)
         takes_system = not arguments.output.is_json or self._prompter.takes_system
@@ -229,15 +231,15 @@ class LocalModel:
             context_length=self.info.context_length,
             max_tokens=arguments.max_tokens,
             count=count,
-            ask=self._ask,
+            ask=partial(self._ask, stop),
         )
         # What fits was counted once, as a whole: a long conversation is not rendered twice.
         return (counted if dropped is None else self._prompter.chat(kept, arguments.tools)), dropped
 
-    def _ask(self, messages: list[dict[str, Any]], max_tokens: int) -> str:
+    def _ask(self, stop: Stop, messages: list[dict[str, Any]], max_tokens: int) -> str:
         """What the model answers, for its own use."""
         body = {"messages": messages, "max_tokens": max_tokens, "temperature": 0.0}
-        response = answered(self.chat(parse_chat(body, self.defaults)))
+        response = answered(self.chat(parse_chat(body, self.defaults)), stop)
         return response["choices"][0]["message"]["content"] or ""
 
     def _echoes(self, given: Sequence[str | list[int]], prompts: Sequence[list[int]]) -> list[Echo]:

@@ -10,21 +10,25 @@ from LLM.exceptions import LLMServerError
 from local_llm_kit.backends import Job, JSONObject
 from local_llm_kit.calls import Call
 from local_llm_kit.engines.protocol import Event
+from local_llm_kit.stopping import Stop
 
 ResponseT = TypeVar("ResponseT")
 
 
-def answered(job: Job) -> JSONObject:
+def answered(job: Job, stop: Stop) -> JSONObject:
     """The whole answer of a job, waited for without a bound.
 
-    :raises LLMError: the model does not take it, or fails.
+    :param stop: ends it.
+    :raises LLMError: the model does not take it, or fails, or it was stopped.
     """
+    stop.check()
     queue: SimpleQueue[list[Event]] = SimpleQueue()
     handles = job.start(queue.put)
     try:
-        job.answer.start()
-        while not job.answer.done:
-            job.answer.feed(queue.get())
+        with stop.over(handles):
+            job.answer.start()
+            while not job.answer.done:
+                job.answer.feed(queue.get())
     finally:
         for handle in handles:
             handle.cancel()

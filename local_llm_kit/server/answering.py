@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from LLM.exceptions import LLMError
 from local_llm_kit.backends import JSONObject
-from local_llm_kit.server.departures import gone
+from local_llm_kit.server.departures import disconnected, gone
 from local_llm_kit.server.running import Running
 from local_llm_kit.server.shapes import Shape
 
@@ -30,11 +30,13 @@ async def whole(
 ) -> Response:
     """Wait for the whole answer; a client that leaves frees its slots.
 
-    :raises LLMError: the engine failed.
+    :raises LLMError: the engine failed, or the client has left.
     """
     watcher = asyncio.create_task(cancel_when_gone(running, request.receive))
     try:
         answer = await gathered(running, shape)
+        if watcher.done():
+            raise disconnected()  # what was cancelled is complete too
         return Response(to_json(answer), 200, dict(headers), "application/json")
     finally:
         watcher.cancel()

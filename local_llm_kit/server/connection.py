@@ -15,9 +15,13 @@ from local_llm_kit.server.errors import error_body
 
 HEADER_TIMEOUT_S = 15.0
 WRITE_TIMEOUT_S = 30.0
+#: Seconds that the rest of a body may still take to come when its request has been answered.
+LINGER_S = 2.0
 MAX_HEADER_BYTES = 64 << 10
 #: Requests that are read while one runs.
 MAX_PIPELINED = 8
+#: Connections open at once; a process may usually have 1,024 files open.
+MAX_CONNECTIONS = 800
 
 
 class Connection(HttpToolsProtocol):
@@ -25,6 +29,8 @@ class Connection(HttpToolsProtocol):
 
     _header_timer: asyncio.TimerHandle | None = None
     _write_timer: asyncio.TimerHandle | None = None
+    _linger_timer: asyncio.TimerHandle | None = None
+    _reads_body = False
     _n_header_bytes = 0
 
     def connection_made(self, transport: Any) -> None:
@@ -32,11 +38,14 @@ class Connection(HttpToolsProtocol):
         super().connection_made(transport)
         self._cycles: list[Any] = []
         self._expect_headers()
+        if len(self.connections) > MAX_CONNECTIONS:
+            self._make_room()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop all clocks."""
         self._stop_header_timer()
         self._stop_write_timer()
+        self._stop_linger_timer()
         super().connection_lost(exc)
         # uvicorn tells the newest request, which with pipelining is not the one that runs.
         for cycle in self._cycles:
@@ -60,12 +69,25 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Stop it, and note who must hear when the client leaves."""
         self._stop_header_timer()
+        self._reads_body = True
         super().on_headers_complete()
         self._cycles = [cycle for cycle in self._cycles if not cycle.response_complete]
         self._cycles.append(self.cycle)
         # While a request waits for its turn uvicorn does not read, and so sees nobody leave.
         if len(self._cycles) <= MAX_PIPELINED:
             self.flow.resume_reading()
+
+    def on_message_complete(self) -> None:
+        """All of a request is here."""
+        self._reads_body = False
+        self._stop_linger_timer()
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Drop a client that goes on sending the body of what was answered, a refusal mostly."""
+        super().on_response_complete()
+        if self._reads_body and self.cycle.response_complete:
+            self._linger_timer = self.loop.call_later(LINGER_S, self.transport.abort)
 
     def pause_writing(self) -> None:
         """The client reads more slowly than we write: give it some time."""
@@ -89,6 +111,17 @@ class Connection(HttpToolsProtocol):
         self.transport.write(head.encode("ascii") + body)
         self.transport.close()
 
+    @property
+    def _is_idle(self) -> bool:
+        """Whether nothing is being answered here."""
+        return all(cycle.response_complete for cycle in self._cycles)
+
+    def _make_room(self) -> None:
+        """Drop a connection on which nobody asks anything: who does ask finds a place."""
+        others = (one for one in self.connections if one is not self)
+        idle = next((one for one in others if isinstance(one, Connection) and one._is_idle), self)
+        idle.transport.abort()
+
     def _expect_headers(self) -> None:
         if self._header_timer is None:
             self._n_header_bytes = 0
@@ -98,6 +131,11 @@ class Connection(HttpToolsProtocol):
         if self._header_timer is not None:
             self._header_timer.cancel()
             self._header_timer = None
+
+    def _stop_linger_timer(self) -> None:
+        if self._linger_timer is not None:
+            self._linger_timer.cancel()
+            self._linger_timer = None
 
     def _stop_write_timer(self) -> None:
         if self._write_timer is not None:

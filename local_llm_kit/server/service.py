@@ -29,6 +29,7 @@ from local_llm_kit.server.running import Running
 from local_llm_kit.server.served_models import ServedModels
 from local_llm_kit.server.shapes import Shape
 from local_llm_kit.server.workers import Workers, queue_full
+from local_llm_kit.stopping import Stop
 
 T = TypeVar("T")
 
@@ -52,6 +53,7 @@ class Ask:
     :param shape: tells the answer.
     :param stream: whether the answer is sent as it grows.
     :param headers: further ones of the response.
+    :param stop: ends what `prepare` does.
     """
 
     model: str | None
@@ -59,6 +61,7 @@ class Ask:
     shape: Shape
     stream: bool
     headers: Mapping[str, str] = field(default_factory=dict)
+    stop: Stop = field(default_factory=Stop)
 
 
 class Service:
@@ -91,10 +94,12 @@ class Service:
         arguments = parse_chat(fields, self.catalog.defaults)
         headers = ignored_header(ignored, arguments.ignored)
 
-        def prepare(model: Backend) -> Job:
-            return model.chat(arguments)
+        stop = Stop()
 
-        return Ask(arguments.model, prepare, shape, arguments.stream, headers)
+        def prepare(model: Backend) -> Job:
+            return model.chat(arguments, stop)
+
+        return Ask(arguments.model, prepare, shape, arguments.stream, headers, stop)
 
     def completion(
         self, fields: Mapping[str, Any], shape: Shape, ignored: Iterable[str] = ()
@@ -134,7 +139,8 @@ class Service:
         try:
             return self._start(await asyncio.wrap_future(future), lease, began)
         except BaseException:
-            # Not before: the thread may still use the model for one who has left.
+            # Not at once: the thread may still use the model for one who has left.
+            ask.stop.set()
             future.add_done_callback(lambda _: lease.release())
             raise
 

@@ -22,6 +22,7 @@ from local_llm_kit.engines.ollama.facts import Facts, facts_of, model_names
 from local_llm_kit.engines.ollama.options import OllamaOptions
 from local_llm_kit.engines.ollama.worker import Request, Worker
 from local_llm_kit.engines.protocol import EngineStats, Event, ModelInfo
+from local_llm_kit.stopping import Stop
 
 if TYPE_CHECKING:
     from local_llm_kit.decisions import DecisionArguments
@@ -76,9 +77,10 @@ class OllamaModel:
         """A snapshot of this client's calls; those of others at the server are not in it."""
         return self._worker.stats
 
-    def chat(self, arguments: ChatArguments) -> Job:
+    def chat(self, arguments: ChatArguments, stop: Stop | None = None) -> Job:
         """Prepare a chat completion.
 
+        :param stop: not needed: nothing is computed here before it starts.
         :raises InvalidRequestError: Ollama cannot honour an argument; names it.
         """
         bodies = chat_bodies(arguments, self._facts)
