@@ -13,7 +13,7 @@ class LoadProgress:
     :param name: the model's.
     :param size_bytes: of its weights on the disk.
     :param fraction: share of the weights that was read, 0 to 1; of a model of transformers, whose
-        library does not tell, only the 0 at the beginning.
+        library does not tell, only the 0 at the beginning and the 1 at the end.
     """
 
     name: str

@@ -191,7 +191,7 @@ def load_transformers(
     """Load a model of safetensors as planned; the plan comes back with what was measured.
 
     :param path: a checked folder.
-    :param watch: told that it begins.
+    :param watch: told that it begins, and that it has ended.
     """
     from local_llm_kit.engines.transformers import TransformersEngine
 
@@ -206,6 +206,8 @@ def load_transformers(
         )
     before = devices.resident_bytes()
     engine = TransformersEngine(path, name, options)
+    if watch is not None:
+        watch(LoadProgress(name, _folder_bytes(path), 1.0))
     return engine, planned.with_measured(_growth(before))
 
 

@@ -31,12 +31,15 @@ def loading_bar(shown: bool | None = None) -> Iterator[LoadWatch | None]:
 
 
 class _Bar:
-    """Appears with the first step: until then a download may have a bar of its own."""
+    """Appears with the first step, for a download has a bar of its own; goes with the last."""
 
     def __init__(self) -> None:
         self._progress: Progress | None = None
+        self._is_over = False
 
     def __call__(self, step: LoadProgress) -> None:
+        if self._is_over:
+            return  # a draft model's weights come after its model's
         if self._progress is None:
             self._progress = _progress()
             size = format_bytes(step.size_bytes)
@@ -45,8 +48,11 @@ class _Bar:
         # Without a total the bar only moves: nothing has been told yet, or never will be.
         task = self._progress.task_ids[0]
         self._progress.update(task, total=1.0 if step.fraction else None, completed=step.fraction)
+        if step.fraction == 1:
+            self.close()
 
     def close(self) -> None:
+        self._is_over = True
         if self._progress is not None:
             self._progress.stop()
 
@@ -62,4 +68,7 @@ def _progress() -> Progress:
         TimeElapsedColumn(),
         console=Console(stderr=True),
         transient=True,
+        # A log that is set up meanwhile must not keep a standard error that is ours.
+        redirect_stdout=False,
+        redirect_stderr=False,
     )

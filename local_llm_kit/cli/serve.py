@@ -6,58 +6,50 @@ import os
 import signal
 import sys
 import threading
+import webbrowser
+from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 
-from LLM.exceptions import LLMConfigError
+from local_llm_kit.cli.command import Command, Option
+from local_llm_kit.cli.loading_bar import loading_bar
+from local_llm_kit.cli.options import API_KEY_VARIABLE, LOAD_OPTIONS, load_options, model_option
+from local_llm_kit.cli.quantities import Duration
 
 #: Seconds that a server has to finish its streams once its standard input is closed.
 _STOP_GRACE_S = 10.0
 
-_SERVE_EXAMPLES = """\b
+_EXAMPLES = """\b
 Examples:
   local-llm-kit serve
+  local-llm-kit serve --open --slots 4
   local-llm-kit serve --model ./qwen2.5-0.5b-q4_0.gguf --context-length 8192
+  local-llm-kit serve --model tiny --model qwen3:4b --memory-budget 6GiB --keep-alive 5m
   LOCAL_LLM_KIT_API_KEY=secret local-llm-kit serve --host 0.0.0.0 --port 9000
 """
 
+_MODELS_HELP = (
+    "A bundled model (tiny), the path of a GGUF file or of a folder of safetensors, a repository of"
+    " the Hugging Face hub (owner/name:Q4_K_M), or a model of Ollama's store (ollama:NAME). May be"
+    " repeated: further models are loaded when a request names them."
+    "  [default: the one at LOCAL_LLM_KIT_MODEL_PATH, else tiny]"
+)
 
-@click.command(epilog=_SERVE_EXAMPLES)
-@click.option(
-    "--model",
-    default="tiny",
-    show_default=True,
-    metavar="NAME|PATH",
-    help="A bundled model, the path of a GGUF file or of a folder of safetensors, a repository of"
-    " the Hugging Face hub (owner/name:Q4_K_M), or a model of Ollama's store (ollama:NAME).",
-)
-@click.option(
-    "--host",
-    default="127.0.0.1",
-    show_default=True,
-    help="Address to listen on; any but a loopback address needs an API key.",
-)
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65535),
-    default=8000,
-    show_default=True,
-    help="Port to listen on; 0 takes a free one.",
-)
-@click.option(
-    "--api-key",
-    envvar="LOCAL_LLM_KIT_API_KEY",
-    show_envvar=True,
-    help="Key that clients must send. Other users of the machine can read command lines:"
-    " prefer the environment variable.",
-)
+
+def _access(*names: str, **attrs: Any) -> Callable[[Any], Any]:
+    return click.option(*names, cls=Option, section="Who may ask", **attrs)
+
+
+@click.command(cls=Command, epilog=_EXAMPLES)
+@model_option(multiple=True, help=_MODELS_HELP)
 @click.option(
     "--alias",
     "aliases",
     multiple=True,
     metavar="NAME",
-    help="A further name of the model; may be repeated.",
+    help="A further name of the first model; may be repeated.",
 )
 @click.option(
     "--strict-model",
@@ -65,30 +57,33 @@ Examples:
     help="Refuse requests for other model names instead of answering them.",
 )
 @click.option(
-    "--context-length",
-    type=click.IntRange(min=1),
-    metavar="TOKENS",
-    help="Window of one request.  [default: the model's own]",
-)
-@click.option(
-    "--slots",
-    "n_slots",
-    type=click.IntRange(1, 255),
-    default=8,
+    "--host",
+    default="127.0.0.1",
     show_default=True,
-    help="Requests that run at the same time.",
+    metavar="ADDRESS",
+    help="Address to listen on; any but a loopback address needs an API key.",
 )
 @click.option(
-    "--threads",
-    type=click.IntRange(min=1),
-    help="Threads that compute.  [default: the machine's cores]",
-)
-@click.option(
-    "--max-queue",
-    type=click.IntRange(min=0),
-    default=256,
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8000,
     show_default=True,
-    help="Requests that may wait; further ones are told to come back later (429).",
+    metavar="N",
+    help="Port to listen on; 0 takes a free one.",
+)
+@click.option("--open", "opens", is_flag=True, help="Open the page in the browser.")
+@click.option(
+    "--log-requests",
+    is_flag=True,
+    help="Write a line for each request on standard error, without prompts and keys.",
+)
+@click.option(
+    "--grace",
+    "grace_s",
+    type=Duration(),
+    default="10",
+    show_default=True,
+    help="How long running streams may finish at the end.",
 )
 @click.option(
     "--exit-on-eof",
@@ -96,26 +91,87 @@ Examples:
     help="Stop when standard input closes, so that a program that started the server"
     " never leaves it behind.",
 )
-def serve(exit_on_eof: bool, **settings: Any) -> None:
-    """Serve a model behind the OpenAI API.
+@_access(
+    "--api-key",
+    envvar=API_KEY_VARIABLE,
+    show_envvar=True,
+    metavar="KEY",
+    help="Key that clients must send. Other users of the machine can read command lines:"
+    " prefer the environment variable, or a file.",
+)
+@_access("--api-key-file", type=click.Path(), help="File with a key a line.")
+@_access(
+    "--allowed-host",
+    "allowed_hosts",
+    multiple=True,
+    metavar="NAME",
+    help="A further name by which requests may address the server, that of a reverse proxy for"
+    " example; may be repeated.",
+)
+@_access(
+    "--cors-origin",
+    "cors_origins",
+    multiple=True,
+    metavar="ORIGIN",
+    help="An origin whose web pages may read the answers, https://app.example.com for example;"
+    " may be repeated.",
+)
+@load_options(*(name for name in LOAD_OPTIONS if name != "host"))
+@click.option(
+    "--ollama-host",
+    cls=Option,
+    section="Loading",
+    metavar="URL",
+    help="Address of the Ollama server.",
+)
+@click.pass_context
+def serve(
+    ctx: click.Context, /, models: tuple[str, ...], opens: bool, exit_on_eof: bool, **settings: Any
+) -> None:
+    """Serve models behind the APIs of OpenAI, Anthropic and Ollama, and a page to chat on.
 
-    It answers /v1/chat/completions, /v1/completions and /v1/models: any OpenAI client works with
-    its base URL set to the address that is printed. Stop it with Ctrl-C.
+    Any client works with its base URL set to the address that is printed. Stop it with Ctrl-C.
     """
-    if settings["api_key"] == "":
-        raise click.BadParameter("the key is empty", param_hint="'--api-key'")
+    _check_key(ctx, settings)
+    if settings["grace_s"] is None:
+        raise click.BadParameter("give a time; streams may run for ever", param_hint="'--grace'")
     if exit_on_eof:
         threading.Thread(target=_stop_at_eof, args=(sys.stdin.fileno(),), daemon=True).start()
-    try:
-        from local_llm_kit import server
-    except ModuleNotFoundError as err:
-        if err.name is None or err.name.partition(".")[0] in ("LLM", "local_llm_kit"):
-            raise
-        raise LLMConfigError(
-            f"serving needs the package {err.name!r}, which is not installed;"
-            " in llm-kit's folder run: pip install '.[llama,server]'"
-        ) from err
-    server.serve(**settings)
+    from local_llm_kit import server
+
+    def announce(url: str) -> None:
+        page = _reachable(url)
+        click.echo(f"page: {page}/  metrics: {page}/metrics", err=True)
+        if opens:
+            # A browser in the terminal would hold the server up.
+            threading.Thread(target=webbrowser.open, args=(f"{page}/",), daemon=True).start()
+
+    with loading_bar(settings["progress"]) as watch:
+        server.serve(
+            model=models[0] if models else None,
+            models=models[1:],
+            ready=announce,
+            on_load=watch,
+            **settings,
+        )
+
+
+def _check_key(ctx: click.Context, settings: dict[str, Any]) -> None:
+    """Let what was typed win over the environment; refuse an empty key that was typed."""
+    typed = ctx.get_parameter_source("api_key") is click.core.ParameterSource.COMMANDLINE
+    if settings["api_key"] == "" and typed:
+        raise click.BadParameter("the key is empty", param_hint="'--api-key'")
+    if settings["api_key_file"] is not None and not typed:
+        settings["api_key"] = None
+    settings["api_key"] = settings["api_key"] or None
+
+
+def _reachable(url: str) -> str:
+    """Where this machine's browser finds a server that listens everywhere."""
+    parts = urlsplit(url)
+    everywhere = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}
+    host = everywhere.get(parts.hostname or "")
+    return f"http://{host}:{parts.port}" if host else url
 
 
 def _stop_at_eof(fd: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -12,26 +13,27 @@ import local_llm_kit
 from LLM import LLMConfigError, __version__
 from local_llm_kit import __main__, server
 from local_llm_kit.cli import cli
+from local_llm_kit.load_options import LoadOptions
+from local_llm_kit.server.options import ServerOptions
 
-DEFAULTS = {
-    "model": "tiny",
-    "host": "127.0.0.1",
-    "port": 8000,
-    "api_key": None,
-    "aliases": (),
-    "strict_model": False,
-    "context_length": None,
-    "n_slots": 8,
-    "threads": None,
-    "max_queue": 256,
-}
+#: What `serve` hands on without an option: nothing that the library would not choose itself.
+DEFAULTS: dict[str, Any] = (
+    {field.name: field.default for field in fields(LoadOptions)}
+    | {field.name: field.default for field in fields(ServerOptions)}
+    | {"model": None, "ollama_host": None}
+)
+del DEFAULTS["trust_remote_code"]  # only code can say so
 
 
 @pytest.fixture
 def served(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """The settings of each call of `serve`, which returns at once."""
     calls: list[dict[str, Any]] = []
-    monkeypatch.setattr(server, "serve", lambda **settings: calls.append(settings))
+
+    def serve(model: str | None, ready: Any, **settings: Any) -> None:
+        calls.append({"model": model, **settings})
+
+    monkeypatch.setattr(server, "serve", serve)
     return calls
 
 
@@ -48,15 +50,42 @@ def test_serve_without_options_takes_the_defaults(served: list[dict[str, Any]]) 
     ("arguments", "changed"),
     [
         (["--model", "m.gguf"], {"model": "m.gguf"}),
+        (["-m", "a", "-m", "b", "-m", "c"], {"model": "a", "models": ("b", "c")}),
         (["--host", "::1"], {"host": "::1"}),
         (["--port", "0"], {"port": 0}),
         (["--api-key", "secret"], {"api_key": "secret"}),
+        (["--api-key-file", "keys"], {"api_key_file": "keys"}),
+        (["--allowed-host", "a.b"], {"allowed_hosts": ("a.b",)}),
+        (["--cors-origin", "http://a.b"], {"cors_origins": ("http://a.b",)}),
+        (["--log-requests"], {"log_requests": True}),
+        (["--grace", "2m"], {"grace_s": 120}),
         (["--alias", "a", "--alias", "b"], {"aliases": ("a", "b")}),
         (["--strict-model"], {"strict_model": True}),
+        (["--model-path", "m"], {"model_path": "m"}),
+        (["--backend", "llama.cpp"], {"backend": "llama.cpp"}),
         (["--context-length", "512"], {"context_length": 512}),
         (["--slots", "2"], {"n_slots": 2}),
         (["--threads", "1"], {"threads": 1}),
         (["--max-queue", "0"], {"max_queue": 0}),
+        (["--memory-budget", "50%"], {"memory_budget": "50%"}),
+        (["--keep-alive", "5m"], {"keep_alive": 300}),
+        (["--kv-type", "q8_0"], {"kv_type": "q8_0"}),
+        (["--cache-size", "1GiB"], {"cache_bytes": 1 << 30}),
+        (["--flash-attention"], {"flash_attention": True}),
+        (["--no-flash-attention"], {"flash_attention": False}),
+        (["--gpu-layers", "-1"], {"n_gpu_layers": -1}),
+        (["--device", "cpu"], {"device": "cpu"}),
+        (["--dtype", "float32"], {"dtype": "float32"}),
+        (["--quantization", "int8"], {"quantization": "int8"}),
+        (["--adapter", "a=b=c"], {"adapters": {"a": "b=c"}}),
+        (["--draft-model", "d"], {"draft_model": "d"}),
+        (["--speculation", "prompt_lookup"], {"speculation": "prompt_lookup"}),
+        (["--offline"], {"offline": True}),
+        (["--verify"], {"verify": True}),
+        (["--no-progress"], {"progress": False}),
+        (["--ollama-host", "h"], {"ollama_host": "h"}),
+        (["--pull"], {"pull": True}),
+        (["--ollama-timeout", "90"], {"server_timeout": 90}),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )
@@ -88,6 +117,13 @@ def test_the_option_wins_over_the_environment(served: list[dict[str, Any]]) -> N
         ["--context-length", "0"],
         ["--max-queue", "-1"],
         ["--api-key", ""],
+        ["--api-key-file"],
+        ["--keep-alive", "soon"],
+        ["--grace", "forever"],
+        ["--cache-size", "much"],
+        ["--kv-type", "f8"],
+        ["--adapter", "a"],
+        ["--gpu-layers", "-2"],
         ["--no-such-option"],
     ],
     ids=" ".join,
@@ -146,5 +182,5 @@ def test_without_the_servers_libraries_the_extra_is_named(monkeypatch: pytest.Mo
     monkeypatch.delattr(local_llm_kit, "server")
     result = run("serve")
     assert result.exit_code == 1
-    assert result.stderr.startswith("error: serving needs the package 'uvicorn'")
+    assert result.stderr.startswith("error: cli serve needs the package 'uvicorn'")
     assert result.stderr.endswith("pip install '.[llama,server]'\n")
