@@ -12,7 +12,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from LLM.exceptions import LLMError
-from local_llm_kit.server import openai, tokens
+from local_llm_kit.server import openai, page, tokens
 from local_llm_kit.server.endpoints import Endpoint, json_response
 from local_llm_kit.server.errors import error_response, refusal
 from local_llm_kit.server.front import Front
@@ -35,6 +35,7 @@ def create_app(service: Service, guard: Guard, *, logs_requests: bool = False) -
             *tokens.routes(service),
             Route("/health", Endpoint(_Health(service)), methods=["GET"]),
             Route("/metrics", Endpoint(_Metrics(service.metrics)), methods=["GET"]),
+            *page.routes(),
         ],
         exception_handlers={
             HTTPException: _on_http_error,

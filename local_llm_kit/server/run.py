@@ -24,6 +24,7 @@ from local_llm_kit.arguments import Defaults
 from local_llm_kit.catalog import Catalog
 from local_llm_kit.load_options import LoadOptions
 from local_llm_kit.server.access_log import show_access_log
+from local_llm_kit.server import page
 from local_llm_kit.server.app import create_app
 from local_llm_kit.server.connection import Connection
 from local_llm_kit.server.guard import Access, Guard
@@ -64,7 +65,7 @@ class LocalServer:
         # Beyond this machine the names are not known here, and the key stands guard.
         any_host = bool(keys) and not is_local and not options.allowed_hosts
         hosts = None if any_host else frozenset((options.host, *options.allowed_hosts))
-        guard = Guard(Access(keys, hosts, cors_origins=tuple(options.cors_origins)))
+        guard = Guard(Access(keys, hosts, page.open_paths(), tuple(options.cors_origins)))
         self._socket = _bind(address, options)
         self._catalog = Catalog(model, load, Defaults())
         try:

@@ -28,7 +28,6 @@ def locked() -> Iterator[LocalServer]:
     ("path", "options", "status"),
     [
         ("/v1/nothing", {}, 404),
-        ("/", {}, 404),
         ("/v1/models/", {}, 404),
         ("/v1/chat/completions/", {"body": {}}, 404),
         ("/v1/models/../../etc/passwd", {}, 404),
