@@ -146,6 +146,14 @@ class Catalog:
         """The models that are ready, for a look at them; they may be closed at any time."""
         return self._pool.loaded_models()
 
+    def ready(self) -> list[tuple[Holding, Backend]]:
+        """The models that are ready, and how each is held; they may be closed at any time."""
+        return self._pool.ready()
+
+    def seconds_left(self, holding: Holding) -> float | None:
+        """How long a model stays loaded if nobody uses it from now on; None for ever."""
+        return self._pool.seconds_left(holding)
+
     def unload(self, name: str) -> bool:
         """Close a model now; False when it is not loaded, or in use."""
         return self._pool.unload(name)

@@ -146,6 +146,21 @@ class ModelPool(Generic[ModelT]):
             entries = self._residents.entries()
             return [one.model for one in entries if one.model is not None and one.state == "ready"]
 
+    def ready(self) -> list[tuple[Holding, ModelT]]:
+        """The models that are ready, and how each is held; see `loaded_models`."""
+        self._residents.check_open()
+        with self._residents.changed:
+            entries = self._residents.entries()
+            found = [(one.holding(), one.model) for one in entries if one.state == "ready"]
+        return [(holding, model) for holding, model in found if model is not None]
+
+    def seconds_left(self, holding: Holding) -> float | None:
+        """How long a model stays loaded if nobody uses it from now on; None for ever."""
+        keep_alive_s = self._options.keep_alive_s
+        if keep_alive_s is None or holding.idle_since is None:
+            return keep_alive_s
+        return max(holding.idle_since + keep_alive_s - self._clock(), 0.0)
+
     def unload(self, name: str) -> bool:
         """Close a model now; False when it is not loaded, or in use."""
         self._residents.check_open()

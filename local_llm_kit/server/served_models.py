@@ -67,7 +67,7 @@ class ServedModels:
         found = self._at_hand(name)
         if found is None:
             self._look()
-            found = self._present.get(name or "")
+            found = self._at_hand(name)
         if found is not None:
             return found
         if self._strict:
@@ -79,9 +79,11 @@ class ServedModels:
 
         :raises ModelNotFoundError: it stands for nothing.
         """
-        if name not in self.names():
+        self._look()
+        found = self._at_hand(name) if name else None
+        if found is None:
             raise self.unknown(name)
-        return self.resolve(name)
+        return found
 
     def unknown(self, name: str) -> ModelNotFoundError:
         """The error for a name that stands for nothing."""
@@ -94,9 +96,16 @@ class ServedModels:
         )
 
     def _at_hand(self, name: str | None) -> str | None:
-        if not name or name == self.own or name in self._aliases:
+        if not name:
             return self._catalog.name
-        return self._further.get(name) or self._present.get(name)
+        for spelling in _spellings(name):
+            if spelling == self.own or spelling in self._aliases:
+                return self._catalog.name
+            if spelling in self._further:
+                return self._further[spelling]
+            if spelling in self._present:
+                return self._present[spelling]
+        return None
 
     @property
     def _is_fresh(self) -> bool:
@@ -107,6 +116,12 @@ class ServedModels:
         if not self._is_fresh:
             self._present = {name: name for name in self._catalog.names()}
             self._looked_at = self._clock()
+
+
+def _spellings(name: str) -> tuple[str, ...]:
+    """A name, and the same with Ollama's default tag or without it."""
+    bare = name.removesuffix(":latest")
+    return (name, bare, f"{bare}:latest")
 
 
 def _public_name(model: str) -> str:
