@@ -42,6 +42,8 @@ _HELD = {
     *("properties", "patternProperties", "additionalProperties", "items", "prefixItems"),
     *("anyOf", "allOf", "oneOf", "$defs", "definitions", "$ref", "format", *CHECKS),
 }
+#: Every keyword that JSON Schema knows, old or new, and what OpenAPI puts beside them.
+KNOWN_KEYWORDS = frozenset((*_DROPPED, *_REFUSED, *_HELD, "$id", "id", "additionalItems"))
 
 
 def check_dropped(keyword: str, value: Any, *, is_root: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextvars import ContextVar
 from typing import Any
 
 from pydantic_core import to_json
@@ -19,6 +20,9 @@ from LLM.exceptions import (
     LLMTimeoutError,
     ModelNotFoundError,
 )
+
+#: Id of the request that is being answered, for errors that tell it; empty outside of any.
+REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
 
 #: Class, status, type and code, the most exact class first. The first three come from a server
 #: behind this one (Ollama): the caller's key and request are not what is wrong.
@@ -84,7 +88,7 @@ def error_response(path: str, error: LLMError) -> Response:
     headers = {}
     if error.retry_after is not None:
         headers["retry-after"] = str(math.ceil(error.retry_after))
-    elif status == 503:
+    elif status in (429, 503):
         headers["retry-after"] = "1"
     return _response(path, status, body, headers)
 
@@ -119,7 +123,11 @@ def anthropic_error(status: int, body: dict[str, Any]) -> dict[str, Any]:
     """
     default = "api_error" if status >= 500 else "invalid_request_error"
     kind = _ANTHROPIC_KINDS.get(status, default)
-    return {"type": "error", "error": {"type": kind, "message": body["error"]["message"]}}
+    return {
+        "type": "error",
+        "error": {"type": kind, "message": body["error"]["message"]},
+        "request_id": REQUEST_ID.get() or None,
+    }
 
 
 def ollama_error(body: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import time
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from local_llm_kit.server.access_log import log_request
+from local_llm_kit.server.errors import REQUEST_ID
 from local_llm_kit.server.guard import Guard, origin_of
 from local_llm_kit.server.metrics import Metrics
 
@@ -47,6 +48,7 @@ class Front:
             return
         began = time.perf_counter()
         request_id = f"req_{secrets.token_hex(12)}"
+        REQUEST_ID.set(request_id)
         marks = [
             (b"x-request-id", request_id.encode()),
             (b"request-id", request_id.encode()),

@@ -12,6 +12,7 @@ from starlette.routing import Route
 from local_llm_kit.backends import JSONObject
 from local_llm_kit.decisions import parse_decision
 from local_llm_kit.embeddings import parse_embeddings
+from local_llm_kit.server import anthropic
 from local_llm_kit.server.body import parse_body, read_body
 from local_llm_kit.server.departures import unless_gone
 from local_llm_kit.server.endpoints import Endpoint, Generation, json_response
@@ -65,13 +66,19 @@ class _Models:
 
     async def list(self, request: Request) -> Response:
         names = await self._service.beside(self._service.models.names)
+        if anthropic.is_asked_by_anthropic(request):
+            return json_response(anthropic.model_page(list(map(self._anthropic_card, names))))
         cards = [self._card(name) for name in names]
         return json_response({"object": "list", "data": cards})
 
     async def retrieve(self, request: Request) -> Response:
         name: str = request.path_params["name"]
         await self._service.beside(lambda: self._service.models.require(name))
-        return json_response(self._card(name))
+        card = self._anthropic_card if anthropic.is_asked_by_anthropic(request) else self._card
+        return json_response(card(name))
+
+    def _anthropic_card(self, name: str) -> JSONObject:
+        return anthropic.model_card(name, self._created, self._service.info(name))
 
     def _card(self, name: str) -> JSONObject:
         card = {"id": name, "object": "model", "created": self._created, "owned_by": "local"}

@@ -1,0 +1,64 @@
+"""The routes of the Messages API."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from local_llm_kit.arguments import ChatArguments, parse_chat
+from local_llm_kit.backends import Backend, JSONObject
+from local_llm_kit.output_format import messages_with_schema
+from local_llm_kit.server.anthropic.events import MessageEvents
+from local_llm_kit.server.anthropic.request import parse_count, parse_message
+from local_llm_kit.server.anthropic.shape import StreamedMessage, WholeMessage
+from local_llm_kit.server.body import parse_body, read_body
+from local_llm_kit.server.departures import unless_gone
+from local_llm_kit.server.endpoints import Endpoint, Generation, json_response
+from local_llm_kit.server.headers import ignored_header
+from local_llm_kit.server.service import Ask, Service
+
+
+def routes(service: Service) -> list[Route]:
+    """The routes, ready to be mounted."""
+    messages = _Messages(service)
+    return [
+        Route("/v1/messages", Endpoint(Generation(service, messages.read)), methods=["POST"]),
+        Route("/v1/messages/count_tokens", Endpoint(messages.count), methods=["POST"]),
+    ]
+
+
+class _Messages:
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def read(self, body: JSONObject) -> Ask:
+        """What a request asks for."""
+        asked = parse_message(body)
+        events = MessageEvents(asked.fields["max_tokens"], asked.shows_thoughts)
+        shape = StreamedMessage(events) if asked.stream else WholeMessage(events)
+        ask = self._service.chat(asked.fields, shape, asked.ignored)
+        return replace(ask, stream=asked.stream)
+
+    async def count(self, request: Request) -> Response:
+        """How many tokens a request's prompt has."""
+        body = await read_body(request)
+        arguments, ignored = await self._service.beside(lambda: self._counted(body))
+        work = self._service.with_model(arguments.model, lambda model: _n_tokens(model, arguments))
+        answer = json_response({"input_tokens": await unless_gone(request.receive, work)})
+        answer.headers.update(ignored_header(ignored))
+        return answer
+
+    def _counted(self, body: bytes) -> tuple[ChatArguments, tuple[str, ...]]:
+        asked = parse_count(parse_body(body))
+        return parse_chat(asked.fields, self._service.catalog.defaults), asked.ignored
+
+
+def _n_tokens(model: Backend, arguments: ChatArguments) -> int:
+    messages = messages_with_schema(arguments.messages, arguments.output)
+    if not arguments.continues:
+        return model.count_tokens(messages, arguments.tools)
+    n_before = model.count_tokens(messages[:-1], arguments.tools)
+    return n_before + len(model.tokenize(messages[-1]["content"]))
