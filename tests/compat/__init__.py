@@ -1,0 +1,1 @@
+"""Other people's libraries against a running server; see `__main__`."""
