@@ -51,6 +51,10 @@ class Answerer(Protocol):
     def count_tokens(self, messages: Messages) -> int | None:
         """Tokens of the prompt that a conversation makes; None where nobody tells."""
 
+    @property
+    def end_tokens(self) -> tuple[int, ...]:
+        """Ids of the tokens that end an answer; none where nobody tells."""
+
     def models(self) -> list[str]:
         """Names of the models that could answer instead."""
 
@@ -93,6 +97,10 @@ class _Local:
             return None
         return self._client.count_tokens(messages)
 
+    @property
+    def end_tokens(self) -> tuple[int, ...]:
+        return self._client.info.end_tokens
+
     def models(self) -> list[str]:
         return [model.id for model in self._client.models.list().data]
 
@@ -134,6 +142,10 @@ class _Remote:
 
     def count_tokens(self, messages: Messages) -> int | None:
         return None
+
+    @property
+    def end_tokens(self) -> tuple[int, ...]:
+        return ()
 
     def models(self) -> list[str]:
         return [model.id for model in self._llm.list_models().data]

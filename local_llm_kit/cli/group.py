@@ -15,14 +15,18 @@ _COMMANDS = {
     "serve": ("local_llm_kit.cli.serve", "Serve models behind the OpenAI API."),
     "chat": ("local_llm_kit.cli.chat", "Chat with a model in the terminal."),
     "run": ("local_llm_kit.cli.run", "Answer one prompt on standard output."),
+    "bench": ("local_llm_kit.cli.bench", "Measure how fast a model reads and writes."),
     "models": ("local_llm_kit.cli.models", "List, describe, download and remove models."),
     "ps": ("local_llm_kit.cli.ps", "Show what a running server has loaded."),
+    "doctor": ("local_llm_kit.cli.doctor", "Say what is installed, what is missing, what adds it."),
 }
 
 _EXAMPLES = """\b
 Examples:
   local-llm-kit serve
-  local-llm-kit serve --help
+  local-llm-kit chat
+  local-llm-kit run "What is the capital of France?"
+  local-llm-kit run --help
 """
 
 

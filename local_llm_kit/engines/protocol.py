@@ -219,6 +219,8 @@ class ModelInfo:
     :param device: where it computes: ``cpu``, or a GPU's name.
     :param n_embd: length of an embedding.
     :param n_gpu_layers: layers that are held on a GPU.
+    :param end_tokens: ids of the tokens that end an answer; a `logit_bias` of -100 on each of them
+        has it go on to its limit. Empty where the back end does not tell.
     :param capabilities: what it can do, in Ollama's words: ``completion``, ``tools``,
         ``embedding``, ``vision`` (reads images), ``thinking``.
     """
@@ -239,6 +241,7 @@ class ModelInfo:
     device: str = "cpu"
     n_embd: int = 0
     n_gpu_layers: int = 0
+    end_tokens: tuple[int, ...] = ()
     capabilities: tuple[str, ...] = ("completion", "embedding", "tools")
 
 

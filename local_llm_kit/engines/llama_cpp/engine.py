@@ -173,4 +173,5 @@ def _describe(model: Model, path: str, name: str, window: int) -> ModelInfo:
         control_tokens=tuple(text for text in model.control_names if text),
         backend="llama.cpp",
         n_embd=model.n_embd,
+        end_tokens=tuple(i for i, ends in enumerate(model.ends) if ends),
     )

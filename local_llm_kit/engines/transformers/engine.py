@@ -122,6 +122,7 @@ def _describe(built: Built, vocabulary: FolderVocabulary, path: str, name: str) 
         size_bytes=built.network.size_bytes,
         longest_token_bytes=vocabulary.longest_token_bytes,
         chat_template=find_chat_template(built.checkpoint.folder),
+        end_tokens=tuple(i for i, ends in enumerate(vocabulary.ends) if ends),
         bos_token=vocabulary.bos_token,
         eos_token=vocabulary.eos_token,
         control_tokens=tuple(name for name in vocabulary.control_names if name),
