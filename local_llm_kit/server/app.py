@@ -12,7 +12,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from LLM.exceptions import LLMError
-from local_llm_kit.server import anthropic, ollama, openai, page, tokens
+from local_llm_kit.server import anthropic, ollama, openai, page, responses, tokens
 from local_llm_kit.server.endpoints import Endpoint, json_response
 from local_llm_kit.server.errors import error_response, refusal
 from local_llm_kit.server.front import Front
@@ -32,6 +32,7 @@ def create_app(service: Service, guard: Guard, *, logs_requests: bool = False) -
     app = Starlette(
         routes=[
             *openai.routes(service),
+            *responses.routes(service),
             *anthropic.routes(service),
             *ollama.routes(service),
             *tokens.routes(service),

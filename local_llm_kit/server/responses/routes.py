@@ -1,0 +1,209 @@
+"""The routes of OpenAI's Responses API."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from pydantic_core import to_json
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from LLM.exceptions import InvalidRequestError
+from local_llm_kit.arguments import parse_chat
+from local_llm_kit.backends import Backend, Job, JSONObject
+from local_llm_kit.fields import invalid, unsupported
+from local_llm_kit.output_format import messages_with_schema
+from local_llm_kit.server.body import parse_body, read_body
+from local_llm_kit.server.endpoints import Endpoint, Generation, json_response
+from local_llm_kit.server.headers import ignored_header
+from local_llm_kit.server.responses.background import Background
+from local_llm_kit.server.responses.conversation import chat_messages
+from local_llm_kit.server.responses.items import MAX_ITEMS, read_input
+from local_llm_kit.server.responses.request import Create, own_names, parse_create
+from local_llm_kit.server.responses.shape import ResponseShape
+from local_llm_kit.server.responses.store import Kept, ResponseStore
+from local_llm_kit.server.service import Ask, Service
+
+#: Most bytes of a conversation that is gone on with, as JSON.
+MAX_CONVERSATION_BYTES = 16 << 20
+MAX_PAGE = 100
+_PAGE = 20
+
+
+def routes(service: Service) -> list[Route]:
+    """The routes, ready to be mounted."""
+    responses = _Responses(service)
+    return [
+        Route("/v1/responses", Endpoint(responses.create), methods=["POST"]),
+        Route("/v1/responses/input_tokens", Endpoint(responses.count), methods=["POST"]),
+        Route("/v1/responses/{id}", Endpoint(responses.retrieve), methods=["GET"]),
+        Route("/v1/responses/{id}", Endpoint(responses.delete), methods=["DELETE"]),
+        Route("/v1/responses/{id}/cancel", Endpoint(responses.cancel), methods=["POST"]),
+        Route("/v1/responses/{id}/input_items", Endpoint(responses.input_items), methods=["GET"]),
+    ]
+
+
+class _Responses:
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._store = ResponseStore()
+        self._background = Background(service)
+        self._generation = Generation(service, self._read)
+
+    async def create(self, request: Request) -> ASGIApp:
+        ask, is_slow = await self._generation.read(request)
+        assert isinstance(ask.shape, ResponseShape)
+        if not ask.shape.is_background:
+            return await self._generation.answer(request, ask, is_slow)
+        queued = self._background.start(ask, ask.shape)
+        return Response(to_json(queued), 200, dict(ask.headers), "application/json")
+
+    async def count(self, request: Request) -> Response:
+        body = await read_body(request)
+        wanted, fields = await self._service.beside(lambda: self._counted(parse_body(body)))
+        with own_names():
+            arguments = parse_chat(fields, self._service.catalog.defaults)
+            messages = messages_with_schema(arguments.messages, arguments.output)
+
+            def count(model: Backend) -> int:
+                return model.count_tokens(messages, arguments.tools)
+
+            n_tokens = await self._service.with_model(arguments.model, count)
+        answer = {"object": "response.input_tokens", "input_tokens": n_tokens}
+        headers = ignored_header(wanted.ignored)
+        return Response(to_json(answer), 200, headers, "application/json")
+
+    async def retrieve(self, request: Request) -> Response:
+        kept = self._kept(request.path_params["id"])
+        if request.query_params.get("stream") == "true":
+            raise unsupported("stream", "a response that is kept is not streamed; leave stream out")
+        return Response(kept.response, media_type="application/json")
+
+    async def delete(self, request: Request) -> Response:
+        response_id: str = request.path_params["id"]
+        self._kept(response_id)
+        await self._background.cancel(response_id)
+        self._store.delete(response_id)
+        return json_response({"id": response_id, "object": "response", "deleted": True})
+
+    async def cancel(self, request: Request) -> Response:
+        response_id: str = request.path_params["id"]
+        kept = self._kept(response_id)
+        if not kept.is_background:
+            raise invalid("id", "only a response in the background can be cancelled")
+        await self._background.cancel(response_id)
+        return Response(self._kept(response_id).response, media_type="application/json")
+
+    async def input_items(self, request: Request) -> Response:
+        kept = self._kept(request.path_params["id"])
+        limit, newest_first, after = _page(request.query_params)
+        items = await self._service.beside(kept.input_items)
+        return json_response(_listed(items, limit, newest_first, after))
+
+    def _kept(self, response_id: str) -> Kept:
+        kept = self._store.get(response_id)
+        if kept is None:
+            raise _not_kept(response_id, None, "response_not_found")
+        return kept
+
+    def _read(self, body: JSONObject) -> Ask:
+        """What a body asks for. May be called on any thread."""
+        wanted = parse_create(body, self._service.catalog.defaults)
+        items = self._conversation(wanted)
+        conversation = to_json(items)
+        if len(conversation) > MAX_CONVERSATION_BYTES:
+            raise invalid(
+                "previous_response_id",
+                f"the conversation is larger than {MAX_CONVERSATION_BYTES:,} bytes; begin another",
+            )
+
+        def keep(response: JSONObject) -> None:
+            if wanted.store:
+                self._store.put(response, conversation)
+
+        shape = ResponseShape(wanted.echo, wanted.model or self._service.models.own, keep)
+        fields = _with_messages(wanted, items)
+        with own_names():
+            ask = self._service.chat(fields, shape, wanted.ignored)
+
+        def prepare(model: Backend) -> Job:
+            shape.model = model.info.name
+            with own_names():
+                return ask.prepare(model)
+
+        return replace(ask, prepare=prepare, stream=wanted.stream)
+
+    def _counted(self, body: JSONObject) -> tuple[Create, JSONObject]:
+        wanted = parse_create(body, self._service.catalog.defaults)
+        return wanted, _with_messages(wanted, self._conversation(wanted))
+
+    def _conversation(self, wanted: Create) -> list[JSONObject]:
+        """The items of the earlier turns and of this one."""
+        before: list[JSONObject] = []
+        if wanted.previous_id is not None:
+            kept = self._store.get(wanted.previous_id)
+            if kept is None:
+                raise _not_kept(
+                    wanted.previous_id, "previous_response_id", "previous_response_not_found"
+                )
+            if kept.status not in ("completed", "incomplete"):
+                raise invalid(
+                    "previous_response_id",
+                    f"the response {wanted.previous_id!r} is {kept.status}; go on from one that "
+                    "has ended",
+                )
+            before = kept.all_items()
+        items = [*before, *read_input(wanted.input, self._store.item)]
+        if len(items) > MAX_ITEMS:
+            raise invalid(
+                "input", f"the conversation has {len(items)} items; at most {MAX_ITEMS:,} are read"
+            )
+        return items
+
+
+def _not_kept(response_id: str, param: str | None, code: str) -> InvalidRequestError:
+    return InvalidRequestError(
+        f"there is no response {response_id[:80]!r} here; it was never stored, was deleted, or "
+        "made room for newer ones",
+        status_code=404,
+        body={"param": param},
+        code=code,
+    )
+
+
+def _with_messages(wanted: Create, items: list[JSONObject]) -> JSONObject:
+    return wanted.fields | {"messages": chat_messages(items, wanted.instructions)}
+
+
+def _page(query: Mapping[str, str]) -> tuple[int, bool, str | None]:
+    """Items of a page, whether the newest come first, and the item before the page."""
+    limit, order = query.get("limit", str(_PAGE)), query.get("order", "desc")
+    if not (limit.isascii() and limit.isdigit() and len(limit) < 4 and 0 < int(limit) <= MAX_PAGE):
+        raise invalid("limit", f"limit must be a whole number from 1 to {MAX_PAGE}")
+    if order not in ("asc", "desc"):
+        raise invalid("order", "order must be 'asc' or 'desc'")
+    return int(limit), order == "desc", query.get("after")
+
+
+def _listed(
+    items: list[JSONObject], limit: int, newest_first: bool, after: str | None
+) -> JSONObject:
+    """A page of items."""
+    if newest_first:
+        items = items[::-1]
+    if after is not None:
+        places = [i for i, item in enumerate(items) if item["id"] == after]
+        if not places:
+            raise invalid("after", f"there is no item {after[:80]!r} in the response's input")
+        items = items[places[0] + 1 :]
+    page = items[:limit]
+    return {
+        "object": "list",
+        "data": page,
+        "first_id": page[0]["id"] if page else "",
+        "last_id": page[-1]["id"] if page else "",
+        "has_more": len(items) > limit,
+    }
