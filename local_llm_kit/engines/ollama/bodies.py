@@ -48,8 +48,6 @@ def completion_bodies(arguments: CompletionArguments, facts: Facts) -> list[JSON
 
     :raises InvalidRequestError: an argument cannot be honoured; names it.
     """
-    if arguments.max_tokens == 0:
-        raise unsupported("max_tokens", "Ollama writes at least one token")
     if arguments.echo and arguments.sampling.n_logprobs is not None:
         raise unsupported("echo", "Ollama gives no logprobs of prompts; leave one of both out")
     bodies: list[JSONObject] = []
@@ -74,6 +72,8 @@ def unsupported(param: str, reason: str) -> Exception:
 def _bodies(
     body: JSONObject, arguments: ChatArguments | CompletionArguments, facts: Facts
 ) -> list[JSONObject]:
+    if arguments.max_tokens == 0:
+        raise unsupported("max_tokens", "Ollama writes at least one token")
     if arguments.adapter is not None:
         raise unsupported("adapter", "make an Ollama model with the adapter, and name that")
     if arguments.output.kind != "text":

@@ -134,6 +134,7 @@ def test_keep_alive_is_sent_with_calls(fake: FakeOllama) -> None:
     [
         ({"logit_bias": {"5": 1}}, "logit_bias"),
         ({"adapter": "mine"}, "adapter"),
+        ({"max_tokens": 0}, "max_tokens"),
         ({"overflow": "drop_oldest"}, "overflow"),
         ({"response_format": {"type": "regex", "regex": "a+"}}, "response_format"),
         ({"tools": TOOLS, "tool_choice": "required"}, "tool_choice"),
@@ -152,6 +153,7 @@ def test_keep_alive_is_sent_with_calls(fake: FakeOllama) -> None:
     ids=[
         "logit_bias",
         "adapter",
+        "no tokens",
         "overflow",
         "regex",
         "tool_choice",
