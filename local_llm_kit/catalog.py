@@ -40,11 +40,10 @@ class Catalog:
         self._plan: MemoryPlan | None = None
         self._closed = False
         # No method of this object: the pool would keep it alive, and with it itself.
-        loader = _Loader(self.name, model, options, defaults)
+        self._loader = loader = _Loader(self.name, model, options, defaults)
+        self._budget = memory_budget(options)
         self._pool = ModelPool[Backend](
-            loader.load,
-            loader.size,
-            PoolOptions(memory_budget(options), keep_alive_s=options.keep_alive),
+            loader.load, loader.size, PoolOptions(self._budget, keep_alive_s=options.keep_alive)
         )
 
     @property
@@ -122,6 +121,16 @@ class Catalog:
         self._info, self._plan = lease.model.info, lease.model.memory_plan
         return lease
 
+    def find(self, name: str) -> None:
+        """Have a model at hand without loading it: find it, on the hub if need be, and plan it.
+
+        What an Ollama server has is known to it alone.
+
+        :raises ModelNotFoundError: there is no such model.
+        :raises LLMConfigError: it does not fit the budget even alone.
+        """
+        self._loader.size(name, self._budget)
+
     def _is_own(self, name: str) -> bool:
         """Whether a name is what answers of the client's own model carry."""
         if self._info is None:
@@ -130,10 +139,13 @@ class Catalog:
 
     def names(self) -> list[str]:
         """Names of the models that calls can ask for without a download, the client's own first."""
-        with self.lease(None) as model:
-            names = model.models()
-            if model.info.backend == "ollama":  # its server has all its models, and no other
-                return names
+        if self._info is not None and self._info.backend != "ollama":
+            names = [self._info.name]  # loaded or not: a look must not push another model out
+        else:
+            with self.lease(None) as model:
+                names = model.models()
+                if model.info.backend == "ollama":  # its server has all its models, and no other
+                    return names
         names += [one.name for one in self._pool.loaded() if one.name != self.name]
         names += present_models(default_path=settings.default_model_path())
         return list(dict.fromkeys(names))

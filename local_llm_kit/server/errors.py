@@ -131,8 +131,9 @@ def anthropic_error(status: int, body: dict[str, Any]) -> dict[str, Any]:
 
 
 def ollama_error(body: dict[str, Any]) -> dict[str, Any]:
-    """An error in the shape of Ollama's API.
+    """An error in the shape of Ollama's API, with its code beside it, which Ollama's lack.
 
     :param body: the same in OpenAI's.
     """
-    return {"error": body["error"]["message"]}
+    code = body["error"]["code"]
+    return {"error": body["error"]["message"]} | ({"code": code} if code else {})

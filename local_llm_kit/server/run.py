@@ -18,13 +18,14 @@ from types import FrameType
 from typing import Any, Self
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from LLM.exceptions import LLMConfigError
 from local_llm_kit.arguments import Defaults
 from local_llm_kit.catalog import Catalog
 from local_llm_kit.load_options import LoadOptions
-from local_llm_kit.server.access_log import show_access_log
 from local_llm_kit.server import page
+from local_llm_kit.server.access_log import show_access_log
 from local_llm_kit.server.app import create_app
 from local_llm_kit.server.connection import Connection
 from local_llm_kit.server.guard import Access, Guard
@@ -70,25 +71,18 @@ class LocalServer:
         self._catalog = Catalog(model, load, Defaults())
         try:
             self._catalog.lease(None).release()
+            models = ServedModels(
+                self._catalog, options.models, options.aliases, options.strict_model
+            )
+            for name in options.models:
+                self._catalog.find(name)  # now, so that no request ever starts a download
+            self._service = Service(self._catalog, models, load.max_queue)
+            app = create_app(self._service, guard, logs_requests=options.log_requests)
+            self._server = _Server(_config(app, options), self._service, options.grace_s)
         except BaseException:
             self._socket.close()
             self._catalog.close()
             raise
-        models = ServedModels(self._catalog, options.models, options.aliases, options.strict_model)
-        self._service = Service(self._catalog, models, load.max_queue)
-        config = uvicorn.Config(
-            create_app(self._service, guard, logs_requests=options.log_requests),
-            http=Connection,
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_keep_alive=_KEEP_ALIVE_S,
-            timeout_graceful_shutdown=int(options.grace_s) + 5,
-        )
-        self._server = _Server(config, self._service, options.grace_s)
         self.host, self.port = self._socket.getsockname()[:2]
 
     def __enter__(self) -> Self:
@@ -127,6 +121,22 @@ class LocalServer:
         """Give the address and the models back; repeatable. `stop` one that runs first."""
         self._socket.close()
         self._service.close()
+
+
+def _config(app: ASGIApp, options: ServerOptions) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=Connection,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        # After that uvicorn cancels, with a traceback each; by then our streams have ended.
+        timeout_graceful_shutdown=int(options.grace_s) + 5,
+    )
 
 
 class _Server(uvicorn.Server):

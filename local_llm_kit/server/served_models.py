@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from LLM.exceptions import ModelNotFoundError
+from LLM.exceptions import LLMConfigError, ModelNotFoundError
 from local_llm_kit.catalog import Catalog
 from local_llm_kit.local_files import name_of
 
@@ -21,10 +21,11 @@ class ServedModels:
     unless `strict`, those present on this machine. A name that stands for nothing is answered by
     the own model, or with `strict` refused.
 
-    :param catalog: the models.
+    :param catalog: the models; its own was loaded.
     :param further: models beside the catalog's own, as `LLMClient` takes them.
     :param aliases: further names of the own model.
     :param strict: refuse names that stand for nothing, and serve only what was named.
+    :raises LLMConfigError: two models would have the same name.
     """
 
     def __init__(
@@ -38,7 +39,7 @@ class ServedModels:
     ) -> None:
         self._catalog = catalog
         self._aliases = tuple(dict.fromkeys(aliases))
-        self._further = {_public_name(model): model for model in further}
+        self._further = self._by_public_name(further)
         self._strict = strict
         self._clock = clock
         self._present: dict[str, str] = {}
@@ -48,6 +49,15 @@ class ServedModels:
     def own(self) -> str:
         """Name of the server's own model, as its answers carry it."""
         return self._catalog.info.name
+
+    def public_name(self, name: str) -> str:
+        """How requests name a model.
+
+        :param name: the catalog's.
+        """
+        if name == self._catalog.name:
+            return self.own
+        return next((public for public, one in self._further.items() if one == name), name)
 
     def names(self) -> list[str]:
         """Every name that requests may give, the own model's first. May look at the disk."""
@@ -95,6 +105,22 @@ class ServedModels:
             code="model_not_found",
         )
 
+    def _by_public_name(self, further: Sequence[str]) -> dict[str, str]:
+        """Further models by the names that requests give them; each must be one of its own."""
+        found: dict[str, str] = {}
+        for model in dict.fromkeys(further):
+            name = _public_name(model)
+            other = found.get(name)
+            if name in (self.own, *self._aliases):
+                other = f"the name or an alias of {self._catalog.name}"
+            if other is not None:
+                raise LLMConfigError(
+                    f"models has {model!r}, which requests would name {name!r}, and so they would "
+                    f"{other!r}; rename one of them, or leave it out"
+                )
+            found[name] = model
+        return found
+
     def _at_hand(self, name: str | None) -> str | None:
         if not name:
             return self._catalog.name
@@ -114,7 +140,9 @@ class ServedModels:
     def _look(self) -> None:
         """Look which models are on this disk."""
         if not self._is_fresh:
-            self._present = {name: name for name in self._catalog.names()}
+            # A further model that is loaded is listed by what it was given as, maybe a path.
+            given = self._further.values()
+            self._present = {name: name for name in self._catalog.names() if name not in given}
             self._looked_at = self._clock()
 
 

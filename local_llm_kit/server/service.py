@@ -8,6 +8,7 @@ is loaded once however many requests wait for it.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
@@ -16,6 +17,7 @@ from functools import partial
 from operator import methodcaller
 from typing import Any, TypeVar
 
+from LLM.exceptions import LLMRateLimitError, LLMServerError
 from local_llm_kit.arguments import parse_chat, parse_completion
 from local_llm_kit.backends import Backend, Job, JSONObject
 from local_llm_kit.catalog import Catalog
@@ -32,6 +34,8 @@ from local_llm_kit.server.workers import Workers, queue_full
 from local_llm_kit.stopping import Stop
 
 T = TypeVar("T")
+
+_log = logging.getLogger("local_llm_kit.server")
 
 #: Threads beside the event loop: for requests that take long to prepare and to compute, and for
 #: models that are loaded.
@@ -203,7 +207,7 @@ class Service:
         try:
             while lease is None:
                 # Shielded: one who leaves does not take the model from the others who wait.
-                await asyncio.shield(self._loads.get(found) or self._load(found))
+                await self._loaded_by_now(found)
                 lease = self.catalog.lease_ready(found)
             return lease
         finally:
@@ -215,6 +219,25 @@ class Service:
             return None
         return self.catalog.lease_ready(self.models.resolve(name))
 
+    async def _loaded_by_now(self, name: str) -> None:
+        """Wait until a model is loaded.
+
+        :raises LLMRateLimitError: the models in use leave no room for it.
+        :raises LLMServerError: it cannot be loaded; the log alone says why, for what is wrong is
+            no concern of the client, and what its folder holds neither.
+        """
+        try:
+            await asyncio.shield(self._loads.get(name) or self._load(name))
+        except (LLMRateLimitError, LLMServerError):
+            raise
+        except Exception as err:
+            shown = self.models.public_name(name)
+            raise LLMServerError(
+                f"the model {shown!r} cannot be loaded; the server's log says why",
+                status_code=500,
+                code="model_load_failed",
+            ) from err
+
     def _load(self, name: str) -> asyncio.Task[Lease[Backend]]:
         load = partial(self.catalog.lease, name, _ROOM_WAIT_S)
         task = self._loads[name] = asyncio.create_task(self._loaders.run(load))
@@ -222,10 +245,18 @@ class Service:
         return task
 
     def _loaded(self, name: str, task: asyncio.Task[Lease[Backend]]) -> None:
-        """Keep a model for a moment, until those who waited have leases of their own."""
+        """Keep a model for a moment, until those who waited have leases of their own.
+
+        :param name: the catalog's.
+        """
         del self._loads[name]
-        if not task.cancelled() and task.exception() is None:
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is None:
             asyncio.get_running_loop().call_later(_HANDOVER_S, task.result().release)
+        elif not isinstance(error, LLMRateLimitError):
+            _log.error("the model %r cannot be loaded: %s", name, error)
 
     def info(self, name: str) -> ModelInfo | None:
         """Facts about a model; None where it is not loaded. May look at the disk.
