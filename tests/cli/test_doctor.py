@@ -1,0 +1,503 @@
+"""`local-llm-kit doctor`: what it says of a machine, and that nothing missing stops it."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from local_llm_kit import doctor
+from local_llm_kit.cli import cli
+from local_llm_kit.devices import Device
+from local_llm_kit.doctor import examination, servers
+from local_llm_kit.doctor.back_ends import (
+    NvidiaGpus,
+    check_gpus,
+    missing_packages,
+    nvidia_gpus,
+    tried,
+    untried,
+)
+from local_llm_kit.doctor.finding import Finding
+from local_llm_kit.doctor.machine import check_folders, check_machine
+from local_llm_kit.doctor.packages import check_packages, requirements, satisfies
+from local_llm_kit.doctor.servers import Found, check_servers, identify, ollama_place, usual_places
+from local_llm_kit.doctor.trial import Trial, try_out
+from local_llm_kit.doctor.variables import check_variables
+from tests.cli.answers import Answer, answering
+from tests.cli.caches import put_ollama
+from tests.local.support import running_server
+
+GPU = ("NVIDIA H100, 81559 MiB, 575.1",)
+WORKS, BLIND = Trial(gpus=(("CUDA0", 80 << 30),)), Trial()
+
+
+def by_name(findings: list[Finding]) -> dict[str, Finding]:
+    return {one.name: one for one in findings}
+
+
+# Packages
+
+
+@pytest.mark.parametrize(
+    ("version", "bounds", "holds"),
+    [
+        ("0.3.36", ">=0.3.36,<0.4", True),
+        ("0.3.4", ">=0.3.36,<0.4", False),
+        ("0.4", ">=0.3.36,<0.4", False),
+        ("2.13.0+cpu", "==2.13.0", True),
+        ("2.0", "==2", True),
+        ("5.3.1rc1", ">5.3", True),
+        ("1.4.9", "~=1.4.5", True),
+        ("1.5", "~=1.4.5", False),
+        ("1.0", "!=1.0.0", False),
+        ("1.0", "<=0.9", False),
+        ("unknown", "", True),
+    ],
+)
+def test_versions_are_held_against_bounds(version: str, bounds: str, holds: bool) -> None:
+    assert satisfies(version, bounds) is holds
+
+
+def test_requirements_are_read_as_pip_writes_them() -> None:
+    lines = [
+        "pydantic<3,>=2.10",
+        'click>=8.2; extra == "cli"',
+        "llm-kit[cli]; extra == 'server'",
+        'uvloop>=0.21; sys_platform != "win32" and extra == "server"',
+        'never; sys_platform == "beos" and extra == "server"',
+        "?",
+    ]
+    found = [(one.package, one.bounds, one.extra) for one in requirements(lines)]
+    assert found == [
+        ("pydantic", "<3,>=2.10", None),
+        ("click", ">=8.2", "cli"),
+        ("uvloop", ">=0.21", "server"),
+    ]
+
+
+def test_each_extra_is_told_with_its_command() -> None:
+    lines = ["a>=1", 'b>=2; extra == "llama"', 'c>=3; extra == "cli"', 'd; extra == "hub"']
+    versions = {"a": "1.0", "b": "1.9", "d": "4"}
+    found = by_name(check_packages(versions.get, lambda name: lines))
+    assert [found[name].status for name in ("llm-kit", "llama", "cli", "hub")] == [
+        "ok", "warn", "note", "ok",
+    ]  # fmt: skip
+    assert "b 1.9, not >=2" in found["llama"].text
+    assert found["llama"].fix == "in llm-kit's folder run: pip install '.[llama]'"
+    assert "not installed: c" in found["cli"].text
+    assert "transformers, ollama, server" in found["extras"].text
+
+
+def test_a_folder_that_is_not_installed_is_said() -> None:
+    def requires(name: str) -> list[str]:
+        raise metadata.PackageNotFoundError(name)
+
+    found = by_name(check_packages(requires=requires))
+    assert (found["llm-kit"].status, "not installed" in found["llm-kit"].text) == ("warn", True)
+
+
+# Back ends
+
+
+def test_a_back_end_that_works_tells_its_times() -> None:
+    trial = try_out("llama.cpp", environ=os.environ | {"LOCAL_LLM_KIT_MODEL_PATH": "/nowhere"})
+    assert trial.problem is None
+    assert trial.load_s > 0
+    assert tried("llama.cpp", trial).status == "ok"
+
+
+def script(text: str) -> tuple[str, ...]:
+    return (sys.executable, "-c", text)
+
+
+@pytest.mark.parametrize(
+    ("command", "problem"),
+    [
+        (script("raise ImportError('libcuda.so.1: no such file')"), "libcuda.so.1"),
+        (script("import os, signal; os.kill(os.getpid(), signal.SIGILL)"), "another processor"),
+        (script("import os, signal; os.kill(os.getpid(), signal.SIGKILL)"), "SIGKILL"),
+        (script("raise SystemExit(3)"), "it ended with 3"),
+        (script("print('hello')"), "cannot be read"),
+        (script("print('{}')"), "cannot be read"),
+        (script("pass"), "cannot be read"),
+        (("/no/such/program",), "cannot be started"),
+    ],
+    ids=["import", "illegal", "killed", "exit", "text", "empty object", "silence", "no program"],
+)
+def test_a_back_end_that_fails_is_said_why(command: tuple[str, ...], problem: str) -> None:
+    trial = try_out("llama.cpp", command=command)
+    assert problem in (trial.problem or "")
+    found = tried("llama.cpp", trial)
+    assert (found.status, "--force-reinstall" in (found.fix or "")) == ("fail", True)
+
+
+def test_a_back_end_that_hangs_is_ended() -> None:
+    command = script("import signal; signal.pause()")
+    assert try_out("x", command=command, timeout_s=0.2).problem == "it did not answer within 0.2 s"
+
+
+@pytest.mark.parametrize(
+    ("programs", "advice"),
+    [
+        ({"c++"}, "in llm-kit's folder run: pip install '.[llama]'"),
+        ({"apt-get"}, "sudo apt-get install build-essential cmake, then in llm-kit's folder run"),
+        ({"dnf"}, "sudo dnf install gcc-c++ cmake, then"),
+        (set(), "install a C++ compiler and CMake, then"),
+    ],
+    ids=["compiler", "debian", "fedora", "nothing"],
+)
+def test_what_is_not_installed_names_what_compiles_it(
+    monkeypatch: pytest.MonkeyPatch, programs: set[str], advice: str
+) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    found = untried("llama.cpp", ["llama-cpp-python"], programs.__contains__)
+    assert found.status == "note"
+    assert (found.fix or "").startswith(advice)
+
+
+def test_torch_comes_with_a_warning_of_its_size() -> None:
+    found = untried("transformers", ["torch"], lambda name: True)
+    assert "CPU build" in (found.fix or "")
+
+
+def test_packages_of_a_back_end_are_looked_up() -> None:
+    assert missing_packages("llama.cpp", {"jinja2": "3"}.get) == [
+        "llama-cpp-python", "llguidance", "numpy",
+    ]  # fmt: skip
+
+
+def test_a_gpu_that_a_back_end_does_not_see_names_the_build() -> None:
+    trials = {"llama.cpp": BLIND, "transformers": WORKS}
+    found = by_name(check_gpus(NvidiaGpus(GPU), trials, lambda program: program == "nvcc"))
+    assert found["GPU"].text == GPU[0]
+    assert found["GPU of transformers"].text == "CUDA0 with 80.00 GiB"
+    blind = found["GPU of llama.cpp"]
+    assert blind.status == "warn"
+    assert 'CMAKE_ARGS="-DGGML_CUDA=on" pip install' in (blind.fix or "")
+
+
+def test_without_nvcc_the_toolkit_comes_first() -> None:
+    found = by_name(check_gpus(NvidiaGpus(GPU), {"llama.cpp": BLIND}, lambda program: False))
+    assert (found["GPU of llama.cpp"].fix or "").startswith("install NVIDIA's CUDA toolkit")
+
+
+def test_torch_for_the_cpu_beside_a_gpu_names_the_other_build() -> None:
+    found = by_name(check_gpus(NvidiaGpus(GPU), {"transformers": BLIND}, lambda program: True))
+    assert "--force-reinstall torch" in (found["GPU of transformers"].fix or "")
+
+
+@pytest.mark.parametrize(
+    ("nvidia", "trials", "status"),
+    [
+        (NvidiaGpus(), {"llama.cpp": BLIND}, "note"),
+        (NvidiaGpus(problem="version mismatch"), {"llama.cpp": BLIND}, "warn"),
+        (NvidiaGpus(GPU), {"llama.cpp": Trial("broken")}, "ok"),
+        (NvidiaGpus(), {"llama.cpp": WORKS}, "ok"),
+    ],
+    ids=["none", "driver", "broken back end", "another maker's"],
+)
+def test_one_line_tells_of_the_gpus(
+    nvidia: NvidiaGpus, trials: dict[str, Trial], status: str
+) -> None:
+    (found,) = check_gpus(nvidia, trials, lambda program: True)
+    assert found.status == status
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("echo 'NVIDIA H100, 81559 MiB, 575.1'", NvidiaGpus(GPU)),
+        (
+            "echo 'Failed to initialize NVML'; exit 9",
+            NvidiaGpus(problem="Failed to initialize NVML"),
+        ),
+        ("exit 0", NvidiaGpus(problem="nvidia-smi ended 0")),
+    ],
+    ids=["works", "fails", "says nothing"],
+)
+def test_nvidias_program_is_asked(tmp_path: Path, body: str, expected: NvidiaGpus) -> None:
+    program = tmp_path / "nvidia-smi"
+    program.write_text(f"#!/bin/sh\n{body}\n")
+    program.chmod(0o755)
+    assert nvidia_gpus(str(program)) == expected
+    program.chmod(0o644)
+    if os.geteuid():
+        assert nvidia_gpus(str(program)).problem is not None
+    assert nvidia_gpus(str(tmp_path / "none")) == NvidiaGpus()
+
+
+# The machine
+
+
+@pytest.mark.parametrize(("free", "status"), [(8 << 30, "ok"), (1 << 20, "warn")])
+def test_little_memory_is_warned_of(free: int, status: str) -> None:
+    assert by_name(check_machine(Device("cpu", 16 << 30, free)))["memory"].status == status
+
+
+def test_a_processor_without_avx2_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    for flags, status in (("sse avx2", "ok"), ("sse avx", "warn"), ("", "ok")):
+        assert by_name(check_machine(flags=flags))["processor"].status == status
+
+
+def test_folders_tell_what_lies_in_them(tmp_path: Path) -> None:
+    put_ollama(tmp_path / "ollama", data=b"x" * 4096)
+    (tmp_path / "hub").mkdir()
+    (tmp_path / "hub/blob").write_bytes(b"x" * 2048)
+    environ = {"HF_HUB_CACHE": str(tmp_path / "hub"), "OLLAMA_MODELS": str(tmp_path / "ollama")}
+    found = by_name(check_folders(environ))
+    assert f"{tmp_path}/hub: 2.0 KiB, " in found["downloads"].text
+    assert "1 model, 4." in found["Ollama's store"].text
+
+
+def test_folders_that_do_not_work_are_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    environ = {
+        "LOCAL_LLM_KIT_CACHE_DIR": str(tmp_path / "file"),
+        "OLLAMA_MODELS": str(tmp_path / "none"),
+        "LOCAL_LLM_KIT_MODEL_PATH": str(tmp_path / "gone.gguf"),
+    }
+    found = by_name(check_folders(environ))
+    assert found["downloads"].status == "warn"
+    assert found["Ollama's store"].status == "note"
+    assert found["LOCAL_LLM_KIT_MODEL_PATH"].status == "fail"
+
+
+def test_a_full_disk_is_warned_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=5))
+    found = by_name(check_folders({"HF_HUB_CACHE": str(tmp_path)}))
+    assert (found["downloads"].status, "5 B of the disk free" in found["downloads"].text) == (
+        "warn", True,
+    )  # fmt: skip
+
+
+def test_keys_are_never_shown() -> None:
+    environ = dict.fromkeys(("HF_TOKEN", "OLLAMA_API_KEY", "OPENAI_API_KEY"), "hush-hush")
+    environ |= {"LOCAL_LLM_KIT_API_KEY": "hush-hush", "https_proxy": "http://me:hush-hush@proxy:1"}
+    environ |= {"HF_ENDPOINT": "https://hush-hush@hub", "HTTP_PROXY": "me:hush-hush@proxy"}
+    found = check_variables(environ)
+    assert len(found) == len(environ)
+    assert "hush" not in repr(found)
+    assert by_name(found)["https_proxy"].text == "http://***@proxy:1"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "status"),
+    [
+        ("LOCAL_LLM_KIT_BACKEND", "lama", "fail"),
+        ("LOCAL_LLM_KIT_BACKEND", "torch", "ok"),
+        ("LOCAL_LLM_KIT_CONTEXT_LENGTH", "many", "fail"),
+        ("HF_HUB_OFFLINE", "1", "note"),
+        ("HF_HUB_OFFLINE", "0", "ok"),
+    ],
+)
+def test_settings_are_checked(name: str, value: str, status: str) -> None:
+    (found,) = check_variables({name: value})
+    assert (found.name, found.status) == (name, status)
+
+
+# Servers
+
+
+def kind(answers: dict[str, Answer]) -> tuple[str, int | None]:
+    with answering(answers) as url:
+        found = identify("127.0.0.1", int(url.rpartition(":")[2]), 5)
+    assert found is not None
+    assert found.url == url
+    return found.kind, found.n_models
+
+
+def models(owner: str) -> Answer:
+    return 200, {"object": "list", "data": [{"id": "m", "owned_by": owner}]}
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        (
+            {"/api/version": (200, {"version": "0.9"}), "/api/tags": (200, {"models": [{}, {}]})},
+            ("Ollama", 2),
+        ),
+        ({"/health": (200, ""), "/v1/models": models("vllm")}, ("vLLM", 1)),
+        (
+            {"/health": (200, {"status": "ok"}), "/v1/models": models("llamacpp")},
+            ("llama-server", 1),
+        ),
+        (
+            {"/health": (200, {"error": "Unexpected"}), "/v1/models": models("organization_owner")},
+            ("LM Studio", 1),
+        ),
+        ({"/v1/models": models("me")}, ("a server with OpenAI's API", 1)),
+        ({"/v1/models": (401, {})}, ("a server that asks for a key", None)),
+        ({"/": (200, "<html>")}, ("another web server", None)),
+        ({"/v1/models": (200, "[" * 100_000)}, ("another web server", None)),
+    ],
+    ids=["ollama", "vllm", "llama-server", "lm studio", "openai", "key", "page", "deep"],
+)
+def test_servers_are_told_apart(
+    answers: dict[str, Answer], expected: tuple[str, int | None]
+) -> None:
+    assert kind(answers) == expected
+
+
+def test_our_own_server_is_known() -> None:
+    with running_server() as server:
+        found = identify("127.0.0.1", server.port, 5)
+    assert found is not None
+    assert (found.kind, found.n_models is not None) == ("llm-kit", True)
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener
+
+
+def test_a_port_where_nobody_listens_is_none(listener: socket.socket) -> None:
+    port = listener.getsockname()[1]
+    listener.close()
+    assert identify("127.0.0.1", port, 5) is None
+
+
+def test_a_server_that_says_nothing_costs_its_time_alone(listener: socket.socket) -> None:
+    found = identify("127.0.0.1", listener.getsockname()[1], 0.05)
+    assert found is not None
+    assert found.kind == "a program that does not answer in time"
+
+
+def test_what_speaks_no_http_is_told(listener: socket.socket) -> None:
+    def greet() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(4096)
+            connection.sendall(b"220 mail ready\r\n")
+
+    thread = threading.Thread(target=greet)
+    thread.start()
+    found = identify("127.0.0.1", listener.getsockname()[1], 5)
+    thread.join()
+    assert found is not None
+    assert found.kind == "a program that is no web server"
+
+
+@pytest.mark.parametrize(
+    ("host", "place"),
+    [
+        ("", None),
+        ("0.0.0.0", ("127.0.0.1", 11434)),
+        (":1234", ("127.0.0.1", 1234)),
+        ("localhost:99", ("127.0.0.1", 99)),
+        ("http://box", ("box", 80)),
+        ("http://box:5/", ("box", 5)),
+        ("[::]:7", ("::1", 7)),
+        ("https://far", None),
+        ("me:hush@box", None),
+        ("box:70000", None),
+    ],
+)
+def test_ollamas_address_is_read_as_ollama_does(host: str, place: tuple[str, int] | None) -> None:
+    assert ollama_place(host) == place
+    assert usual_places({"OLLAMA_HOST": host})[0] == (place or ("127.0.0.1", 11434))
+
+
+@pytest.mark.parametrize(
+    ("n_models", "has_package", "status"), [(2, True, "ok"), (0, True, "note"), (2, False, "note")]
+)
+def test_an_ollama_server_says_what_is_left_to_do(
+    n_models: int, has_package: bool, status: str
+) -> None:
+    (found,) = check_servers([Found("127.0.0.1", 1, "Ollama", n_models)], has_package)
+    assert (found.status, found.fix is None) == (status, status == "ok")
+
+
+def test_no_server_is_a_note() -> None:
+    assert [one.status for one in check_servers([], True)] == ["note"]
+
+
+# The command
+
+
+@pytest.fixture
+def no_servers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What runs on this machine is none of a test's business."""
+    monkeypatch.setattr(servers, "USUAL_PORTS", ())
+    monkeypatch.setattr(examination, "nvidia_gpus", NvidiaGpus)
+
+
+def run(*arguments: str, **environ: str) -> Any:
+    return CliRunner().invoke(cli, ["doctor", *arguments], env=environ)
+
+
+@pytest.mark.usefixtures("no_servers")
+def test_a_healthy_machine_ends_with_0(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(examination, "try_out", lambda backend: Trial(load_s=1, answer_s=0.5))
+    result = run("--json")
+    assert result.exit_code == 0
+    told = json.loads(result.stdout)
+    assert told["can_run"] is True
+    sections = list(dict.fromkeys(one["section"] for one in told["findings"]))
+    assert sections == ["packages", "back ends", "machine", "models", "settings", "servers"]
+
+
+@pytest.mark.usefixtures("no_servers")
+def test_a_machine_that_can_run_nothing_ends_with_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(examination, "try_out", lambda backend: Trial("broken"))
+    result = run()
+    assert result.exit_code == 1
+    assert "  fail  llama.cpp " in result.stdout
+    assert result.stderr == (
+        "error: nothing here can run a model; in llm-kit's folder run: pip install '.[llama]'\n"
+    )
+
+
+def test_an_ollama_server_with_models_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(examination, "try_out", lambda backend: Trial("broken"))
+    monkeypatch.setattr(
+        examination, "find_servers", lambda places: [Found("127.0.0.1", 1, "Ollama", 1)]
+    )
+    assert doctor.examine().can_run
+
+
+@pytest.mark.usefixtures("no_servers")
+def test_lines_have_words_and_no_colours_in_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = run("--no-trial").stdout.splitlines()
+    assert lines[0] == "packages"
+    assert lines[1].startswith("  ok    Python ")
+    assert not any("\x1b" in line or line != line.rstrip() for line in lines)
+
+
+@pytest.mark.usefixtures("no_servers")
+def test_without_a_trial_installed_has_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(examination, "try_out", lambda backend: pytest.fail("tried"))
+    assert run("--no-trial").exit_code == 0
+    monkeypatch.setattr(examination, "installed_version", lambda package: None)
+    result = run("--no-trial", "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["can_run"] is False
+
+
+def test_it_needs_click_alone(tmp_path: Path) -> None:
+    absent = (
+        "llama_cpp", "llguidance", "numpy", "jinja2", "torch", "transformers", "safetensors",
+        "tokenizers", "huggingface_hub", "ollama", "httpx", "starlette", "uvicorn", "rich",
+        "prompt_toolkit", "httptools", "uvloop", "prometheus_client",
+    )  # fmt: skip
+    code = (
+        f"import sys; sys.modules.update(dict.fromkeys({absent}));"
+        "from local_llm_kit.cli import cli; cli(['doctor', '--no-trial', '--json'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["can_run"] is True
