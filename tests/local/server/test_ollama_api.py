@@ -248,7 +248,7 @@ def test_an_error_amid_a_stream_is_its_last_line() -> None:
         answer = read(sock)
     *parts, last = lines_of(answer)
     assert answer.status == 200
-    assert last == {"error": "the engine was closed"}
+    assert last == {"error": "the engine was closed", "code": "engine_closed"}
     assert all("response" in part for part in parts)
 
 
