@@ -10,8 +10,11 @@ import pytest
 from anthropic import Anthropic
 from pydantic import BaseModel
 
+from local_llm_kit.loading import LoadOptions
 from local_llm_kit.server import LocalServer
 from tests.local.http import ask
+from tests.local.ollama.fake import fake_ollama, ndjson, said
+from tests.local.support import running_server
 
 HELLO = [{"role": "user", "content": "Hello!"}]
 WEATHER = [{"role": "user", "content": "What is the weather in Paris?"}]
@@ -25,7 +28,10 @@ GREEDY = {"temperature": 0}
 
 @pytest.fixture(scope="module")
 def sdk(server: LocalServer) -> Iterator[Anthropic]:
-    with Anthropic(base_url=server.url, api_key="x", max_retries=0) as client:
+    strict = Anthropic(
+        base_url=server.url, api_key="x", max_retries=0, _strict_response_validation=True
+    )
+    with strict as client:
         yield client
 
 
@@ -245,3 +251,17 @@ def test_a_coding_agents_request_is_answered(server: LocalServer) -> None:
     assert answer.status == 200
     assert answer.body.count(b"event: message_stop") == 1
     assert "tools[3].input_schema" in answer.headers["x-ignored-parameters"]
+
+
+@pytest.mark.parametrize("shown", [True, False], ids=["shown", "disabled"])
+def test_a_models_thoughts_are_a_block_of_their_own(shown: bool) -> None:
+    thought = ndjson({"message": {"thinking": "Hm"}}, {"message": {"thinking": "m."}}, *said("Yes"))
+    with fake_ollama() as fake:
+        fake.script("/api/chat", *thought)
+        load = LoadOptions(backend="ollama", host=fake.host)
+        with running_server(load) as server, Anthropic(base_url=server.url, api_key="x") as client:
+            kind = {"type": "adaptive"} if shown else {"type": "disabled"}
+            content = create(client, thinking=kind).content
+    expected = [("thinking", "Hmm.")] if shown else []
+    blocks = [(block.type, getattr(block, block.type)) for block in content]
+    assert blocks == [*expected, ("text", "Yes")]
