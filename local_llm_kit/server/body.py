@@ -51,7 +51,10 @@ def _too_large() -> InvalidRequestError:
 
 
 def _check_headers(request: Request) -> None:
-    kind, _, parameters = request.headers.get("content-type", "").partition(";")
+    given = request.headers.get("content-type")
+    if given is None and request.scope["path"].startswith("/api/"):
+        given = "application/json"  # litellm leaves it out; a page's request has its Origin
+    kind, _, parameters = (given or "").partition(";")
     charset = parameters.replace(" ", "").replace('"', "").lower()
     if kind.strip().lower() != "application/json" or charset not in ("", "charset=utf-8"):
         # A page of another site can send plain text unasked, but not this.
