@@ -6,7 +6,7 @@ from local_llm_kit.backends import Backend, JSONObject
 from local_llm_kit.mailboxes import Delivery
 from local_llm_kit.pool import Lease
 from local_llm_kit.server.counts import token_counts
-from local_llm_kit.server.metrics import Meter
+from local_llm_kit.server.meter import Meter
 
 
 class Running:

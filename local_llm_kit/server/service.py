@@ -8,7 +8,6 @@ is loaded once however many requests wait for it.
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
@@ -17,7 +16,6 @@ from functools import partial
 from operator import methodcaller
 from typing import Any, TypeVar
 
-from LLM.exceptions import LLMRateLimitError, LLMServerError
 from local_llm_kit.arguments import parse_chat, parse_completion
 from local_llm_kit.backends import Backend, Job, JSONObject
 from local_llm_kit.catalog import Catalog
@@ -26,25 +24,18 @@ from local_llm_kit.engines.protocol import EngineStats, ModelInfo
 from local_llm_kit.mailboxes import Mailboxes
 from local_llm_kit.pool import Lease
 from local_llm_kit.server.headers import ignored_header
+from local_llm_kit.server.loads import Loads
 from local_llm_kit.server.metrics import Metrics, ModelNow, ServerNow
 from local_llm_kit.server.running import Running
 from local_llm_kit.server.served_models import ServedModels
 from local_llm_kit.server.shapes import Shape
-from local_llm_kit.server.workers import Workers, queue_full
+from local_llm_kit.server.workers import Workers
 from local_llm_kit.stopping import Stop
 
 T = TypeVar("T")
 
-_log = logging.getLogger("local_llm_kit.server")
-
-#: Threads beside the event loop: for requests that take long to prepare and to compute, and for
-#: models that are loaded.
+#: Threads beside the event loop, for requests that take long to prepare or to compute.
 _N_WORKERS = 4
-_N_LOADERS = 2
-#: Seconds that a request waits for room while the models in use leave none for its own.
-_ROOM_WAIT_S = 30.0
-#: Seconds for which a model that was just loaded is kept for those who waited for it.
-_HANDOVER_S = 1.0
 _IDLE = EngineStats(0, 0, 0, 0, 0, 0.0)
 
 
@@ -79,11 +70,8 @@ class Service:
     def __init__(self, catalog: Catalog, models: ServedModels, max_queue: int = 256) -> None:
         self.catalog = catalog
         self.models = models
-        self._max_queue = max_queue
         self._workers = Workers("server", _N_WORKERS, max_queue)
-        self._loaders = Workers("loader", _N_LOADERS, max_queue)
-        self._loads: dict[str, asyncio.Task[Lease[Backend]]] = {}
-        self._n_awaiting_load = 0
+        self._loads = Loads(catalog, models, max_queue)
         self.metrics = Metrics(self._now)
         self._mailboxes: Mailboxes | None = None  # made in the server's loop
 
@@ -201,17 +189,7 @@ class Service:
         if lease is not None:
             return lease
         found = await self._workers.run(lambda: self.models.resolve(name))
-        if self._n_awaiting_load >= self._max_queue:
-            raise queue_full(self._n_awaiting_load)
-        self._n_awaiting_load += 1
-        try:
-            while lease is None:
-                # Shielded: one who leaves does not take the model from the others who wait.
-                await self._loaded_by_now(found)
-                lease = self.catalog.lease_ready(found)
-            return lease
-        finally:
-            self._n_awaiting_load -= 1
+        return await self._loads.lease(found)
 
     def _lease_at_hand(self, name: str | None) -> Lease[Backend] | None:
         """Hold a model that is loaded and found without a look at the disk."""
@@ -219,54 +197,16 @@ class Service:
             return None
         return self.catalog.lease_ready(self.models.resolve(name))
 
-    async def _loaded_by_now(self, name: str) -> None:
-        """Wait until a model is loaded.
-
-        :raises LLMRateLimitError: the models in use leave no room for it.
-        :raises LLMServerError: it cannot be loaded; the log alone says why, for what is wrong is
-            no concern of the client, and what its folder holds neither.
-        """
-        try:
-            await asyncio.shield(self._loads.get(name) or self._load(name))
-        except (LLMRateLimitError, LLMServerError):
-            raise
-        except Exception as err:
-            shown = self.models.public_name(name)
-            raise LLMServerError(
-                f"the model {shown!r} cannot be loaded; the server's log says why",
-                status_code=500,
-                code="model_load_failed",
-            ) from err
-
-    def _load(self, name: str) -> asyncio.Task[Lease[Backend]]:
-        load = partial(self.catalog.lease, name, _ROOM_WAIT_S)
-        task = self._loads[name] = asyncio.create_task(self._loaders.run(load))
-        task.add_done_callback(partial(self._loaded, name))
-        return task
-
-    def _loaded(self, name: str, task: asyncio.Task[Lease[Backend]]) -> None:
-        """Keep a model for a moment, until those who waited have leases of their own.
-
-        :param name: the catalog's.
-        """
-        del self._loads[name]
-        if task.cancelled():
-            return
-        error = task.exception()
-        if error is None:
-            asyncio.get_running_loop().call_later(_HANDOVER_S, task.result().release)
-        elif not isinstance(error, LLMRateLimitError):
-            _log.error("the model %r cannot be loaded: %s", name, error)
-
     def info(self, name: str) -> ModelInfo | None:
         """Facts about a model; None where it is not loaded. May look at the disk.
 
         :param name: one that requests may give.
         """
-        if self.models.resolve(name) == self.catalog.name:
+        found = self.models.resolve(name)
+        if found == self.catalog.name:
             return self.catalog.info
-        infos = [model.info for model in self.catalog.loaded_models()]
-        return next((info for info in infos if info.name == name), None)
+        ready = self.catalog.ready()
+        return next((model.info for holding, model in ready if holding.name == found), None)
 
     def stats(self) -> EngineStats:
         """What all loaded models are doing together."""
@@ -279,10 +219,10 @@ class Service:
             plan = model.memory_plan
             n_bytes = 0 if plan is None else plan.total_bytes
             models.append(ModelNow(model.info.name, model.stats, n_bytes))
-        return ServerNow(models, self._n_awaiting_load, self._workers.n_calls)
+        return ServerNow(models, self._loads.n_waiting, self._workers.n_calls)
 
     def close(self) -> None:
         """End what runs with an error each, and give the models back; blocks while it does."""
         self._workers.close()
-        self._loaders.close()
+        self._loads.close()
         self.catalog.close()

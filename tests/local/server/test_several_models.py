@@ -101,7 +101,7 @@ def test_a_model_waits_for_those_in_use_to_make_room(tmp_path: Path) -> None:
 def test_models_in_use_without_end_refuse_another_with_429(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("local_llm_kit.server.service._ROOM_WAIT_S", 0.0)
+    monkeypatch.setattr("local_llm_kit.server.loads._ROOM_WAIT_S", 0.0)
     load = LoadOptions(n_slots=1, memory_budget="12MiB")
     with running_server(load, models=[copy_of_tiny(tmp_path, "boat")]) as server:
         lease = server.catalog.lease(None)
