@@ -381,3 +381,27 @@ def test_eight_threads_and_three_models_keep_to_the_budget() -> None:
     assert Counted.most_bytes <= 10
     assert Counted.bytes_alive == 0
     assert not any(Counted.alive.values())
+
+
+def test_a_pool_tells_how_long_a_model_would_stay() -> None:
+    clock = Clock()
+    pool = make_pool(keep_alive_s=10.0, clock=clock)
+    lease = pool.lease("1")
+    ((used, model),) = pool.ready()
+    clock.now += 100
+    assert (model.name, pool.seconds_left(used)) == ("1", 10.0)
+    lease.release()
+    ((idle, _),) = pool.ready()
+    clock.now += 4
+    assert pool.seconds_left(idle) == 6.0
+    clock.now += 100
+    assert pool.seconds_left(idle) == 0.0
+    pool.close()
+
+
+def test_without_a_keep_alive_models_stay_for_ever() -> None:
+    pool = make_pool()
+    pool.lease("1").release()
+    ((idle, _),) = pool.ready()
+    assert pool.seconds_left(idle) is None
+    pool.close()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import time
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from LLM._version import __version__
-from LLM.exceptions import LLMError
+from LLM.exceptions import LLMError, LLMServerError
 from local_llm_kit.backends import Backend, JSONObject
 from local_llm_kit.fields import Fields
 from local_llm_kit.pool import Holding
@@ -18,6 +19,8 @@ from local_llm_kit.server.ollama.descriptions import Description, describe_model
 from local_llm_kit.server.ollama.shape import timestamp
 from local_llm_kit.server.ollama.wishes import read_model
 from local_llm_kit.server.service import Service
+
+_log = logging.getLogger("local_llm_kit.server")
 
 #: The release of Ollama whose API this is; clients look here for what they may use.
 API_VERSION = "0.12.11"
@@ -50,7 +53,7 @@ class Models:
             # Its facts come with its connection; the weights are loaded at the first question.
             await service.beside(lambda: service.models.require(name))
             (await service.lease(name)).release()
-        described = await service.beside(lambda: describe_model(service, name))
+        described = await service.beside(lambda: self._described(name))
         response = json_response(described.shown())
         response.headers.update(ignored_header(ignored))
         return response
@@ -66,6 +69,23 @@ class Models:
     def _cards(self) -> list[JSONObject]:
         return [self._description(name).card() for name in self._service.models.names()]
 
+    def _described(self, name: str) -> Description:
+        """What can be told of a model; what is wrong with its files is told to the log alone.
+
+        :raises ModelNotFoundError: it does not exist.
+        :raises LLMServerError: its files cannot be read.
+        """
+        self._service.models.require(name)
+        try:
+            return describe_model(self._service, name)
+        except LLMError as err:
+            _log.error("the model %r cannot be described: %s", name, err)
+            raise LLMServerError(
+                f"the model {name!r} cannot be described; the server's log says why",
+                status_code=500,
+                code="model_unreadable",
+            ) from None
+
     def _description(self, name: str) -> Description:
         """What can be told of a model; one with damaged files is told by its name."""
         try:
@@ -78,12 +98,13 @@ class Models:
 
     def _resident(self, holding: Holding, model: Backend) -> JSONObject:
         info, plan = model.info, model.memory_plan
-        described = self._description(info.name)
+        name = self._service.models.public_name(holding.name)
+        described = self._description(name)
         on_devices = plan.device_bytes if plan else {}
         left_s = self._service.catalog.seconds_left(holding)
         return {
-            "name": info.name,
-            "model": info.name,
+            "name": name,
+            "model": name,
             "size": plan.total_bytes if plan else info.size_bytes,
             "digest": described.digest,
             "details": described.details(),

@@ -56,6 +56,31 @@ def test_models_that_are_not_loaded_are_told_from_their_files(folder: Path) -> N
     assert (shown.parameters, loaded) == ("", ["tiny"])
 
 
+def test_what_is_wrong_with_a_file_is_told_to_the_log_alone(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with running_server() as server:
+        answer = ask(server.url, "/api/show", {"model": "broken"})
+    assert (answer.status, answer.json["code"]) == (500, "model_unreadable")
+    assert str(folder) not in answer.json["error"]
+    assert str(folder) in caplog.text
+
+
+def test_further_models_are_told_by_their_public_names(tmp_path: Path) -> None:
+    shutil.copy(TINY, tmp_path / "boat.gguf")
+    path = str(tmp_path / "boat.gguf")
+    with running_server(models=[path]) as server, ollama.Client(host=server.url) as client:
+        before = client.show("boat")
+        assert client.generate("boat:latest", "Hello!").model == "boat"
+        after = client.show("boat")
+        assert [model.name for model in client.ps().models] == ["tiny", "boat"]
+        assert {model.model for model in client.list().models} == {"tiny", "boat"}
+        assert client.generate("boat", keep_alive=0).done_reason == "unload"
+        assert [model.name for model in client.ps().models] == ["tiny"]
+    assert before.modelinfo == after.modelinfo
+    assert after.parameters
+
+
 def test_a_digest_changes_with_its_file(folder: Path) -> None:
     with running_server() as server, ollama.Client(host=server.url) as client:
         before = {model.model: model.digest for model in client.list().models}
