@@ -123,9 +123,13 @@ def anthropic_error(status: int, body: dict[str, Any]) -> dict[str, Any]:
     """
     default = "api_error" if status >= 500 else "invalid_request_error"
     kind = _ANTHROPIC_KINDS.get(status, default)
+    message = body["error"]["message"]
+    if body["error"]["code"] == "context_length_exceeded":
+        # Agents look for these words to shorten their conversation by themselves.
+        message = f"prompt is too long: {message}"
     return {
         "type": "error",
-        "error": {"type": kind, "message": body["error"]["message"]},
+        "error": {"type": kind, "message": message},
         "request_id": REQUEST_ID.get() or None,
     }
 

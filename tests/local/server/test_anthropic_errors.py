@@ -98,7 +98,7 @@ def test_a_full_queue_is_a_rate_limit(guarded: LocalServer) -> None:
 
 def test_a_prompt_longer_than_the_window_is_a_bad_request(server: LocalServer) -> None:
     with Anthropic(base_url=server.url, api_key="x", max_retries=0) as client:
-        with pytest.raises(anthropic.BadRequestError, match="window"):
+        with pytest.raises(anthropic.BadRequestError, match="prompt is too long: .*window"):
             create(client, messages=[{"role": "user", "content": "word " * 5000}])
         with pytest.raises(anthropic.NotFoundError, match="does not exist"):
             client.models.retrieve("nothing")
