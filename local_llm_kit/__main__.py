@@ -5,6 +5,7 @@ It exists apart from `cli` because the console script is installed even where cl
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -24,6 +25,10 @@ def main(args: Sequence[str] | None = None) -> None:
             "error: the command line needs the package 'click', which is not installed;"
             " in llm-kit's folder run: pip install '.[llama,server]'"
         )
+    if "_LOCAL_LLM_KIT_COMPLETE" in os.environ:  # a shell asks what could be typed
+        from local_llm_kit.cli.completion import register
+
+        register()
     cli.main(args, prog_name="local-llm-kit")
 
 

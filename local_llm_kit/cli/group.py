@@ -19,6 +19,7 @@ _COMMANDS = {
     "models": ("local_llm_kit.cli.models", "List, describe, download and remove models."),
     "ps": ("local_llm_kit.cli.ps", "Show what a running server has loaded."),
     "doctor": ("local_llm_kit.cli.doctor", "Say what is installed, what is missing, what adds it."),
+    "completion": ("local_llm_kit.cli.completion", "Complete commands and models in a shell."),
 }
 
 _EXAMPLES = """\b

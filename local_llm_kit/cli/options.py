@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import click
 
 from local_llm_kit.cli.command import Option
+from local_llm_kit.cli.model_names import complete_model
 from local_llm_kit.cli.quantities import Adapter, Duration, Size
 from local_llm_kit.settings import BACKENDS
 
@@ -43,15 +44,8 @@ def model_option(*, multiple: bool = False, help: str = _MODEL_HELP) -> Decorato
     name = "models" if multiple else "model"
     return click.option(
         "-m", "--model", name, metavar="NAME|PATH", multiple=multiple, help=help,
-        shell_complete=_complete_model,
+        shell_complete=complete_model,
     )  # fmt: skip
-
-
-def _complete_model(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
-    """Names of the models that are on this machine."""
-    from local_llm_kit.model_files import present_models
-
-    return [name for name in present_models() if name.startswith(incomplete)]
 
 
 def _load(*names: str, **attrs: Any) -> Callable[[str], Decorator[Any]]:

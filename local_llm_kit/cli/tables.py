@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import click
-from pydantic_core import to_json
 
 _GAP = "  "
 _SHORTEST = 12
@@ -56,6 +55,8 @@ def _cut(text: str, width: int) -> str:
 
 def echo_json(value: Any) -> None:
     """Write a value as JSON."""
+    from pydantic_core import to_json  # 30 ms, which help and tables do not need
+
     click.echo(to_json(value, indent=2, inf_nan_mode="null").decode())
 
 

@@ -4,22 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import click
-
 from LLM.exceptions import ModelNotFoundError
 
 if TYPE_CHECKING:
     from local_llm_kit.local_files import ModelFile
     from local_llm_kit.model_files import Sources
-
-
-def complete_model(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
-    """Names of the models on this machine that begin so."""
-    from local_llm_kit import settings
-    from local_llm_kit.model_files import present_models
-
-    names = present_models(default_path=settings.default_model_path())
-    return [name for name in names if name.startswith(incomplete)]
 
 
 def sources(backend: str | None = None) -> Sources:

@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from local_llm_kit.cli.command import Command
-from local_llm_kit.cli.models.finding import complete_model, sources
+from local_llm_kit.cli.model_names import complete_model
+from local_llm_kit.cli.models.finding import sources
 from local_llm_kit.cli.options import json_option, load_options
 from local_llm_kit.cli.tables import echo_json
 
