@@ -44,9 +44,12 @@ export async function* streamChat(fields, signal, onOpen = () => {}) {
   const body = JSON.stringify({ ...fields, stream: true, stream_options: { include_usage: true } });
   const response = await request("v1/chat/completions", { method: "POST", body, signal });
   onOpen();
+  let done = false;
   try {
+    // Read past the mark of the end: to leave the rest would close the connection for nothing.
     for await (const data of eventsOf(response.body)) {
-      if (data === "[DONE]") return;
+      done ||= data === "[DONE]";
+      if (done) continue;
       const chunk = parsed(data);
       if (chunk?.error) throw errorOf(chunk, { status: 200 });
       yield chunk;
@@ -55,7 +58,7 @@ export async function* streamChat(fields, signal, onOpen = () => {}) {
     if (error instanceof ApiError || signal?.aborted) throw error;
     throw new ApiError(`the connection broke: ${error.message}`);
   }
-  throw new ApiError("the stream ended before the answer did");
+  if (!done) throw new ApiError("the stream ended before the answer did");
 }
 
 async function request(path, { headers = {}, ...options } = {}) {

@@ -40,13 +40,26 @@ export async function copy(text, button) {
   try {
     await navigator.clipboard.writeText(text);
   } catch {
-    toast("The browser does not let this page write to the clipboard.");
-    return;
+    // Over plain HTTP from another machine there is no clipboard but this one.
+    if (!copySelected(text)) return toast("The browser does not let this page write to the clipboard.");
   }
-  const before = button.querySelector("use").getAttribute("href");
-  button.querySelector("use").setAttribute("href", "#i-done");
+  const use = button.querySelector("use");
+  const before = use.getAttribute("href");
+  use.setAttribute("href", "#i-done");
   announce("Copied");
-  setTimeout(() => button.querySelector("use").setAttribute("href", before), 1500);
+  setTimeout(() => use.setAttribute("href", before), 1500);
+}
+
+function copySelected(text) {
+  const focused = document.activeElement;
+  const area = el("textarea", { class: "hidden" });
+  area.value = text;
+  document.body.append(area);
+  area.select();
+  const copied = document.execCommand("copy");
+  area.remove();
+  focused?.focus();
+  return copied;
 }
 
 /** Tell screen readers, and nobody else. */

@@ -259,8 +259,9 @@ store.onForeignChange(async (id) => {
   else await drawList();
 });
 
+const asked = location.hash.slice(1);
 draw();
 drawList().catch(() => toast("This browser keeps no conversations: it gives this page no storage."));
 loadModels();
-if (location.hash.length > 1) openConversation(location.hash.slice(1));
+if (asked) openConversation(asked).catch(() => {}); // told above
 if (matchMedia("(pointer: fine)").matches) composer.focus(); // a phone would bring up its keyboard

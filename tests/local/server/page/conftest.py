@@ -38,7 +38,9 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     """A fresh profile: nothing is stored in it."""
-    context = browser.new_context(accept_downloads=True, permissions=["clipboard-read"])
+    context = browser.new_context(
+        accept_downloads=True, permissions=["clipboard-read", "clipboard-write"]
+    )
     context.set_default_timeout(_WAIT_MS)
     yield context
     context.close()
@@ -76,3 +78,9 @@ def peer() -> Iterator[Peer]:
 def tab(peer: Peer, visit: Callable[[str], Page]) -> Page:
     """The page of the scripted server."""
     return visit(peer.url)
+
+
+@pytest.fixture
+def browser_page(context: BrowserContext) -> Page:
+    """An empty page, as another site's."""
+    return context.new_page()
