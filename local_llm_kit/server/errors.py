@@ -96,7 +96,7 @@ def error_response(path: str, error: LLMError) -> Response:
 def _response(path: str, status: int, body: dict[str, Any], headers: dict[str, str]) -> Response:
     if path.startswith("/v1/messages"):
         body = anthropic_error(status, body)
-    elif path.startswith("/api/"):
+    elif path.startswith("/api/") or path == "/v1/systemone":
         body = ollama_error(body)
     return Response(to_json(body), status, headers, "application/json")
 
