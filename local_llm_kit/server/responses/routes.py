@@ -113,16 +113,10 @@ class _Responses:
         """What a body asks for. May be called on any thread."""
         wanted = parse_create(body, self._service.catalog.defaults)
         items = self._conversation(wanted)
-        conversation = to_json(items)
-        if len(conversation) > MAX_CONVERSATION_BYTES:
-            raise invalid(
-                "previous_response_id",
-                f"the conversation is larger than {MAX_CONVERSATION_BYTES:,} bytes; begin another",
-            )
 
         def keep(response: JSONObject) -> None:
             if wanted.store:
-                self._store.put(response, conversation)
+                self._store.put(response, items)
 
         shape = ResponseShape(wanted.echo, wanted.model or self._service.models.own, keep)
         fields = _with_messages(wanted, items)
@@ -142,26 +136,31 @@ class _Responses:
 
     def _conversation(self, wanted: Create) -> list[JSONObject]:
         """The items of the earlier turns and of this one."""
-        before: list[JSONObject] = []
-        if wanted.previous_id is not None:
-            kept = self._store.get(wanted.previous_id)
-            if kept is None:
-                raise _not_kept(
-                    wanted.previous_id, "previous_response_id", "previous_response_not_found"
-                )
-            if kept.status not in ("completed", "incomplete"):
-                raise invalid(
-                    "previous_response_id",
-                    f"the response {wanted.previous_id!r} is {kept.status}; go on from one that "
-                    "has ended",
-                )
-            before = kept.all_items()
+        kept = None if wanted.previous_id is None else self._previous(wanted.previous_id)
+        if kept is not None and sum(map(len, kept.conversation)) > MAX_CONVERSATION_BYTES:
+            raise invalid(
+                "previous_response_id",
+                f"the conversation is larger than {MAX_CONVERSATION_BYTES:,} bytes; begin another",
+            )
+        before = [] if kept is None else kept.all_items()
         items = [*before, *read_input(wanted.input, self._store.item)]
         if len(items) > MAX_ITEMS:
             raise invalid(
                 "input", f"the conversation has {len(items)} items; at most {MAX_ITEMS:,} are read"
             )
         return items
+
+    def _previous(self, response_id: str) -> Kept:
+        """The response to go on from."""
+        kept = self._store.get(response_id)
+        if kept is None:
+            raise _not_kept(response_id, "previous_response_id", "previous_response_not_found")
+        if kept.status not in ("completed", "incomplete"):
+            raise invalid(
+                "previous_response_id",
+                f"the response {response_id!r} is {kept.status}; go on from one that has ended",
+            )
+        return kept
 
 
 def _not_kept(response_id: str, param: str | None, code: str) -> InvalidRequestError:

@@ -1,11 +1,14 @@
-"""The responses that are kept, in memory, as JSON: the longest unused leave first."""
+"""The responses that are kept, in memory, as JSON: the longest unused leave first.
+
+Items are kept once, however many responses of a conversation and its forks have them.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from pydantic_core import from_json, to_json
 
@@ -13,8 +16,9 @@ from local_llm_kit.backends import JSONObject
 
 MAX_RESPONSES = 4096
 MAX_BYTES = 64 << 20
-#: What an item's id takes in the index, with its places; measured on CPython 3.11.
-_ID_BYTES = 300
+#: What an item takes beside its JSON, and its place in a response; on CPython 3.11.
+_ITEM_BYTES = 300
+_PLACE_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,32 +26,54 @@ class Kept:
     """A response that is kept.
 
     :param response: it, as JSON.
-    :param conversation: the items that it answers, earlier turns' included, as JSON.
     :param status: of the response.
     :param is_background: whether it is or was made while nobody waits.
-    :param item_ids: of all items, its own output's last.
+    :param conversation: the items that it answers, earlier turns' included, each as JSON.
+    :param item_ids: of these, and of its output.
     """
 
     response: bytes
-    conversation: bytes
     status: str
     is_background: bool
+    conversation: tuple[bytes, ...]
     item_ids: tuple[str, ...]
-
-    @property
-    def n_bytes(self) -> int:
-        """What it takes, in bytes."""
-        return len(self.response) + len(self.conversation) + _ID_BYTES * len(self.item_ids)
 
     def input_items(self) -> list[JSONObject]:
         """The items that it answers."""
-        items: list[JSONObject] = from_json(self.conversation)
-        return items
+        return [from_json(item) for item in self.conversation]
 
     def all_items(self) -> list[JSONObject]:
         """The whole conversation: what it answers, and the answer."""
         response: JSONObject = from_json(self.response)
         return [*self.input_items(), *response["output"]]
+
+
+class _Items:
+    """Items by their ids, each with the number of responses that have it."""
+
+    def __init__(self) -> None:
+        self.n_bytes = 0
+        self._items: dict[str, tuple[bytes, int]] = {}
+
+    def get(self, item_id: str) -> bytes | None:
+        return self._items.get(item_id, (None, 0))[0]
+
+    def hold(self, item: JSONObject) -> bytes:
+        """Count one more holder; the item as JSON."""
+        found = self._items.get(item["id"])
+        data, n_holders = found or (to_json(item), 0)
+        self._items[item["id"]] = data, n_holders + 1
+        if found is None:
+            self.n_bytes += len(data) + _ITEM_BYTES
+        return data
+
+    def release(self, item_id: str) -> None:
+        data, n_holders = self._items[item_id]
+        if n_holders > 1:
+            self._items[item_id] = data, n_holders - 1
+        else:
+            del self._items[item_id]
+            self.n_bytes -= len(data) + _ITEM_BYTES
 
 
 class ResponseStore:
@@ -61,27 +87,35 @@ class ResponseStore:
         self._max_responses = max_responses
         self._max_bytes = max_bytes
         self._kept: OrderedDict[str, Kept] = OrderedDict()
-        self._holders: dict[str, list[str]] = {}  # of each item, the responses that have it
-        self._n_bytes = 0
+        self._items = _Items()
+        self._n_bytes = 0  # of the responses without their items
         self._lock = threading.Lock()
 
-    def put(self, response: JSONObject, conversation: bytes) -> None:
+    @property
+    def n_bytes(self) -> int:
+        """What all takes, in bytes."""
+        return self._n_bytes + self._items.n_bytes
+
+    def put(self, response: JSONObject, conversation: Sequence[JSONObject]) -> None:
         """Keep a response, in place of an earlier state of it.
 
-        :param conversation: the items that it answers, as JSON.
+        :param conversation: the items that it answers.
         """
-        items: list[Any] = [*from_json(conversation), *response["output"]]
-        ids = tuple(dict.fromkeys(item["id"] for item in items))
-        kept = Kept(
-            to_json(response), conversation, response["status"], response["background"], ids
-        )
         with self._lock:
             self._drop(response["id"])
+            data = [self._items.hold(item) for item in conversation]
+            for item in response["output"]:
+                self._items.hold(item)
+            kept = Kept(
+                to_json(response),
+                response["status"],
+                response["background"],
+                tuple(data),
+                tuple(item["id"] for item in (*conversation, *response["output"])),
+            )
             self._kept[response["id"]] = kept
-            self._n_bytes += kept.n_bytes
-            for item_id in ids:
-                self._holders.setdefault(item_id, []).append(response["id"])
-            while self._n_bytes > self._max_bytes or len(self._kept) > self._max_responses:
+            self._n_bytes += _size(kept)
+            while self.n_bytes > self._max_bytes or len(self._kept) > self._max_responses:
                 self._drop(next(iter(self._kept)))
 
     def get(self, response_id: str) -> Kept | None:
@@ -95,10 +129,8 @@ class ResponseStore:
     def item(self, item_id: str) -> JSONObject | None:
         """An item of any response; None where none has it."""
         with self._lock:
-            holders = self._holders.get(item_id)
-            kept = self._kept[holders[-1]] if holders else None
-        items = kept.all_items() if kept else []
-        return next((item for item in items if item["id"] == item_id), None)
+            data = self._items.get(item_id)
+        return None if data is None else from_json(data)
 
     def delete(self, response_id: str) -> bool:
         """Forget a response; whether it was kept."""
@@ -109,10 +141,11 @@ class ResponseStore:
         kept = self._kept.pop(response_id, None)
         if kept is None:
             return False
-        self._n_bytes -= kept.n_bytes
+        self._n_bytes -= _size(kept)
         for item_id in kept.item_ids:
-            holders = self._holders[item_id]
-            holders.remove(response_id)
-            if not holders:
-                del self._holders[item_id]
+            self._items.release(item_id)
         return True
+
+
+def _size(kept: Kept) -> int:
+    return len(kept.response) + _PLACE_BYTES * len(kept.item_ids)

@@ -10,7 +10,7 @@ import pytest
 
 from local_llm_kit.loading import LoadOptions
 from local_llm_kit.server import LocalServer
-from tests.local.http import ask
+from tests.local.http import ask, connect, request
 from tests.local.server.test_responses import PATH, check_response, create
 from tests.local.support import model_of, running_server
 
@@ -134,6 +134,16 @@ def test_a_fault_of_ours_fails_and_is_logged(
         "message": "the server failed; its log says why",
     }
     assert "a bug" in caplog.text
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
+def test_a_client_that_leaves_frees_its_slot(two_slots: LocalServer, streamed: bool) -> None:
+    body = ENDLESS | {"background": False, "stream": streamed}
+    with connect(two_slots.url) as sock:
+        sock.sendall(request(two_slots.url, PATH, body))
+        while not model_of(two_slots).engine.stats.n_running:
+            time.sleep(0.01)
+    until_idle(two_slots)
 
 
 def test_the_end_of_the_server_ends_what_is_in_the_background(

@@ -13,8 +13,8 @@ def response(name: str, *output: str) -> dict[str, Any]:
     return {"id": name, "status": "completed", "background": False, "output": items}
 
 
-def conversation(*ids: str) -> bytes:
-    return json.dumps([{"id": one, "type": "message"} for one in ids]).encode()
+def conversation(*ids: str, text: str = "") -> list[dict[str, Any]]:
+    return [{"id": one, "type": "message", "text": text} for one in ids]
 
 
 def test_a_response_is_kept_with_its_conversation() -> None:
@@ -23,6 +23,7 @@ def test_a_response_is_kept_with_its_conversation() -> None:
     kept = store.get("resp_1")
     assert kept is not None
     assert json.loads(kept.response) == response("resp_1", "msg_b")
+    assert kept.input_items() == conversation("msg_a")
     assert [item["id"] for item in kept.all_items()] == ["msg_a", "msg_b"]
 
 
@@ -40,15 +41,28 @@ def test_the_bytes_of_all_are_bounded() -> None:
     store = ResponseStore(max_bytes=4000)
     for i in range(100):
         store.put(response(f"resp_{i}"), conversation(f"msg_{i}"))
-    kept = [kept for i in range(100) if (kept := store.get(f"resp_{i}")) is not None]
-    assert 0 < sum(one.n_bytes for one in kept) <= 4000
+    assert 0 < store.n_bytes <= 4000
+    assert store.get("resp_0") is None
     assert store.get("resp_99") is not None
+
+
+def test_items_that_responses_share_are_kept_once() -> None:
+    store = ResponseStore()
+    long = conversation("msg_a", text="x" * 10_000)
+    store.put(response("resp_0", "msg_0"), long)
+    for i in range(1, 10):
+        store.put(response(f"resp_{i}", f"msg_{i}"), long)
+    assert 10_000 < store.n_bytes < 20_000
+    for i in range(10):
+        store.delete(f"resp_{i}")
+    assert store.n_bytes == 0
 
 
 def test_one_that_is_larger_than_all_may_be_is_not_kept() -> None:
     store = ResponseStore(max_bytes=1000)
     store.put(response("resp_1"), conversation(*(f"msg_{i}" for i in range(100))))
     assert store.get("resp_1") is None
+    assert store.n_bytes == 0
 
 
 def test_a_new_state_takes_the_place_of_the_old() -> None:
