@@ -113,6 +113,10 @@ _ANTHROPIC_KINDS = {
     529: "overloaded_error",
 }
 
+#: Anthropic's own code for a request that keeps no conversation on the server: its client then goes
+#: on without.
+NO_THREADS = "thread_unsupported_request"
+
 
 def anthropic_error(status: int, body: dict[str, Any]) -> dict[str, Any]:
     """An error in the shape of Anthropic's API.
@@ -123,15 +127,14 @@ def anthropic_error(status: int, body: dict[str, Any]) -> dict[str, Any]:
     """
     default = "api_error" if status >= 500 else "invalid_request_error"
     kind = _ANTHROPIC_KINDS.get(status, default)
-    message = body["error"]["message"]
-    if body["error"]["code"] == "context_length_exceeded":
+    error: dict[str, Any] = {"type": kind, "message": body["error"]["message"]}
+    code = body["error"]["code"]
+    if code == "context_length_exceeded":
         # Agents look for these words to shorten their conversation by themselves.
-        message = f"prompt is too long: {message}"
-    return {
-        "type": "error",
-        "error": {"type": kind, "message": message},
-        "request_id": REQUEST_ID.get() or None,
-    }
+        error["message"] = f"prompt is too long: {error['message']}"
+    if code is not None:
+        error["details"] = {"error_code": code}
+    return {"type": "error", "error": error, "request_id": REQUEST_ID.get() or None}
 
 
 def ollama_error(body: dict[str, Any]) -> dict[str, Any]:

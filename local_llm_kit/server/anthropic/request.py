@@ -21,6 +21,7 @@ from local_llm_kit.server.anthropic.reading import (
 )
 from local_llm_kit.server.anthropic.schemas import cleaned
 from local_llm_kit.server.anthropic.tools import take_tools
+from local_llm_kit.server.errors import NO_THREADS
 
 #: Taken without effect: accounts and prices, where and how fast to compute, and what Anthropic does
 #: with a context, a container or a refusal that there is none of here.
@@ -39,7 +40,6 @@ _HINTS: Mapping[str, HintKind] = {
 _ADVICE = {
     "mcp_servers": "no address is opened for a client; call the servers yourself and give tools",
     "compaction": "send the messages that are to be summarised, and ask for a summary",
-    "thread": "nothing is kept here; send the whole conversation",
     "n": "send several requests",
 }
 _THINKING = ("enabled", "adaptive", "between_tools", "disabled")
@@ -96,6 +96,12 @@ def _parsed(fields: Fields, out: JSONObject, stream: bool) -> MessageRequest:
     shows_thoughts = _shows_thoughts(fields)
     fields.take(CACHE_CONTROL)
     _ignore(fields)
+    if fields.take("thread") is not None:
+        raise invalid(
+            "thread",
+            "thread is not supported: no conversation is kept here; send all of it, without thread",
+            NO_THREADS,
+        )
     fields.done(_ADVICE)
     if out["messages"][-1]["role"] == "assistant":
         _check_beginning(out)

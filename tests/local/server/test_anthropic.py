@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from anthropic import Anthropic
+from anthropic import Anthropic, beta_tool
 from pydantic import BaseModel
 
 from local_llm_kit.loading import LoadOptions
@@ -61,6 +61,23 @@ def test_a_tool_is_called_and_its_result_read(sdk: Anthropic) -> None:
     ]
     answer = create(sdk, messages=turns, tools=[TOOL])
     assert (answer.stop_reason, answer.content[0].type) == ("end_turn", "text")
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_the_clients_tool_runner_runs_tools(sdk: Anthropic, stream: bool) -> None:
+    asked: list[str] = []
+
+    @beta_tool(description="Tells the weather of a city.")
+    def get_weather(city: str) -> str:
+        asked.append(city)
+        return "sunny, 20 degrees"
+
+    runner = sdk.beta.messages.tool_runner(
+        model="tiny", max_tokens=100, tools=[get_weather], messages=WEATHER, max_iterations=3,
+        stream=stream, extra_body=GREEDY,
+    )  # fmt: skip
+    assert runner.until_done().stop_reason == "end_turn"
+    assert asked == ["Paris"]
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ def test_a_full_queue_is_a_rate_limit(guarded: LocalServer) -> None:
 
 def test_a_prompt_longer_than_the_window_is_a_bad_request(server: LocalServer) -> None:
     with Anthropic(base_url=server.url, api_key="x", max_retries=0) as client:
-        with pytest.raises(anthropic.BadRequestError, match="prompt is too long: .*window"):
+        with pytest.raises(anthropic.BadRequestError, match=r"prompt is too long: .*window"):
             create(client, messages=[{"role": "user", "content": "word " * 5000}])
         with pytest.raises(anthropic.NotFoundError, match="does not exist"):
             client.models.retrieve("nothing")
@@ -117,6 +117,12 @@ def test_an_error_after_the_start_ends_the_stream_as_an_event(
         with pytest.raises(anthropic.APIStatusError, match="the engine failed") as caught:
             list(stream)
     assert caught.value.body["request_id"] == stream.response.headers["request-id"]
+
+
+def test_an_errors_code_is_among_its_details(server: LocalServer) -> None:
+    body = {"max_tokens": 1, "messages": HELLO, "thread": {"type": "create"}}
+    error = ask(server.url, PATH, body).json["error"]
+    assert error["details"] == {"error_code": "thread_unsupported_request"}
 
 
 def turns(*content: Any, role: str = "user") -> dict[str, Any]:
@@ -204,6 +210,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "hint": ({"metadata": "x"}, "metadata must be an object"),
     "container": ({"container": 5}, "container must be a text or an object"),
     "mcp": ({"mcp_servers": [{"type": "url", "url": "http://127.0.0.1:1"}]}, "no address is op"),
+    "thread": ({"thread": {"type": "create"}}, "send all of it, without thread"),
     "unknown": ({"max_token": 5}, "did you mean 'max_tokens'"),
 }  # fmt: skip
 
