@@ -12,7 +12,6 @@ from typing import Any
 
 from LLM.exceptions import InvalidRequestError, LLMConfigError
 from local_llm_kit.cli import files
-from local_llm_kit.messages import normalise_messages
 
 _FORMAT = "local-llm-kit conversation"
 _VERSION = 1
@@ -96,24 +95,13 @@ def text_of(message: dict[str, Any]) -> str:
 def _checked(messages: Any, source: str) -> list[dict[str, Any]]:
     if messages == []:
         return []
+    from local_llm_kit.messages import normalise_messages  # pydantic, which help does without
+
     try:
-        # Images are looked at by the model that takes them.
-        normalise_messages([_without_images(message) for message in messages])
-    except (InvalidRequestError, TypeError) as err:
+        normalise_messages(messages)
+    except InvalidRequestError as err:
         raise LLMConfigError(f"{source} is damaged: {err}") from None
     return list(messages)
-
-
-def _without_images(message: Any) -> Any:
-    content = message.get("content") if isinstance(message, dict) else None
-    if not isinstance(content, list):
-        return message
-    texts = [part for part in content if not _is_image(part)]
-    return {**message, "content": texts or ""}
-
-
-def _is_image(part: Any) -> bool:
-    return isinstance(part, dict) and part.get("type") == "image_url"
 
 
 class Archive:

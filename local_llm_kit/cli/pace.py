@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from LLM.streaming import ChatStream
+if TYPE_CHECKING:
+    from LLM.streaming import ChatStream
 
 #: Pieces of a fast model come once a frame: less time than some frames tells no rate.
 _SHORT_S = 0.25

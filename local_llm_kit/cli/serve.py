@@ -25,8 +25,8 @@ _EXAMPLES = """\b
 Examples:
   local-llm-kit serve
   local-llm-kit serve --open --slots 4
-  local-llm-kit serve --model ./qwen2.5-0.5b-q4_0.gguf --context-length 8192
-  local-llm-kit serve --model tiny --model qwen3:4b --memory-budget 6GiB --keep-alive 5m
+  local-llm-kit serve --model tiny --context-length 1024 --kv-type q8_0
+  local-llm-kit serve --memory-budget 2GiB --keep-alive 5m --alias gpt-4
   LOCAL_LLM_KIT_API_KEY=secret local-llm-kit serve --host 0.0.0.0 --port 9000
 """
 

@@ -76,3 +76,23 @@ def test_a_model_that_is_not_there_ends_with_1() -> None:
     assert run.stderr.startswith("error: ")
     assert "no-such.gguf" in run.stderr
     assert "Traceback" not in run.stderr
+
+
+def test_the_page_and_the_metrics_are_told(served: Served) -> None:
+    assert served.process.stderr is not None
+    line = served.process.stderr.readline()
+    assert line == f"page: {served.url}/  metrics: {served.url}/metrics\n"
+
+
+def test_a_ctrl_c_while_an_answer_is_awaited_ends_with_130() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        command = [sys.executable, "-m", "local_llm_kit", "run", "Hi", "--url", url]
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        connection, _ = silent.accept()
+        with connection:
+            process.send_signal(signal.SIGINT)
+            assert process.communicate(timeout=30) == (b"", b"")
+    assert process.returncode == 130
