@@ -59,7 +59,7 @@ class Server:
                 now=time.time(),
             )
         try:
-            value = from_json(answer.body)
+            value = from_json(answer.body, allow_inf_nan=False)
         except ValueError:
             value = None
         if not isinstance(value, dict):

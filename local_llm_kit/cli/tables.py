@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 import sys
 import time
@@ -54,10 +56,10 @@ def _cut(text: str, width: int) -> str:
 
 
 def echo_json(value: Any) -> None:
-    """Write a value as JSON."""
-    from pydantic_core import to_json  # 30 ms, which help and tables do not need
-
-    click.echo(to_json(value, indent=2, inf_nan_mode="null").decode())
+    """Write a value as JSON; paths may be among it."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, default=os.fspath)
+    # What of a file's name is no UTF-8 becomes an escape, as JSON has it.
+    click.echo(text.encode("utf-8", "backslashreplace"))
 
 
 def utc(seconds: float) -> str:

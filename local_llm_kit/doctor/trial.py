@@ -1,6 +1,6 @@
 """A back end tried in a process of its own: the GPUs that it sees, and an answer of `tiny`.
 
-``python -m local_llm_kit.doctor.trial llama.cpp`` does the work and writes a line of JSON.
+That process calls `main`, which does the work and writes a line of JSON.
 """
 
 from __future__ import annotations
@@ -40,18 +40,18 @@ def try_out(
     backend: str,
     *,
     timeout_s: float = TIMEOUT_S,
-    command: Sequence[str] = (sys.executable, "-m", __name__),
+    command: Sequence[str] | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> Trial:
     """Try a back end; whatever it does, this process goes on.
 
     :param backend: ``llama.cpp`` or ``transformers``.
-    :param command: what is run, with the back end as its last argument.
+    :param command: what is run, with the back end as its last argument; None for `main`.
     """
     kept = {name: value for name, value in environ.items() if not name.startswith(_OURS)}
     try:
         done = subprocess.run(
-            [*command, backend],
+            [*(command or _own_command()), backend],
             env=kept | {"HF_HUB_OFFLINE": "1"},
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -70,6 +70,14 @@ def try_out(
         return Trial(gpus=gpus, **told)
     except (ValueError, IndexError, KeyError, TypeError):
         return Trial("its answer cannot be read")
+
+
+def _own_command() -> list[str]:
+    """What runs `main` with this process's path: a file in the working folder must not run."""
+    code = (
+        f"import sys; sys.path[:] = {sys.path!r}; from {__name__} import main; main(sys.argv[1:])"
+    )
+    return [sys.executable, "-P", "-c", code]
 
 
 def _reason(code: int, stderr: bytes) -> str:
@@ -105,7 +113,3 @@ def main(arguments: Sequence[str]) -> None:
         "answer_s": ended - loaded,
     }
     sys.stdout.write(json.dumps(told) + "\n")
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

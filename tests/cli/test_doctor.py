@@ -118,6 +118,14 @@ def test_a_back_end_that_works_tells_its_times() -> None:
     assert tried("llama.cpp", trial).status == "ok"
 
 
+def test_files_in_the_working_folder_are_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "llama_cpp.py").write_text("raise SystemExit('run')")
+    monkeypatch.chdir(tmp_path)
+    assert try_out("llama.cpp").problem is None
+
+
 def script(text: str) -> tuple[str, ...]:
     return (sys.executable, "-c", text)
 

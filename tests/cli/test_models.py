@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
+import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +29,7 @@ from tests.local.fake_hub import COMMIT, FakeHub, running_hub
 from tests.local.ollama.fake import FakeOllama, fake_ollama, ndjson
 from tests.local.support import running_server
 
+ROOT = Path(__file__).resolve().parents[2]
 Q4 = "tiny-Q4_K_M.gguf"
 
 
@@ -87,6 +92,23 @@ def test_list_as_json_tells_files_and_times(machine: Path) -> None:
     assert (model["name"], model["size_bytes"]) == (f"owner/name:{Q4}", len(DATA))
     assert model["files"] == [str(machine / f"hub/models--owner--name/snapshots/{FIRST}/{Q4}")]
     assert model["modified"].endswith("Z")
+
+
+def test_ollama_as_the_back_end_hides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCAL_LLM_KIT_BACKEND", "ollama")
+    assert as_json("list")[0]["name"] == "tiny"
+    assert as_json("show", "tiny")["kind"] == "gguf"
+
+
+def test_names_that_are_no_text_are_told_all_the_same(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = os.fsdecode(b"\xff.gguf")
+    (machine / name).write_bytes(DATA)
+    monkeypatch.setenv("LOCAL_LLM_KIT_MODEL_PATH", str(machine))
+    assert as_json("list")[1]["files"] == [str(machine / name)]
+    assert run("list").stdout.splitlines()[2].startswith("�  ")
+    assert run("pull", str(machine / name)).stdout_bytes == os.fsencode(machine / name) + b"\n"
 
 
 def test_list_warns_of_damaged_models_on_stderr(machine: Path) -> None:
@@ -292,6 +314,45 @@ def test_without_an_ollama_server_its_store_is_left_alone(
     assert result.exit_code == 1
     assert "ollama serve" in result.stderr
     assert len(tree(machine / "ollama")) == 2
+
+
+@pytest.mark.parametrize("arguments", [["rm", "owner/name"], ["pull", "owner/name"]], ids=str)
+def test_ctrl_c_ends_with_130(
+    machine: Path, hub: FakeHub, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    def interrupt(*args: object) -> str:
+        raise KeyboardInterrupt
+
+    put_version(machine / "hub", {Q4: DATA + b"old"})
+    before = tree(machine / "hub" / "models--owner--name" / "snapshots")
+    monkeypatch.setattr("local_llm_kit.cli.models.removing._confirmed", interrupt)
+    monkeypatch.setattr("local_llm_kit.hub._Repository._fetch", interrupt)
+    result = run(*arguments)
+    assert (result.exit_code, result.stdout) == (130, "")
+    assert tree(machine / "hub" / "models--owner--name" / "snapshots") == before
+
+
+def test_a_download_that_is_interrupted_goes_on_later(hub: FakeHub, machine: Path) -> None:
+    hub.cuts[Q4], hub.stall = [100_000], threading.Event()
+    # Less than a piece of what comes would not be kept, and a piece has 10 MB.
+    code = (
+        "from huggingface_hub import constants; constants.DOWNLOAD_CHUNK_SIZE = 1000;"
+        "from local_llm_kit.__main__ import main; main(['models', 'pull', 'owner/name'])"
+    )
+    command = [sys.executable, "-c", code]
+    environ = os.environ | {"PYTHONPATH": str(ROOT)}
+    pulling = subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True)
+    partial = machine / "hub" / "models--owner--name" / "blobs"
+    while pulling.poll() is None and not any(file.stat().st_size for file in partial.glob("*")):
+        hub.stall.wait(0.01)
+    pulling.send_signal(signal.SIGINT)
+    assert "Traceback" not in pulling.communicate(timeout=30)[1]
+    assert pulling.returncode == 130
+    hub.stall.set()
+    assert run("pull", "owner/name").exit_code == 0
+    first, second = hub.sent(Q4)
+    assert first is None
+    assert second == "bytes=100000-"
 
 
 @pytest.mark.parametrize("command", ["list", "show", "plan", "pull", "rm"])

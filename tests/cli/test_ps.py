@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 from local_llm_kit.cli import cli
 from local_llm_kit.cli.ps import _until
 from tests.cli.answers import Answer, answering
+from tests.local.support import running_server
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 HEALTH: Answer = (200, {"status": "ok", "slots": 8, "running": 2, "waiting": 1})
@@ -37,6 +38,16 @@ def test_models_and_slots_are_told() -> None:
     assert heading.split("  ")[0] == "NAME"
     assert model.split() == ["tiny", "4.0", "MiB", "25", "%", "2,048", "forever"]
     assert slots == "2 of 8 slots busy, 1 requests waiting"
+
+
+def test_our_own_server_is_understood() -> None:
+    with running_server(api_key="secret") as server:
+        told = json.loads(run(server.url, "--json", LOCAL_LLM_KIT_API_KEY="secret").stdout)
+        lines = run(server.url, "--api-key", "secret").stdout.splitlines()
+    assert told["models"][0]["size"] > 0
+    assert lines[1].split()[0] == "tiny"
+    assert lines[1].endswith("  2,048   forever")
+    assert lines[2] == "0 of 8 slots busy, 0 requests waiting"
 
 
 def test_json_has_both() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from typing import TYPE_CHECKING
 
@@ -56,7 +57,7 @@ def pull(
             }
         )
     else:
-        click.echo(found.path)
+        click.echo(os.fsencode(found.path))
     _say_how_to_use(name)
 
 

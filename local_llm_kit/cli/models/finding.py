@@ -14,13 +14,15 @@ if TYPE_CHECKING:
 def sources(backend: str | None = None) -> Sources:
     """Where models are looked for, with downloads forbidden.
 
-    :param backend: the one that is to run them; None for the one that is installed.
+    :param backend: the one that is to run them; None for the one that is installed. Ollama finds
+        its models itself.
     """
     from local_llm_kit import settings
     from local_llm_kit.loading import loadable_kinds
     from local_llm_kit.model_files import Sources
 
-    return Sources(kinds=loadable_kinds(settings.backend(backend)), offline=True)
+    asked = settings.backend(backend)
+    return Sources(kinds=loadable_kinds(None if asked == "ollama" else asked), offline=True)
 
 
 def find_here(name: str, backend: str | None = None) -> ModelFile:
