@@ -191,11 +191,16 @@ def test_embeddings_are_those_of_openais_api(client: ollama.Client, server: Loca
     told = ask(server.url, "/v1/embeddings", {"input": ["one", "two"]}).json
     expected = [one["embedding"] for one in told["data"]]
     answer = client.embed("tiny", ["one", "two"])
-    assert answer.embeddings == expected
+    assert list(map(list, answer.embeddings)) == list(map(near, expected))
     assert answer.prompt_eval_count == told["usage"]["prompt_tokens"]
     assert (answer.total_duration or 0) >= (answer.load_duration or 0) > 0
-    assert client.embed("tiny", "one").embeddings == expected[:1]
-    assert client.embeddings("tiny", "one").embedding == expected[0]
+    assert client.embed("tiny", "one").embeddings[0] == near(expected[0])
+    assert client.embeddings("tiny", "one").embedding == near(expected[0])
+
+
+def near(vector: list[float]) -> Any:
+    """Quantised sums depend a little on their batch."""
+    return pytest.approx(vector, abs=0.02)
 
 
 def test_nothing_to_embed_is_no_error(client: ollama.Client) -> None:
