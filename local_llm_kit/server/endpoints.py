@@ -24,7 +24,7 @@ _LARGE_BODY_BYTES = 32 << 10
 _SLOW_FIELDS = frozenset(
     ("tools", "functions", "response_format", "json_schema", "grammar", "guided_json",
      "guided_regex", "guided_grammar", "overflow", "format", "text", "output_config",
-     "output_format", "truncation", "previous_response_id")
+     "output_format", "truncation", "truncate", "questions", "previous_response_id")
 )  # fmt: skip
 
 Handler = Callable[[Request], Awaitable[ASGIApp]]

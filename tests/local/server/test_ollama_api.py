@@ -304,3 +304,19 @@ def test_a_model_in_use_is_not_unloaded() -> None:
         assert err.value.status_code == 409
         with pytest.raises(ollama.ResponseError, match="does not exist"):
             client.generate("other", keep_alive=0)
+
+
+def test_a_client_that_leaves_frees_its_slot() -> None:
+    many = {"type": "array", "items": {"type": "integer"}, "minItems": 900}
+    body = {"model": "tiny", "prompt": "x", "format": many, "options": GREEDY}
+    with running_server() as server:
+        for stream in (True, False):
+            sock = connect(server.url)
+            sock.sendall(request(server.url, "/api/generate", body | {"stream": stream}))
+            while not model_of(server).stats.n_running:
+                continue
+            n_before = model_of(server).stats.n_generated
+            sock.close()
+            while model_of(server).stats.n_running:
+                continue
+            assert model_of(server).stats.n_generated - n_before < 900
