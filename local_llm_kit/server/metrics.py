@@ -9,7 +9,7 @@ Source: https://prometheus.io/docs/practices/naming/
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -52,6 +52,16 @@ class ServerNow:
     n_preparing: int
 
 
+class _Registry(CollectorRegistry):
+    """Leaves out when each counter was made: a third of the text, and no Prometheus needs it."""
+
+    def collect(self) -> Iterator[Metric]:
+        """The metrics without those times."""
+        for metric in super().collect():
+            metric.samples = [one for one in metric.samples if not one.name.endswith("_created")]
+            yield metric
+
+
 class Metrics:
     """The metrics of one server. Used in the event loop alone.
 
@@ -59,7 +69,7 @@ class Metrics:
     """
 
     def __init__(self, look: Callable[[], ServerNow]) -> None:
-        self._registry = registry = CollectorRegistry(auto_describe=False)
+        self._registry = registry = _Registry(auto_describe=False)
         registry.register(_Now(look))
         self.in_flight = Gauge(
             f"{PREFIX}_http_requests_in_flight", "Requests being answered.", registry=registry
