@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from LLM._version import __version__
-from LLM.exceptions import LLMConfigError
+from LLM.exceptions import LLMConfigError, LLMServerError
 from local_llm_kit import devices
 from local_llm_kit.cli.answerer import LOAD_FOR_ONE, Answerer, check_place, open_answerer
 from local_llm_kit.cli.bench_runs import Level, Load, Spread, measure, prompt
@@ -92,16 +92,17 @@ def bench(
 ) -> None:
     """Measure how fast a model reads and writes, for one caller and for several at once.
 
-    Prompts are new in every run, so that no cache helps; answers are forced to their full length
-    where the back end lets them (a server's end where its model ends them). Each figure is the
-    median of the runs, the least and the most beside it; docs/cli.md says how they are taken.
+    Reading is measured with long prompts and answers of one token, writing with short prompts and
+    long answers. No cache helps, since prompts are new in every run. A model in this process is
+    kept from ending its answers; a server's ends them where it will. Each figure is the median of
+    the runs, the least and the most beside it.
     """
     check_place(ctx)
     if settings["url"] is None:
         settings["n_slots"] = max(callers)
     with open_answerer(model, settings) as answerer:
         load = _load(answerer, n_prompt, n_generated)
-        with _counter(len(callers) * (n_runs + 1)) as ran:
+        with _counter(2 * len(callers) * (n_runs + 1)) as ran:
             levels = [measure(answerer, load, n, n_runs, ran) for n in callers]
         facts = _facts(answerer, settings["url"], n_runs)
     if as_json:
@@ -122,14 +123,17 @@ def _load(answerer: Answerer, n_prompt: int, n_generated: int) -> Load:
             f"--prompt {n_prompt} and --generate {n_generated} do not fit the model's window of "
             f"{window} tokens; give less, or raise --context-length"
         )
-    arguments: dict[str, Any] = {"max_tokens": n_generated, "temperature": 0.8}
+    arguments: dict[str, Any] = {"temperature": 0.8}
     if answerer.end_tokens:
         arguments["logit_bias"] = {str(token): -100 for token in answerer.end_tokens}
     sample = [{"role": "user", "content": prompt(200)}]
-    counted = answerer.count_tokens(sample)
-    # A word of ours is a token and a bit in vocabularies made for English.
-    n_words = round(n_prompt / 1.3) if counted is None else round(200 * n_prompt / counted)
-    return Load(max(1, n_words - 8), arguments)
+    n_sample = answerer.count_tokens(sample)
+    if n_sample is None:
+        usage = answerer.answer(sample, {"max_tokens": 1}).usage
+        n_sample = usage.prompt_tokens if usage else 0
+    if not n_sample:
+        raise LLMServerError("the server counts no tokens; only one that does can be measured")
+    return Load(max(1, round(200 * n_prompt / n_sample)), n_generated, arguments)
 
 
 @contextmanager
@@ -157,7 +161,7 @@ def _facts(answerer: Answerer, url: str | None, n_runs: int) -> dict[str, Any]:
 
 
 def _table(facts: dict[str, Any], levels: list[Level]) -> str:
-    rows = [("callers", "prompt", "answer", "prompt tokens/s", "answer tokens/s", "first piece, s")]
+    rows = [("callers", "prompt", "answer", "prompt tokens/s", "answer tokens/s", "first token, s")]
     rows += [
         (
             str(level.callers),

@@ -21,6 +21,7 @@ class Pace:
     :param clock: seconds, monotonic.
     :param first_s: until its first piece; None until there is one.
     :param last_s: until its newest piece.
+    :param end_s: until its end; None before it.
     :param n_tokens: tokens of the answer, once it has ended and told.
     :param n_prompt: tokens of the prompt.
     :param n_cached: those of them that were not read again.
@@ -29,6 +30,7 @@ class Pace:
     clock: Callable[[], float] = time.perf_counter
     first_s: float | None = None
     last_s: float = 0.0
+    end_s: float | None = None
     n_tokens: int | None = None
     n_prompt: int = 0
     n_cached: int = 0
@@ -46,6 +48,7 @@ class Pace:
                     if isinstance(text, str) and text:
                         self._mark()
                         yield is_thought, text
+        self.end_s = self.clock() - self._start
         self._count(stream)
 
     def _mark(self) -> None:

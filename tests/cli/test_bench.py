@@ -67,55 +67,55 @@ def test_forbidden_ends_let_an_answer_go_on_to_its_limit() -> None:
     assert answer.usage.completion_tokens == 100
 
 
-class Paced:
-    """Streams that take scripted times: seconds to the first piece and to the last, tokens."""
-
-    def __init__(self, *paces: tuple[float | None, float, int | None]) -> None:
-        self.paces = [
-            Pace(first_s=first, last_s=last, n_tokens=n, n_prompt=10, n_cached=2)
-            for first, last, n in paces
-        ]
+def pace(first_s: float | None, end_s: float, n_tokens: int | None) -> Pace:
+    """A stream of scripted times: seconds to the first piece, and to the last and the end."""
+    pace = Pace(first_s=first_s, last_s=end_s, end_s=end_s, n_tokens=n_tokens)
+    pace.n_prompt, pace.n_cached = 10, 2
+    return pace
 
 
-def measured(monkeypatch: pytest.MonkeyPatch, *runs: list[Pace]) -> bench_runs.Level:
-    scripted = iter(runs)
+def measured(
+    monkeypatch: pytest.MonkeyPatch, reading: list[list[Pace]], writing: list[list[Pace]]
+) -> bench_runs.Level:
+    """A level of scripted runs, the first of each kind the warm-up."""
+    scripted = iter([*reading, *writing])
     monkeypatch.setattr(bench_runs, "_run", lambda *_: next(scripted))
     counted: list[None] = []
-    callers = len(runs[0])
-    level = measure(object(), Load(1, {}), callers, len(runs) - 1, lambda: counted.append(None))
-    assert len(counted) == len(runs)
+    callers = len(reading[0])
+    load = Load(n_words=1, n_generated=1, arguments={})
+    level = measure(object(), load, callers, len(reading) - 1, lambda: counted.append(None))
+    assert len(counted) == len(reading) + len(writing)
     return level
 
 
 def test_the_warm_up_is_thrown_away_and_medians_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    warm = Paced((9, 99, 3)).paces
-    runs = [Paced((first, first + 2, 21)).paces for first in (1, 4, 2)]
-    level = measured(monkeypatch, warm, *runs)
+    reading = [[pace(s, s, 1)] for s in (99, 1, 4, 2)]
+    writing = [[pace(1, 1 + s, 21)] for s in (99, 2, 4, 1)]
+    level = measured(monkeypatch, reading, writing)
     assert level.first_s == Spread(2, 1, 4)
     assert level.prompt_per_s == Spread(4, 2, 8)
-    assert level.generated_per_s == Spread(10, 10, 10)
+    assert level.generated_per_s == Spread(10, 5, 20)
     assert (level.n_prompt, level.n_generated) == (8, 21)
 
 
 def test_callers_count_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    both = Paced((1, 5, 11), (2, 6, 11)).paces
-    level = measured(monkeypatch, both, both)
+    reading, writing = [pace(1, 1, 1), pace(2, 2, 1)], [pace(1, 5, 11), pace(2, 6, 11)]
+    level = measured(monkeypatch, [reading] * 2, [writing] * 2)
     assert level.prompt_per_s.median == 16 / 2
     assert level.generated_per_s.median == 20 / 5
 
 
 @pytest.mark.parametrize(
-    ("pace", "reason"),
+    ("written", "reason"),
     [
-        ((1, 2, None), "no token counts"),
-        ((None, 0, 5), "no text"),
-        ((1, 1, 5), "came in one piece"),
+        (pace(1, 2, None), "no token counts"),
+        (pace(None, 0, 5), "in one piece or none"),
+        (pace(1, 1, 5), "in one piece or none"),
     ],
     ids=["uncounted", "silent", "whole"],
 )
 def test_what_cannot_be_measured_is_told(
-    monkeypatch: pytest.MonkeyPatch, pace: tuple[float | None, float, int | None], reason: str
+    monkeypatch: pytest.MonkeyPatch, written: Pace, reason: str
 ) -> None:
-    paces = Paced(pace).paces
     with pytest.raises(LLMServerError, match=reason):
-        measured(monkeypatch, paces, paces)
+        measured(monkeypatch, [[pace(1, 1, 1)]] * 2, [[written]] * 2)

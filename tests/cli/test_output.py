@@ -64,10 +64,10 @@ def test_a_line_is_ended_once() -> None:
 
 
 def paced(times: list[float], usage: dict[str, object] | None) -> Pace:
-    """The pace of an answer whose pieces come at these seconds."""
+    """The pace of an answer: when it is asked for, its pieces, and its end, in seconds."""
 
     def chunks() -> Iterator[ChatCompletionChunk]:
-        for text in ["x"] * (len(times) - 1):
+        for text in ["x"] * (len(times) - 2):
             yield ChatCompletionChunk.model_validate({"choices": [{"delta": {"content": text}}]})
         end = [{"delta": {}, "finish_reason": "stop"}]
         yield ChatCompletionChunk.model_validate({"choices": end, "usage": usage})
@@ -81,17 +81,18 @@ def paced(times: list[float], usage: dict[str, object] | None) -> Pace:
 def test_the_pace_is_of_the_tokens_after_the_first() -> None:
     usage = {"prompt_tokens": 9, "completion_tokens": 21,
              "prompt_tokens_details": {"cached_tokens": 4}}  # fmt: skip
-    pace = paced([10, 12, 13, 16], usage)
-    assert (pace.first_s, pace.tokens_per_s, pace.n_prompt, pace.n_cached) == (2, 5, 9, 4)
+    pace = paced([10, 12, 13, 16, 17], usage)
+    assert (pace.first_s, pace.end_s, pace.tokens_per_s) == (2, 7, 5)
+    assert (pace.n_prompt, pace.n_cached) == (9, 4)
     assert str(pace) == "21 tokens · 5 tokens/s · 2.00 s to the first"
 
 
 def test_the_pace_of_a_short_answer_is_that_of_its_whole_time() -> None:
-    assert paced([10, 12, 12.1], {"completion_tokens": 21}).tokens_per_s == pytest.approx(10)
+    assert paced([10, 12, 12.1, 13], {"completion_tokens": 21}).tokens_per_s == pytest.approx(10)
 
 
 def test_a_server_without_counts_leaves_the_rate_out() -> None:
-    assert str(paced([10, 12], None)) == "2.00 s to the first"
+    assert str(paced([10, 12, 13], None)) == "2.00 s to the first"
 
 
 def test_no_bar_is_shown_in_a_pipe() -> None:
