@@ -8,22 +8,20 @@ Source: OpenAI's API reference, ``POST /v1/responses``.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from LLM.exceptions import InvalidRequestError
 from local_llm_kit.arguments import MAX_LOGPROBS, Defaults
 from local_llm_kit.backends import JSONObject
 from local_llm_kit.fields import MAX_TOKENS, Fields, check_text, invalid, unsupported
 from local_llm_kit.hints import HintKind, ignore_hints
 from local_llm_kit.server.responses.items import MAX_ID_CHARS
+from local_llm_kit.server.responses.text_format import response_format, take_text_format
 from local_llm_kit.server.responses.tools import echoed_choice, echoed_tools, take_tools
 
 #: Taken, and without effect on the answer.
-_HINTS: Mapping[str, HintKind] = {
+HINTS: Mapping[str, HintKind] = {
     "access_programs": "object",
     "background_options": "object",
     "image": "object",
@@ -37,10 +35,11 @@ _HINTS: Mapping[str, HintKind] = {
     "service_tier": "text",
     "user": "text",
 }
-#: Of those, what a response repeats.
+#: Of those, what a response repeats; its schema bounds the second.
 _REPEATED = ("prompt_cache_key", "safety_identifier", "user")
+MAX_SAFETY_IDENTIFIER_CHARS = 64
 #: Beside OpenAI's own fields: those of our chat completions.
-_FURTHER = ("adapter", "frequency_penalty", "logit_bias", "min_p", "presence_penalty",
+FURTHER = ("adapter", "frequency_penalty", "logit_bias", "min_p", "presence_penalty",
             "repetition_penalty", "seed", "stop", "top_k")  # fmt: skip
 _ADVICE = {
     "context_management": "use truncation 'auto', which leaves the oldest turns out",
@@ -97,62 +96,92 @@ def parse_create(body: JSONObject, defaults: Defaults) -> Create:
     :raises InvalidRequestError: names the argument.
     """
     fields = Fields(body)
-    ignore_hints(fields, _HINTS)
+    ignore_hints(fields, HINTS)
+    if len(body.get("safety_identifier") or "") > MAX_SAFETY_IDENTIFIER_CHARS:
+        raise invalid(
+            "safety_identifier",
+            f"safety_identifier must have at most {MAX_SAFETY_IDENTIFIER_CHARS} characters",
+        )
     given = fields.take("input")
     previous_id = _id(fields, "previous_response_id")
     instructions = _text(fields, "instructions")
     stream, background = bool(fields.flag("stream")), bool(fields.flag("background"))
     store = fields.flag("store") is not False
     _check_background(background, stream, store)
-    chat: JSONObject = {
-        "model": fields.text("model"),
-        "max_tokens": fields.integer("max_output_tokens", 1, MAX_TOKENS),
-        "temperature": fields.number("temperature", defaults.temperature, 0, 2),
-        "top_p": fields.number("top_p", defaults.top_p, 0, 1),
-        # Of whole answers too: only chunks tell in which order text and calls came.
-        "stream": True,
-        "stream_options": {"include_usage": True},
-        **{name: fields.take(name) for name in _FURTHER},
-    }
-    text_format = _text_format(fields)
-    chat["response_format"] = _response_format(text_format)
-    n_top, scores = fields.integer("top_logprobs", 0, MAX_LOGPROBS), _wants_scores(fields)
-    if scores or n_top:
-        chat |= {"logprobs": True, "top_logprobs": n_top or 0}
-    truncation = _truncation(fields.take("truncation"))
-    chat["overflow"] = "drop_oldest" if truncation == "auto" else "error"
-    tools, choice, parallel = take_tools(fields)
-    chat |= _offered(tools, choice, parallel)
+    chat, told = _generation(fields, defaults)
+    offered, told_tools = _tools(fields)
     echo = {
         "background": background,
         "instructions": instructions,
-        "max_output_tokens": chat["max_tokens"],
-        "max_tool_calls": fields.integer("max_tool_calls", 0, MAX_TOKENS),
+        "max_tool_calls": _max_tool_calls(fields),
         "metadata": _metadata(fields.take("metadata")),
-        "parallel_tool_calls": parallel is not False,
         "previous_response_id": previous_id,
         "reasoning": {"effort": None, "summary": None},
         "service_tier": "default",
         "store": store,
-        "temperature": chat["temperature"],
-        "text": {"format": text_format},
-        "tool_choice": echoed_choice(choice),
-        "tools": echoed_tools(tools),
-        "top_logprobs": n_top or 0,
-        "top_p": chat["top_p"],
-        "truncation": truncation,
+        **told,
+        **told_tools,
         **{name: body[name] for name in _REPEATED if body.get(name) is not None},
     }
-    if (
-        echo["max_tool_calls"] is not None
-    ):  # a bound on hosted tools' calls, of which there are none
-        fields.ignored.append("max_tool_calls")
     _ignore_stream_options(fields)
     fields.done(_ADVICE)
     return Create(
-        given, previous_id, instructions, chat, chat["model"], echo, stream, store, background,
-        tuple(fields.ignored),
+        given, previous_id, instructions, chat | offered, chat["model"], echo, stream, store,
+        background, tuple(fields.ignored),
     )  # fmt: skip
+
+
+def _generation(fields: Fields, defaults: Defaults) -> tuple[JSONObject, JSONObject]:
+    """How the answer is made: as a chat completion takes it, and as a response repeats it."""
+    limit = fields.integer("max_output_tokens", 1, MAX_TOKENS)
+    temperature = fields.number("temperature", defaults.temperature, 0, 2)
+    top_p = fields.number("top_p", defaults.top_p, 0, 1)
+    text_format = take_text_format(fields)
+    n_top, scores = fields.integer("top_logprobs", 0, MAX_LOGPROBS) or 0, _wants_scores(fields)
+    truncation = _truncation(fields.take("truncation"))
+    chat: JSONObject = {
+        "model": fields.text("model"),
+        "max_tokens": limit,
+        "temperature": temperature,
+        "top_p": top_p,
+        "response_format": response_format(text_format),
+        "overflow": "drop_oldest" if truncation == "auto" else "error",
+        # Of whole answers too: only chunks tell in which order text and calls came.
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        **{name: fields.take(name) for name in FURTHER},
+    }
+    if scores or n_top:
+        chat |= {"logprobs": True, "top_logprobs": n_top}
+    return chat, {
+        "max_output_tokens": limit,
+        "temperature": temperature,
+        "text": {"format": text_format},
+        "top_logprobs": n_top,
+        "top_p": top_p,
+        "truncation": truncation,
+    }
+
+
+def _tools(fields: Fields) -> tuple[JSONObject, JSONObject]:
+    """The tools, as a chat completion takes them and as a response repeats them."""
+    tools, choice, parallel = take_tools(fields)
+    offered = {"tools": tools, "tool_choice": choice, "parallel_tool_calls": parallel}
+    if not tools and choice in (None, "auto", "none"):
+        offered = {}  # of which a chat completion wants no word, where no tools are
+    return offered, {
+        "parallel_tool_calls": parallel is not False,
+        "tool_choice": echoed_choice(choice),
+        "tools": echoed_tools(tools),
+    }
+
+
+def _max_tool_calls(fields: Fields) -> int | None:
+    """The bound on calls of hosted tools, of which there are none."""
+    most = fields.integer("max_tool_calls", 0, MAX_TOKENS)
+    if most is not None:
+        fields.ignored.append("max_tool_calls")
+    return most
 
 
 def _id(fields: Fields, name: str) -> str | None:
@@ -176,44 +205,6 @@ def _check_background(background: bool, stream: bool, store: bool) -> None:
         )
     if background and not store:
         raise invalid("store", "a response in the background is polled, and so must be stored")
-
-
-def _text_format(fields: Fields) -> JSONObject:
-    """`text.format`, checked as far as it is not a schema."""
-    text = fields.take("text")
-    if text is None:
-        return {"type": "text"}
-    if not isinstance(text, dict) or not set(text) <= {"format", "verbosity"}:
-        raise invalid("text", "text must be an object of format and verbosity")
-    if text.get("verbosity") is not None:
-        if not isinstance(text["verbosity"], str):
-            raise invalid("text.verbosity", "text.verbosity must be text")
-        fields.ignored.append("text.verbosity")
-    given = text.get("format")
-    if given is None:
-        return {"type": "text"}
-    kind = given.get("type") if isinstance(given, dict) else None
-    known = {"type", "name", "schema", "strict", "description"}
-    if kind in ("text", "json_object") and set(given) == {"type"}:
-        return {"type": kind}
-    if (
-        kind != "json_schema"
-        or not set(given) <= known
-        or not isinstance(given.get("schema"), dict)
-    ):
-        raise invalid(
-            "text.format",
-            "text.format must be {'type': 'text'}, {'type': 'json_object'} or "
-            "{'type': 'json_schema', 'name': …, 'schema': …}, with strict and description or not",
-        )
-    return {name: value for name, value in given.items() if value is not None}
-
-
-def _response_format(text_format: JSONObject) -> JSONObject:
-    if text_format["type"] != "json_schema":
-        return text_format
-    schema = {name: value for name, value in text_format.items() if name != "type"}
-    return {"type": "json_schema", "json_schema": schema}
 
 
 def _wants_scores(fields: Fields) -> bool:
@@ -250,13 +241,6 @@ def _metadata(value: Any) -> dict[str, str]:
     return value
 
 
-def _offered(tools: list[JSONObject], choice: Any, parallel: bool | None) -> JSONObject:
-    """The tools as a chat completion takes them, which wants no word of them where none is."""
-    if not tools and choice in (None, "auto", "none"):
-        return {}
-    return {"tools": tools, "tool_choice": choice, "parallel_tool_calls": parallel}
-
-
 def _ignore_stream_options(fields: Fields) -> None:
     options = fields.take("stream_options")
     if options is None:
@@ -266,31 +250,3 @@ def _ignore_stream_options(fields: Fields) -> None:
     if not isinstance(options.get("include_obfuscation"), bool | None):
         raise invalid("stream_options", "stream_options.include_obfuscation must be true or false")
     fields.ignored.append("stream_options")
-
-
-_CHAT_NAMES = (
-    (re.compile(r"response_format(\.json_schema)?"), "text.format"),
-    (re.compile(r"\bmax_tokens\b"), "max_output_tokens"),
-    (re.compile(r"(tools\[\d+\])\.function\b"), r"\1"),
-    (re.compile(r"\bmessages\[\d+\](\.content)?(\[\d+\])?"), "input"),
-    (re.compile(r"\bmessages\b"), "input"),
-)
-
-
-@contextmanager
-def own_names() -> Iterator[None]:
-    """Errors about fields of a chat completion name those of this API instead.
-
-    :raises InvalidRequestError: as it was raised, but for the names.
-    """
-    try:
-        yield
-    except InvalidRequestError as err:
-        body = err.body if isinstance(err.body, dict) else {}
-        param = body.get("param")
-        for pattern, name in _CHAT_NAMES:
-            err.message = pattern.sub(name, err.message)
-            param = pattern.sub(name, param) if isinstance(param, str) else param
-        err.args = (err.message,)
-        err.body = {**body, "message": err.message, "param": param}
-        raise

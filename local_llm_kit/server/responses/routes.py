@@ -22,13 +22,16 @@ from local_llm_kit.server.headers import ignored_header
 from local_llm_kit.server.responses.background import Background
 from local_llm_kit.server.responses.conversation import chat_messages
 from local_llm_kit.server.responses.items import MAX_ITEMS, read_input
-from local_llm_kit.server.responses.request import Create, own_names, parse_create
+from local_llm_kit.server.responses.names import own_names
+from local_llm_kit.server.responses.request import Create, parse_create
 from local_llm_kit.server.responses.shape import ResponseShape
 from local_llm_kit.server.responses.store import Kept, ResponseStore
 from local_llm_kit.server.service import Ask, Service
 
 #: Most bytes of a conversation that is gone on with, as JSON.
 MAX_CONVERSATION_BYTES = 16 << 20
+#: And of one in the background, of which many may wait in memory with nobody holding a connection.
+MAX_BACKGROUND_BYTES = 1 << 20
 MAX_PAGE = 100
 _PAGE = 20
 
@@ -113,6 +116,12 @@ class _Responses:
         """What a body asks for. May be called on any thread."""
         wanted = parse_create(body, self._service.catalog.defaults)
         items = self._conversation(wanted)
+        if wanted.background and len(to_json(items)) > MAX_BACKGROUND_BYTES:
+            raise invalid(
+                "background",
+                f"the conversation is larger than {MAX_BACKGROUND_BYTES:,} bytes, which is most in "
+                "the background; wait for the answer",
+            )
 
         def keep(response: JSONObject) -> None:
             if wanted.store:

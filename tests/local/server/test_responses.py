@@ -297,6 +297,7 @@ def test_a_conversation_that_is_too_long_is_cut_where_that_is_asked(server: Loca
         pytest.param({"background": True, "stream": True}, "stream", id="background-stream"),
         pytest.param({"background": True, "store": False}, "store", id="background-unkept"),
         pytest.param({"seed": "x"}, "seed", id="seed"),
+        pytest.param({"safety_identifier": "x" * 65}, "safety_identifier", id="safety-identifier"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_honoured_is_refused_by_name(

@@ -105,6 +105,11 @@ def test_what_is_under_way_is_bounded(two_slots: LocalServer) -> None:
         assert cancel(two_slots, response)["status"] == "cancelled"
 
 
+def test_a_long_conversation_is_not_queued(server: LocalServer) -> None:
+    answer = ask(server.url, PATH, {"input": "long " * 250_000, "background": True})
+    assert (answer.status, answer.error["param"]) == (400, "background")
+
+
 @pytest.mark.parametrize(
     ("body", "message"),
     [
