@@ -12,7 +12,8 @@ from collections.abc import Sequence
 
 from local_llm_kit.backends import JSONObject
 
-_STOP_REASONS = {"stop": "end_turn", "tool_calls": "tool_use"}
+#: An answer is cancelled when its client has left; nobody reads why it ended.
+_STOP_REASONS = {"stop": "end_turn", "tool_calls": "tool_use", "cancelled": "end_turn"}
 
 
 class MessageEvents:

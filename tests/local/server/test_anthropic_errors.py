@@ -11,7 +11,8 @@ from anthropic import Anthropic
 
 from local_llm_kit.loading import LoadOptions
 from local_llm_kit.server import LocalServer
-from tests.local.http import ask
+from tests.local.http import ask, connect, request
+from tests.local.server.models import until
 from tests.local.support import model_of, running_server
 
 HELLO = [{"role": "user", "content": "Hello!"}]
@@ -117,6 +118,20 @@ def test_an_error_after_the_start_ends_the_stream_as_an_event(
         with pytest.raises(anthropic.APIStatusError, match="the engine failed") as caught:
             list(stream)
     assert caught.value.body["request_id"] == stream.response.headers["request-id"]
+
+
+@pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"])
+def test_a_client_that_leaves_frees_its_slot(
+    caplog: pytest.LogCaptureFixture, stream: bool
+) -> None:
+    body = ENDLESS | {"messages": HELLO, "stream": stream}
+    with running_server() as server:
+        with connect(server.url) as sock:
+            sock.sendall(request(server.url, PATH, body))
+            until(lambda: model_of(server).stats.n_generated > 3)
+        until(lambda: model_of(server).stats.n_running == 0)
+        assert model_of(server).stats.n_generated < 1500
+    assert not caplog.records
 
 
 def test_an_errors_code_is_among_its_details(server: LocalServer) -> None:
