@@ -487,6 +487,13 @@ def test_lines_have_words_and_no_colours_in_a_pipe(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.usefixtures("no_servers")
+def test_a_terminal_gets_colours_beside_the_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("local_llm_kit.cli.doctor.has_colour", lambda stream: True)
+    shown = CliRunner().invoke(cli, ["doctor", "--no-trial"], color=True).stdout
+    assert "\x1b[32m\x1b[1mok  \x1b[0m  Python " in shown
+
+
+@pytest.mark.usefixtures("no_servers")
 def test_without_a_trial_installed_has_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(examination, "try_out", lambda backend: pytest.fail("tried"))
     assert run("--no-trial").exit_code == 0
