@@ -17,13 +17,18 @@ SAMPLES = re.findall(r"^```py\n(.*?)^```$", PAGE.read_text("utf-8"), re.DOTALL |
 def test_a_sample_runs(
     fake: FakeOllama,
     code: str,
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("OLLAMA_HOST", fake.host)
-    fake.models["llama3.2"] = SHOWN
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cat.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(16))
+    fake.models |= {"llama3.2": SHOWN, "llava": SHOWN | {"capabilities": ["vision"]}}
     exec(compile(code, str(PAGE), "exec"), {})
-    assert capsys.readouterr().out.count("Hello there") == 2
+    asked = len(fake.bodies("/api/chat"))
+    assert asked
+    assert capsys.readouterr().out.count("Hello there") == asked
 
 
 def test_the_page_has_samples() -> None:

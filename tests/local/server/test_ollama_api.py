@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from local_llm_kit.server import LocalServer
 from tests.local.http import ask, connect, read, request
+from tests.local.server.models import until
 from tests.local.server.ollama_lines import lines_of
 from tests.local.support import model_of, running_server
 
@@ -287,14 +288,8 @@ def test_a_last_answer_unloads_its_model(stream: bool) -> None:
     with running_server() as server, ollama.Client(host=server.url) as client:
         answer = client.generate("tiny", "Hello!", keep_alive=0, stream=stream)
         assert answer.response if not stream else list(answer)
-        until_unloaded(client)
+        until(lambda: not client.ps().models)
         assert client.generate("tiny", "Hello!").response
-
-
-def until_unloaded(client: ollama.Client) -> None:
-    """Ask until no model is loaded; the suite's own limit ends it if one stays."""
-    while client.ps().models:
-        pass
 
 
 def test_a_model_in_use_is_not_unloaded() -> None:
@@ -313,10 +308,8 @@ def test_a_client_that_leaves_frees_its_slot() -> None:
         for stream in (True, False):
             sock = connect(server.url)
             sock.sendall(request(server.url, "/api/generate", body | {"stream": stream}))
-            while not model_of(server).stats.n_running:
-                continue
+            until(lambda: model_of(server).stats.n_running == 1)
             n_before = model_of(server).stats.n_generated
             sock.close()
-            while model_of(server).stats.n_running:
-                continue
+            until(lambda: model_of(server).stats.n_running == 0)
             assert model_of(server).stats.n_generated - n_before < 900
