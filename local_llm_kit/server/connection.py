@@ -113,8 +113,8 @@ class Connection(HttpToolsProtocol):
 
     @property
     def _is_idle(self) -> bool:
-        """Whether nothing is being answered here."""
-        return all(cycle.response_complete for cycle in self._cycles)
+        """Whether nothing is computed for this client: it asks nothing, or is still asking."""
+        return self._reads_body or all(cycle.response_complete for cycle in self._cycles)
 
     def _make_room(self) -> None:
         """Drop a connection on which nobody asks anything: who does ask finds a place."""

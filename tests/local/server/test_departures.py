@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import select
 import socket
 import threading
@@ -223,11 +224,19 @@ def test_a_body_that_comes_late_but_whole_keeps_its_connection(server: LocalServ
         assert read(sock).json["status"] == "ok"
 
 
-def test_idle_connections_give_way_to_one_who_asks(
-    server: LocalServer, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "begun",
+    [b"", b"GET / HTTP/1.1\r\nHost: ", request("http://localhost", CHAT, b"{")[:-1]],
+    ids=["silent", "headers", "body"],
+)
+def test_connections_that_ask_nothing_give_way_to_one_who_asks(
+    server: LocalServer, monkeypatch: pytest.MonkeyPatch, begun: bytes
 ) -> None:
     monkeypatch.setattr(connection, "MAX_CONNECTIONS", 20)
     idle = [connect(server.url) for _ in range(60)]
+    for sock in idle:
+        with contextlib.suppress(OSError):
+            sock.sendall(begun)
     assert ask(server.url, "/health").status == 200
     for sock in idle:
         sock.close()
