@@ -30,16 +30,18 @@ class Description:
     :param name: by which requests name it.
     :param info: of the loaded model; None where it is not loaded.
     :param facts: of its files; None where they are not on this disk.
+    :param files: name, bytes and time of change in nanoseconds of each file.
     """
 
     name: str
-    info: ModelInfo | None
-    facts: ModelFacts | None
+    info: ModelInfo | None = None
+    facts: ModelFacts | None = None
+    files: tuple[tuple[str, int, int], ...] = ()
 
     @property
     def size_bytes(self) -> int:
         """Of its files; 0 where they are not here."""
-        return 0 if self.facts is None else self.facts.size_bytes
+        return sum(size for _, size, _ in self.files)
 
     @property
     def capabilities(self) -> list[str]:
@@ -50,8 +52,7 @@ class Description:
     @property
     def modified_at(self) -> str:
         """When its newest file was written."""
-        times = [path.stat().st_mtime for path, _ in self.facts.files] if self.facts else []
-        return timestamp(max(times, default=0.0))
+        return timestamp(max((changed for _, _, changed in self.files), default=0) / 1e9)
 
     @property
     def digest(self) -> str:
@@ -59,10 +60,8 @@ class Description:
 
         Not what the weights hash to: to read them all would take minutes.
         """
-        told = [self.name]
-        for path, size in self.facts.files if self.facts else ():
-            told.append(f"{path.name} {size} {path.stat().st_mtime_ns}")
-        return hashlib.sha256("\n".join(told).encode()).hexdigest()
+        told = repr((self.name, self.files))
+        return hashlib.sha256(told.encode()).hexdigest()
 
     def details(self) -> JSONObject:
         """The object ``details``; texts are empty where nothing is known."""
@@ -139,10 +138,15 @@ def describe_model(service: Service, name: str) -> Description:
 
     :raises ModelNotFoundError: there is no such model.
     :raises InvalidRequestError: its files are damaged.
+    :raises OSError: they cannot be read.
     """
     key = service.models.require(name)
     info = service.info(name)
-    return Description(name, info, _facts(service, key, info))
+    facts = _facts(service, key, info)
+    paths = [path for path, _ in facts.files] if facts else []
+    stats = [(path.name, path.stat()) for path in paths]
+    files = tuple((file, stat.st_size, stat.st_mtime_ns) for file, stat in stats)
+    return Description(name, info, facts, files)
 
 
 def _facts(service: Service, key: str, info: ModelInfo | None) -> ModelFacts | None:

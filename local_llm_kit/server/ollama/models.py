@@ -78,7 +78,7 @@ class Models:
         self._service.models.require(name)
         try:
             return describe_model(self._service, name)
-        except LLMError as err:
+        except (LLMError, OSError) as err:
             _log.error("the model %r cannot be described: %s", name, err)
             raise LLMServerError(
                 f"the model {name!r} cannot be described; the server's log says why",
@@ -90,8 +90,8 @@ class Models:
         """What can be told of a model; one with damaged files is told by its name."""
         try:
             return describe_model(self._service, name)
-        except LLMError:
-            return Description(name, None, None)
+        except (LLMError, OSError):
+            return Description(name)
 
     def _loaded(self) -> list[JSONObject]:
         return [self._resident(*one) for one in self._service.catalog.ready()]
