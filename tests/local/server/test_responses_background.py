@@ -11,7 +11,7 @@ import pytest
 from local_llm_kit.loading import LoadOptions
 from local_llm_kit.server import LocalServer
 from tests.local.http import ask, connect, request
-from tests.local.server.test_responses import PATH, check_response, create
+from tests.local.server.responses_support import PATH, check_response, create
 from tests.local.support import model_of, running_server
 
 #: Goes on until the window is full.

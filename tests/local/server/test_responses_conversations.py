@@ -9,7 +9,7 @@ import pytest
 
 from local_llm_kit.server import LocalServer
 from tests.local.http import ask
-from tests.local.server.test_responses import PATH, TOOL, create, stream
+from tests.local.server.responses_support import PATH, TOOL, create, stream
 
 
 def go_on(server: LocalServer, body: dict[str, Any], streamed: bool = False) -> dict[str, Any]:

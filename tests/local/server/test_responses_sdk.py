@@ -12,7 +12,7 @@ from openai.types.responses import Response, ResponseFunctionToolCall
 from pydantic import BaseModel, Field
 
 from local_llm_kit.server import LocalServer
-from tests.local.server.test_responses import TOOL
+from tests.local.server.responses_support import TOOL
 
 
 class Person(BaseModel):
