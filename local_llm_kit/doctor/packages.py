@@ -122,7 +122,15 @@ def check_packages(
     except metadata.PackageNotFoundError:
         text = f"{DISTRIBUTION} runs from a folder and is not installed: versions are not checked"
         return [python, Finding("packages", DISTRIBUTION, "warn", text, _pip("pip install ."))]
-    findings = [_described(DISTRIBUTION, _of(wanted, None), "itself", "pip install .", version_of)]
+    findings = [
+        _described(
+            DISTRIBUTION,
+            _of(wanted, None),
+            "calls any server with OpenAI's API",
+            "pip install .",
+            version_of,
+        )
+    ]
     unknown = [extra for extra in EXTRAS if not _of(wanted, extra)]
     findings += [
         _described(extra, _of(wanted, extra), purpose, f"pip install '.[{extra}]'", version_of)

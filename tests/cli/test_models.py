@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -247,6 +249,13 @@ def test_pull_goes_nowhere_when_that_is_forbidden() -> None:
     assert "HF_HUB_OFFLINE forbids it" in result.stderr
 
 
+@pytest.mark.parametrize(("name", "hint"), [("llama3.2:1b", True), ("tinny", False)])
+def test_a_name_as_ollama_has_them_is_told_its_prefix(name: str, hint: bool) -> None:
+    result = run("pull", name)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert (f"models pull ollama:{name}" in result.stderr) is hint
+
+
 def test_what_is_here_already_is_only_named() -> None:
     assert run("pull", "tiny").stdout == f"{BUNDLED['tiny']}\n"
 
@@ -350,9 +359,9 @@ def test_a_download_that_is_interrupted_goes_on_later(hub: FakeHub, machine: Pat
     assert pulling.returncode == 130
     hub.stall.set()
     assert run("pull", "owner/name").exit_code == 0
-    first, second = hub.sent(Q4)
+    first, *_, last = hub.sent(Q4)
     assert first is None
-    assert second == "bytes=100000-"
+    assert re.fullmatch(r"bytes=[1-9]\d*-", last or "")  # on a busy machine not all had arrived
 
 
 @pytest.mark.parametrize("command", ["list", "show", "plan", "pull", "rm"])
@@ -360,6 +369,25 @@ def test_each_command_has_examples(command: str) -> None:
     result = run(command, "--help")
     assert result.exit_code == 0
     assert f"Examples:\n    local-llm-kit models {command}" in result.stdout
+
+
+def examples() -> list[str]:
+    """The commands on models of the help pages and of docs/cli.md."""
+    pages = [run(command, "--help").stdout for command in ("list", "show", "plan", "pull", "rm")]
+    pages += [run("--help").stdout, (ROOT / "docs" / "cli.md").read_text("utf-8")]
+    found = re.findall(r"^ *(?:\$ )?local-llm-kit models (.*?)(?: +#.*)?$", "\n".join(pages), re.M)
+    return list(dict.fromkeys(found))
+
+
+@pytest.mark.parametrize("line", examples())
+def test_an_example_runs_as_it_stands(
+    hub: FakeHub, ollama: FakeOllama, machine: Path, line: str
+) -> None:
+    put_version(machine / "hub", {Q4: DATA}, FIRST, "main", "v1.0")
+    ollama.models["llama3.2:1b"] = {}
+    ollama.script("/api/pull", *ndjson({"status": "success"}))
+    result = run(*shlex.split(line), stdin="y\n")
+    assert (result.exit_code, "error" in result.stderr) == (0, False)
 
 
 def test_a_name_that_is_missing_is_wrong_usage() -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from typing import TYPE_CHECKING
 
 import click
 
-from LLM.exceptions import LLMConfigError
+from LLM.exceptions import LLMConfigError, ModelNotFoundError
 from local_llm_kit.cli.command import Command
 from local_llm_kit.cli.model_names import complete_model
 from local_llm_kit.cli.models.finding import sources
@@ -66,13 +67,19 @@ def _brought(name: str, backend: str | None, progress: bool | None) -> ModelFile
     from local_llm_kit import hub, settings
     from local_llm_kit.hub_files import parse_name
     from local_llm_kit.local_files import ModelFile
-    from local_llm_kit.model_files import find_model
+    from local_llm_kit.model_files import OLLAMA_PREFIX, find_model
     from local_llm_kit.removal import is_on_disk
 
     places = sources(backend)
     wanted = None if is_on_disk(name) else parse_name(name)
     if wanted is None:
-        return find_model(name, sources=places)  # or it says what is near
+        try:
+            return find_model(name, sources=places)
+        except ModelNotFoundError as err:
+            if not re.fullmatch(r"[\w.-]+:[\w.-]+", name):
+                raise
+            hint = f"{err}; an Ollama server may bring it: models pull {OLLAMA_PREFIX}{name}"
+            raise ModelNotFoundError(hint, status_code=404, model=name, code=err.code) from err
     if settings.offline(None):
         raise LLMConfigError(
             f"{name!r} cannot be downloaded: {settings.OFFLINE_VARIABLE} forbids it; unset it"

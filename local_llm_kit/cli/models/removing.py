@@ -36,8 +36,8 @@ def rm(ctx: click.Context, name: str, yes: bool, host: str | None, as_json: bool
     """
     from local_llm_kit.removal import is_of_ollama
 
-    removed = _from_ollama if is_of_ollama(name, sources()) else _from_cache
-    told = removed(name, host, yes)
+    is_ollamas = is_of_ollama(name, sources())
+    told = _from_ollama(name, host, yes) if is_ollamas else _from_cache(name, yes)
     if told is None:
         click.echo("nothing was removed", err=True)
         ctx.exit(1)
@@ -45,7 +45,7 @@ def rm(ctx: click.Context, name: str, yes: bool, host: str | None, as_json: bool
         echo_json(told)
 
 
-def _from_cache(name: str, _host: str | None, yes: bool) -> dict[str, Any] | None:
+def _from_cache(name: str, yes: bool) -> dict[str, Any] | None:
     """Remove a model of the hub; what was done, or None if it was not to be."""
     from local_llm_kit.memory_plan import format_bytes
     from local_llm_kit.open_files import mapped_by
