@@ -12,7 +12,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from LLM.exceptions import LLMError
-from local_llm_kit.server import anthropic, ollama, openai, page, responses, tokens
+from local_llm_kit.server import anthropic, ollama, openai, openapi, page, responses, tokens
 from local_llm_kit.server.endpoints import Endpoint, json_response
 from local_llm_kit.server.errors import error_response, refusal
 from local_llm_kit.server.front import Front
@@ -39,6 +39,7 @@ def create_app(service: Service, guard: Guard, *, logs_requests: bool = False) -
             Route("/health", Endpoint(_Health(service)), methods=["GET"]),
             Route("/metrics", Endpoint(_Metrics(service.metrics)), methods=["GET"]),
             *page.routes(),
+            *openapi.routes(),
         ],
         exception_handlers={
             HTTPException: _on_http_error,

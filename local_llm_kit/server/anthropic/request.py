@@ -25,7 +25,7 @@ from local_llm_kit.server.errors import NO_THREADS
 
 #: Taken without effect: accounts and prices, where and how fast to compute, and what Anthropic does
 #: with a context, a container or a refusal that there is none of here.
-_HINTS: Mapping[str, HintKind] = {
+HINTS: Mapping[str, HintKind] = {
     "billing_policy": "object",
     "context_management": "object",
     "diagnostics": "object",
@@ -166,7 +166,7 @@ def _shows_thoughts(fields: Fields) -> bool:
 
 
 def _ignore(fields: Fields) -> None:
-    ignore_hints(fields, _HINTS)
+    ignore_hints(fields, HINTS)
     for name, kinds in (("container", (str, dict)), ("fallbacks", (str, list))):
         value = fields.take(name)
         if value is not None and not isinstance(value, kinds):
