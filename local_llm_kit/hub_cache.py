@@ -78,14 +78,19 @@ def located(choice: Choice, snapshot: Path) -> HubModel:
 
 def present(cache: Path) -> Iterator[str]:
     """Names of the models in the cache, as they are asked for."""
-    for folder in sorted(cache.glob("models--*--*")):
-        repository = folder.name.removeprefix("models--").replace("--", "/", 1)
+    for repository, folder in repositories(cache):
         commit = commit_of(folder, "main")
         files = _files(folder / "snapshots" / commit) if commit else []
         for parts in gguf_models(files):
             yield f"{repository}:{parts[0]}"
         if commit and find(HubName(repository), ("safetensors",), cache):
             yield repository
+
+
+def repositories(cache: Path) -> Iterator[tuple[str, Path]]:
+    """Each repository of which something is in the cache, and its folder."""
+    for folder in sorted(cache.glob("models--*--*")):
+        yield folder.name.removeprefix("models--").replace("--", "/", 1), folder
 
 
 def commit_of(folder: Path, revision: str) -> str | None:

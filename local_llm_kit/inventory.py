@@ -22,15 +22,16 @@ class PresentModel:
     """A model that needs no download.
 
     :param name: by which `find_model` finds it.
+    :param kind: None of a download that was broken off.
     :param files: all of its files, links as they lie; none when it is damaged.
-    :param size_bytes: of the files together.
+    :param size_bytes: of the files together, or of what a download has brought.
     :param modified: seconds since the epoch when its newest file was written; 0 when damaged.
     :param problem: why it cannot be loaded; None when nothing is known against it.
     """
 
     name: str
     source: Literal["bundled", "path", "hub", "ollama"]
-    kind: Kind
+    kind: Kind | None
     files: tuple[Path, ...] = ()
     size_bytes: int = 0
     modified: float = 0.0
@@ -52,6 +53,7 @@ def inventory(
             *(_described(find_model(name, sources=sources)) for name in BUNDLED),
             *_at_default(default_path, sources),
             *_of_hub(sources.cache_dir),
+            *_unfinished(sources.cache_dir),
             *_of_ollama(sources.ollama_dir),
         ]
     except OSError as err:
@@ -112,6 +114,18 @@ def _of_hub(cache: Path) -> Iterator[PresentModel]:
             yield _described(
                 ModelFile(name, found.path, found.kind, "hub", found.commit, found.sha256)
             )
+
+
+def _unfinished(cache: Path) -> Iterator[PresentModel]:
+    """Downloads that were broken off; the next one goes on from there."""
+    for repository, folder in hub_cache.repositories(cache):
+        sizes = [path.stat().st_size for path in (folder / "blobs").glob("*.incomplete")]
+        if sizes:
+            problem = (
+                f"a download of {repository!r} was broken off after {sum(sizes):,} bytes of a file;"
+                f" go on with: local-llm-kit models pull {repository}"
+            )
+            yield PresentModel(repository, "hub", None, (), sum(sizes), problem=problem)
 
 
 def _of_ollama(store: Path) -> Iterator[PresentModel]:

@@ -27,7 +27,7 @@ class Removal:
 
     :param name: the model, as it was asked for.
     :param folder: the repository's folder in the cache.
-    :param commit: the version that goes, or of which files go.
+    :param commit: the version that goes, or of which files go; empty where none was whole.
     :param entries: files and links of that version.
     :param blobs: what they alone refer to.
     :param refs: branches and tags that name that version; empty while some of its files stay.
@@ -48,8 +48,9 @@ class Removal:
 def plan_removal(name: str, sources: Sources | None = None) -> Removal:
     """Work out what removing a model would take away; nothing is changed.
 
-    :param name: ``owner/name`` for all files of its version, with a colon and a quantisation or a
-        file's name for that GGUF file alone; ``@revision`` before it for another version.
+    :param name: ``owner/name`` for all files of its version, or for what a broken download has
+        left; with a colon and a quantisation or a file's name for that GGUF file alone;
+        ``@revision`` before it for another version.
     :raises ModelNotFoundError: it is not in the hub's cache.
     :raises LLMConfigError: it is not the hub's: bundled, a path, or Ollama's; or its folder is a
         link.
@@ -60,8 +61,10 @@ def plan_removal(name: str, sources: Sources | None = None) -> Removal:
     folder = hub_cache.repository_folder(cache, wanted.repository)
     commit = hub_cache.commit_of(folder, wanted.revision)
     snapshot = folder / "snapshots" / (commit or "")
-    if commit is None or not snapshot.is_dir():
+    is_remnant = wanted == HubName(wanted.repository) and _is_remnant(folder)
+    if not is_remnant and (commit is None or not snapshot.is_dir()):
         known = [one for one in present_models(sources) if "/" in one]
+        known += [f"{wanted.repository}@{one.name}" for one in folder.glob("snapshots/*")]
         raise not_found(name, f"no model {name!r} in {str(sources.cache_dir)!r}", known)
     for place in (folder, folder / "snapshots", snapshot, folder / "blobs", folder / "refs"):
         if place.is_symlink():
@@ -69,6 +72,9 @@ def plan_removal(name: str, sources: Sources | None = None) -> Removal:
                 f"{str(place)!r} is a link to {os.readlink(place)!r}, and nothing is removed "
                 "behind links; remove it yourself"
             )
+    if is_remnant:
+        files = tuple(_files(folder))
+        return Removal(name, folder, "", files, (), (), True, sum(map(_own_bytes, files)))
     return _planned(name, wanted, folder, snapshot)
 
 
@@ -135,6 +141,13 @@ def _hub_name(name: str, sources: Sources) -> HubName:
 def is_on_disk(name: str) -> bool:
     """Whether a name is a path, which goes before all other meanings."""
     return name.startswith(("/", "./", "../", "~")) or os.path.exists(name)
+
+
+def _is_remnant(folder: Path) -> bool:
+    """Whether a repository's folder holds no version: its first file has not come as a whole."""
+    return folder.is_dir() and not any(
+        next(_files(folder / part), None) for part in ("refs", "snapshots")
+    )
 
 
 def _planned(name: str, wanted: HubName, folder: Path, snapshot: Path) -> Removal:

@@ -57,6 +57,15 @@ def test_a_model_of_ollamas_store_counts_all_its_layers(sources: Sources) -> Non
     assert find_model(model.name, sources=sources).path.read_bytes() == DATA
 
 
+def test_a_download_that_was_broken_off_is_listed(sources: Sources) -> None:
+    blobs = sources.cache_dir / "models--owner--name" / "blobs"
+    blobs.mkdir(parents=True)
+    (blobs / "abc.llm-kit.incomplete").write_bytes(b"12345")
+    (model,) = of("hub", sources)
+    assert (model.name, model.kind, model.size_bytes) == ("owner/name", None, 5)
+    assert (model.problem or "").endswith("models pull owner/name")
+
+
 def test_a_damaged_model_is_listed_with_its_problem(sources: Sources) -> None:
     put_ollama(sources.ollama_dir).write_text("{}")
     (model,) = of("ollama", sources)

@@ -117,7 +117,7 @@ def test_list_warns_of_damaged_models_on_stderr(machine: Path) -> None:
     put_ollama(machine / "ollama").write_text("{}")
     result = run("list")
     assert result.exit_code == 0
-    assert "damaged" in result.stdout
+    assert "unusable" in result.stdout
     assert result.stderr.startswith("warning: the model 'llama3.2:1b'")
 
 

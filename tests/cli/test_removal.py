@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,26 @@ def test_another_version_is_named_by_its_revision(sources: Sources, snapshot: Pa
 def test_after_it_the_name_leads_nowhere(sources: Sources, snapshot: Path) -> None:
     removed("owner/name:Q4_K_M", sources)
     assert present_models(sources) == ["tiny", f"owner/name:{Q8}"]
+
+
+def test_what_a_broken_download_has_left_goes(sources: Sources, snapshot: Path) -> None:
+    folder = snapshot.parents[1]
+    for part in ("refs", "snapshots"):
+        shutil.rmtree(folder / part)
+    with pytest.raises(ModelNotFoundError):
+        plan_removal("owner/name:Q8_0", sources)
+    removal = removed("owner/name", sources)
+    assert (removal.is_last, removal.commit) == (True, "")
+    assert not folder.exists()
+
+
+def test_a_version_without_a_branch_is_named_by_its_commit(
+    sources: Sources, snapshot: Path
+) -> None:
+    shutil.rmtree(snapshot.parents[1] / "refs")
+    with pytest.raises(ModelNotFoundError, match=rf"found there: owner/name@{FIRST}"):
+        plan_removal("owner/name", sources)
+    assert removed(f"owner/name@{FIRST}", sources).is_last
 
 
 def test_a_link_out_of_the_cache_is_removed_and_not_followed(

@@ -53,7 +53,7 @@ def list_models(url: str | None, api_key: str | None, as_json: bool) -> None:
         [
             (one.name, format_bytes(one.size_bytes), one.source, day(one.modified))
             if one.problem is None
-            else (one.name, "damaged", one.source, "")
+            else (one.name, "unusable", one.source, "")
             for one in found
         ],
     )

@@ -54,7 +54,8 @@ def _from_cache(name: str, yes: bool) -> dict[str, Any] | None:
     removal = plan_removal(name, sources())
     size = format_bytes(removal.freed_bytes)
     n_files = len(removal.entries)
-    what = f"{n_files} file{'s' * (n_files != 1)} of {name} at {removal.commit[:12]}"
+    version = f" at {removal.commit[:12]}" if removal.commit else ", not downloaded as a whole"
+    what = f"{n_files} file{'s' * (n_files != 1)} of {name}{version}"
     if not (yes or _confirmed(f"remove {what} from {removal.folder} ({size})?")):
         return None
     users = mapped_by(removal.blobs or removal.entries)
@@ -69,7 +70,7 @@ def _from_cache(name: str, yes: bool) -> dict[str, Any] | None:
     return {
         "name": name,
         "source": "hub",
-        "revision": removal.commit,
+        "revision": removal.commit or None,
         "n_files": n_files,
         "freed_bytes": removal.freed_bytes,
         "used_by": users,
