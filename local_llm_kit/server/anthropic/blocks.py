@@ -7,7 +7,7 @@ from typing import Any
 
 from local_llm_kit.backends import JSONObject
 from local_llm_kit.fields import invalid, unsupported
-from local_llm_kit.server.anthropic.reading import a_list, a_text, an_object, given
+from local_llm_kit.server.anthropic.reading import a_text, an_object, blocks_of, given
 
 _KINDS = ("text", "image", "document", "search_result")
 _UNREAD = {
@@ -23,10 +23,7 @@ def parts_of(where: str, content: Any) -> Iterator[JSONObject]:
     :param content: a text or a list of blocks.
     :raises InvalidRequestError: names the block.
     """
-    if isinstance(content, str):
-        yield text_part(content)
-        return
-    for i, block in enumerate(a_list(where, content)):
+    for i, block in enumerate(blocks_of(where, content)):
         yield part_of(f"{where}[{i}]", block)
 
 

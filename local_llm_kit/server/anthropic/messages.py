@@ -12,8 +12,15 @@ from pydantic_core import to_json
 
 from local_llm_kit.backends import JSONObject
 from local_llm_kit.fields import invalid
-from local_llm_kit.server.anthropic.blocks import part_of, parts_of, text_of, text_part, unread
-from local_llm_kit.server.anthropic.reading import a_flag, a_list, a_name, an_object, given
+from local_llm_kit.server.anthropic.blocks import part_of, parts_of, text_of, unread
+from local_llm_kit.server.anthropic.reading import (
+    a_flag,
+    a_list,
+    a_name,
+    an_object,
+    blocks_of,
+    given,
+)
 
 _ROLES = ("user", "assistant", "system")
 
@@ -49,21 +56,25 @@ def messages_of(system: Any, turns: Any) -> list[JSONObject]:
 
 
 def _add_users(messages: list[JSONObject], where: str, content: Any) -> None:
-    if isinstance(content, str):
-        _turn(messages, "user")["content"].append(text_part(content))
-        return
-    if not a_list(where, content):
+    blocks = blocks_of(where, content)
+    if not blocks:
         raise invalid(where, f"{where} is empty; give it a block")
-    for i, block in enumerate(content):
+    images: list[JSONObject] = []
+    for i, block in enumerate(blocks):
         place = f"{where}[{i}]"
         if an_object(place, block).get("type") == "tool_result":
-            _add_result(messages, place, block)
+            images += _add_result(messages, place, block)
         else:
             _turn(messages, "user")["content"].append(part_of(place, block))
+    if images:
+        _turn(messages, "user")["content"] += images
 
 
-def _add_result(messages: list[JSONObject], where: str, block: Any) -> None:
-    """Add the result of a tool; images in it follow as the user's, who alone can show some."""
+def _add_result(messages: list[JSONObject], where: str, block: Any) -> list[JSONObject]:
+    """Add the result of a tool.
+
+    :return: the images in it: only the user can show some, once all results are there.
+    """
     known = ("tool_use_id", "content", "is_error", "toolset_name")
     fields = given(where, block, known)
     call_id = a_name(f"{where}.tool_use_id", fields.get("tool_use_id"))
@@ -72,17 +83,12 @@ def _add_result(messages: list[JSONObject], where: str, block: Any) -> None:
     if a_flag(f"{where}.is_error", fields.get("is_error")):
         text = f"Error: {text}"
     messages.append({"role": "tool", "tool_call_id": call_id, "content": text})
-    images = [part for part in parts if part["type"] != "text"]
-    if images:
-        _turn(messages, "user")["content"] += images
+    return [part for part in parts if part["type"] != "text"]
 
 
 def _add_assistants(messages: list[JSONObject], where: str, content: Any) -> None:
     turn = _turn(messages, "assistant")
-    if isinstance(content, str):
-        turn["content"].append(text_part(content))
-        return
-    for i, block in enumerate(a_list(where, content)):
+    for i, block in enumerate(blocks_of(where, content)):
         place = f"{where}[{i}]"
         kind = an_object(place, block).get("type")
         if kind == "tool_use":

@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from LLM.exceptions import InvalidRequestError
 from local_llm_kit.fields import invalid, kind_of
 from local_llm_kit.messages import MAX_MESSAGES, MAX_NAME_CHARS
 
 #: Marks what Anthropic's servers may cache. Here every prompt's beginning is.
 CACHE_CONTROL = "cache_control"
+
+
+def _wrong(where: str, wanted: str, value: Any) -> InvalidRequestError:
+    found = "is missing; it" if value is None else f"is {kind_of(value)} and"
+    return invalid(where, f"{where} {found} must be {wanted}")
 
 
 def an_object(where: str, value: Any) -> Mapping[str, Any]:
@@ -18,7 +24,7 @@ def an_object(where: str, value: Any) -> Mapping[str, Any]:
     :raises InvalidRequestError: it is something else.
     """
     if not isinstance(value, Mapping):
-        raise invalid(where, f"{where} must be an object, not {kind_of(value)}")
+        raise _wrong(where, "an object", value)
     return value
 
 
@@ -28,10 +34,22 @@ def a_list(where: str, value: Any, most: int = MAX_MESSAGES) -> Sequence[Any]:
     :raises InvalidRequestError: it is something else, or longer.
     """
     if not isinstance(value, list):
-        raise invalid(where, f"{where} must be a list, not {kind_of(value)}")
+        raise _wrong(where, "a list", value)
     if len(value) > most:
         raise invalid(where, f"{where} has {len(value):,} entries; give at most {most:,}")
     return value
+
+
+def blocks_of(where: str, content: Any) -> Sequence[Any]:
+    """The blocks of a content, for which a text may stand.
+
+    :raises InvalidRequestError: it is something else, or a list too long.
+    """
+    if isinstance(content, str):
+        return ({"type": "text", "text": content},)
+    if not isinstance(content, list):
+        raise _wrong(where, "a text or a list of blocks", content)
+    return a_list(where, content)
 
 
 def a_text(where: str, value: Any) -> str:
@@ -40,7 +58,7 @@ def a_text(where: str, value: Any) -> str:
     :raises InvalidRequestError: it is something else.
     """
     if not isinstance(value, str):
-        raise invalid(where, f"{where} must be a text, not {kind_of(value)}")
+        raise _wrong(where, "a text", value)
     return value
 
 
@@ -60,7 +78,7 @@ def a_flag(where: str, value: Any) -> bool:
     :raises InvalidRequestError: it is something else.
     """
     if not isinstance(value, bool | None):
-        raise invalid(where, f"{where} must be true or false, not {kind_of(value)}")
+        raise _wrong(where, "true or false", value)
     return bool(value)
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import copy
 from typing import Any
 
 import pytest
 
+from LLM.exceptions import InvalidRequestError
 from local_llm_kit.arguments import Defaults, parse_chat
 from local_llm_kit.server.anthropic.request import MessageRequest, parse_message
 
@@ -95,6 +97,16 @@ def test_images_of_a_result_are_shown_by_the_user() -> None:
     result, shown = parsed(turns).fields["messages"][-2:]
     assert (result["role"], result["content"]) == ("tool", "a")
     assert [part["type"] for part in shown["content"]] == ["image_url"]
+
+
+def test_images_of_a_result_come_after_all_results() -> None:
+    more = [USE | {"id": "t2"}, RESULT | {"tool_use_id": "t2"}]
+    turns = [
+        user(text("Go")),
+        assistant(USE, more[0]),
+        user(RESULT | {"content": [IMAGE]}, more[1]),
+    ]
+    assert [role for role, _ in told(turns)[2:]] == ["tool", "tool", "user"]
 
 
 def test_an_image_is_passed_on_as_it_is() -> None:
@@ -227,3 +239,43 @@ HINTS: dict[str, Any] = {
 def test_hints_are_taken_and_named_and_marks_of_the_cache_are_not() -> None:
     request = parsed([user(text("a"))], **HINTS, cache_control={"type": "ephemeral"})
     assert set(request.ignored) == set(HINTS)
+
+
+FULL: dict[str, Any] = {
+    "max_tokens": 5, "stream": False, "stop_sequences": ["x"], **HINTS,
+    "thinking": {"type": "enabled", "budget_tokens": 2048},
+    "system": [text("Be brief.")],
+    "messages": [
+        user(text("a"), IMAGE, {"type": "document", "source": {"type": "content", "content": "D"}}),
+        assistant({"type": "thinking", "thinking": "x", "signature": ""}, text("b"), USE),
+        user(RESULT | {"content": [text("c"), IMAGE], "is_error": True}),
+    ],
+    "tools": [TOOL | {"input_examples": [{}]}],
+    "tool_choice": {"type": "tool", "name": "look", "disable_parallel_tool_use": True},
+    "output_config": {"format": {"type": "json_schema", "schema": {"anyOf": [{"type": "null"}]}}},
+}  # fmt: skip
+ODD = [None, True, -1, 1 << 70, 1.5, "", "x", "\0", [], {}, [[]], {"type": []}, {"": ""}, [None]]
+
+
+def places(value: Any) -> list[tuple[Any, Any]]:
+    """Each list or object inside, with each of its keys."""
+    inside = value if isinstance(value, dict) else range(len(value))
+    found = [(value, key) for key in inside]
+    for key in inside:
+        if isinstance(value[key], (dict, list)):
+            found += places(value[key])
+    return found
+
+
+@pytest.mark.parametrize("odd", ODD, ids=repr)
+def test_a_request_with_anything_anywhere_is_read_or_refused(odd: Any) -> None:
+    n_refused = 0
+    for i in range(len(places(FULL))):
+        body = copy.deepcopy(FULL)
+        inside, key = places(body)[i]
+        inside[key] = odd
+        try:
+            parse_chat(parse_message(body).fields, Defaults())
+        except InvalidRequestError:
+            n_refused += 1
+    assert n_refused > 20
