@@ -81,6 +81,8 @@ class ChatArguments(_Common):
     :param tool_choice: which of them it may or must call.
     :param overflow: what to do with messages that do not fit the window.
     :param continues: go on with the text of the last message, an assistant's.
+    :param think: whether a model that can is to think before it answers, or how much, in words that
+        such models know; None leaves it to the model. Ollama's API has it, OpenAI's has no field.
     """
 
     messages: list[dict[str, Any]]
@@ -88,6 +90,7 @@ class ChatArguments(_Common):
     tool_choice: ToolChoice = NO_TOOLS
     overflow: OverflowPolicy = "error"
     continues: bool = False
+    think: bool | str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

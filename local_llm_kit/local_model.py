@@ -36,6 +36,7 @@ from local_llm_kit.engines.protocol import (
     SamplingParams,
     Sink,
 )
+from local_llm_kit.fields import unsupported
 from local_llm_kit.grammars import Grammar, grammar_of
 from local_llm_kit.images import refuse_images
 from local_llm_kit.memory_plan import MemoryPlan
@@ -85,9 +86,14 @@ class LocalModel:
         """Prepare a chat completion.
 
         :param stop: ends a summary that is being written.
-        :raises InvalidRequestError: the template refuses the messages.
+        :raises InvalidRequestError: the template refuses the messages, or an argument cannot be
+            honoured.
         :raises LLMContextLengthError: the prompt does not fit the window.
         """
+        if arguments.think:
+            raise unsupported(
+                "think", f"{self.info.name!r} does not support thinking; leave it out"
+            )
         prompt, dropped = self._fitted(arguments, stop or Stop())
         constraint = self._constraint(grammar_of(arguments.output, arguments.tool_choice))
         answer = ChatAnswer(

@@ -11,7 +11,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 from functools import partial
 from operator import methodcaller
 from typing import Any, TypeVar
@@ -75,17 +75,24 @@ class Service:
         self.metrics = Metrics(self._now)
         self._mailboxes: Mailboxes | None = None  # made in the server's loop
 
-    def chat(self, fields: Mapping[str, Any], shape: Shape, ignored: Iterable[str] = ()) -> Ask:
+    def chat(
+        self,
+        fields: Mapping[str, Any],
+        shape: Shape,
+        ignored: Iterable[str] = (),
+        *,
+        think: bool | str | None = None,
+    ) -> Ask:
         """A chat completion.
 
         :param fields: as OpenAI's API names them.
         :param ignored: arguments of another API that were taken and have no effect; the answer's
             header names them beside those of OpenAI's.
+        :param think: see `ChatArguments`.
         :raises InvalidRequestError: names the argument.
         """
-        arguments = parse_chat(fields, self.catalog.defaults)
+        arguments = replace(parse_chat(fields, self.catalog.defaults), think=think)
         headers = ignored_header(ignored, arguments.ignored)
-
         stop = Stop()
 
         def prepare(model: Backend) -> Job:

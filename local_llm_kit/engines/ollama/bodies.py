@@ -38,6 +38,10 @@ def chat_bodies(arguments: ChatArguments, facts: Facts) -> list[JSONObject]:
         refuse_images(arguments.messages, f"{facts.name!r} reads text only; take a model that sees")
     told = messages_with_schema(arguments.messages, arguments.output)
     body: JSONObject = {"messages": messages_for_ollama(told)}
+    if arguments.think and not facts.can("thinking"):
+        raise unsupported("think", f"{facts.name!r} does not think; leave it out")
+    if arguments.think is not None and facts.can("thinking"):
+        body["think"] = arguments.think
     if arguments.tools:
         body["tools"] = _tools(arguments, facts)
     return _bodies(body, arguments, facts)

@@ -14,7 +14,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from LLM.exceptions import InvalidRequestError
 from local_llm_kit.backends import Backend, Job, JSONObject
 from local_llm_kit.engines.protocol import Event
-from local_llm_kit.fields import unsupported
 from local_llm_kit.server.endpoints import Generation, json_response
 from local_llm_kit.server.headers import ignored_header
 from local_llm_kit.server.ollama.pieces import Piece
@@ -99,23 +98,18 @@ def _ask(service: Service, wish: Wish, tell: Callable[[Piece], JSONObject]) -> A
         return Ask(wish.model, _no_job, visit, False, ignored_header(wish.ignored))
     n_top = wish.fields.get("logprobs") if wish.kind == "text" else None
     shape = OllamaShape(tell, keeps=not wish.stream, n_top=n_top or 0, unloads=wish.unloads)
-    make = service.chat if wish.kind == "chat" else service.completion
-    ask = make(wish.fields, shape, wish.ignored)
+    if wish.kind == "chat":
+        ask = service.chat(wish.fields, shape, wish.ignored, think=wish.think)
+    else:
+        ask = service.completion(wish.fields, shape, wish.ignored)
 
     def prepare(model: Backend) -> Job:
         shape.loaded()
-        if wish.thinks:
-            _require_thinking(model)
         job = ask.prepare(model)
         shape.watch(job.answer)
         return job
 
     return replace(ask, prepare=prepare, stream=wish.stream)
-
-
-def _require_thinking(model: Backend) -> None:
-    if "thinking" not in model.info.capabilities:
-        raise unsupported("think", f"{model.info.name!r} does not support thinking; leave it out")
 
 
 def _no_job(model: Backend) -> Job:

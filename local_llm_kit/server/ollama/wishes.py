@@ -16,7 +16,7 @@ from local_llm_kit.server.ollama.options import read_options
 
 JSONObject = dict[str, Any]
 
-_THOUGHTS = (True, False, "low", "medium", "high", "max")
+_EFFORTS = ("low", "medium", "high", "max")
 #: What to do about fields of ``/api/generate`` that are not honoured.
 _ADVICE = {
     "suffix": "only the text before the gap can be given",
@@ -37,7 +37,8 @@ class Wish:
     :param model: name as it was given.
     :param fields: OpenAI's fields, those of a stream that ends with the token counts.
     :param stream: whether the client wants a stream.
-    :param thinks: whether the model is to think before it answers; None says nothing about it.
+    :param think: whether the model is to think before it answers, or how much; None says nothing
+        about it.
     :param unloads: whether the model is to be unloaded once nothing is to be done.
     :param ignored: names of fields without effect.
     """
@@ -46,7 +47,7 @@ class Wish:
     model: str
     stream: bool
     fields: JSONObject
-    thinks: bool | None
+    think: bool | str | None
     unloads: bool
     ignored: list[str] = field(default_factory=list)
 
@@ -82,6 +83,8 @@ def read_generate(body: Mapping[str, Any]) -> Wish:
             raise unsupported(name, f"{name} is not supported; {advice}")
     if prompt or images:
         wish.kind = "text" if is_raw else "chat"
+    if is_raw and wish.think:
+        raise unsupported("think", "think is not supported for raw prompts; leave it out")
     if is_raw and (system or images):
         name = "system" if system else "images"
         raise invalid(name, f"{name} has no place in a raw prompt; leave out one of both")
@@ -107,7 +110,7 @@ def _common(left: Fields) -> Wish:
         model=read_model(left),
         stream=stream is not False,
         fields=read_options(left.take("options"), ignored),
-        thinks=_thinks(left.take("think"), ignored),
+        think=_think(left.take("think")),
         unloads=takes_unload(left, ignored),
         ignored=ignored,
     )
@@ -151,13 +154,12 @@ def takes_unload(left: Fields, ignored: list[str]) -> bool:
     return False
 
 
-def _thinks(value: Any, ignored: list[str]) -> bool | None:
-    if value is None:
-        return None
-    if not isinstance(value, (bool, str)) or value not in _THOUGHTS:
-        raise invalid("think", "think must be true, false, 'low', 'medium', 'high' or 'max'")
-    ignored.append("think")  # a model that thinks does so anyway, as long as it will
-    return value is not False
+def _think(value: Any) -> bool | str | None:
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value in _EFFORTS:
+        return value
+    raise invalid("think", "think must be true, false, 'low', 'medium', 'high' or 'max'")
 
 
 def _format(value: Any) -> JSONObject:

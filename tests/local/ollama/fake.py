@@ -6,7 +6,7 @@ import json
 import select
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -159,7 +159,8 @@ class FakeOllama:
                     if not self._step(step):
                         self.close_connection = True
                         return
-                self.wfile.write(b"0\r\n\r\n")
+                with suppress(OSError):  # the client may have left with the last line
+                    self.wfile.write(b"0\r\n\r\n")
 
             def _step(self, step: Step) -> bool:
                 if step is CUT:

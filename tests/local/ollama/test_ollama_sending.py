@@ -211,6 +211,6 @@ def test_no_argument_is_passed_over() -> None:
         "model", "stream", "include_usage", "n", "max_tokens", "stop", "sampling", "output",
         "adapter", "ignored",
     }  # fmt: skip
-    chat_only = {"messages", "tools", "tool_choice", "overflow", "continues"}
+    chat_only = {"messages", "tools", "tool_choice", "overflow", "continues", "think"}
     assert {field.name for field in fields(ChatArguments)} == common | chat_only
     assert {field.name for field in fields(CompletionArguments)} == common | {"prompts", "echo"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
+from typing import Any
 
 import ollama
 import pytest
@@ -150,6 +151,22 @@ def test_thoughts_and_times_of_the_other_server_are_told(
     assert (answer.message.thinking, answer.message.content) == ("Hm.", "Yes.")
     assert (answer.prompt_eval_duration, answer.eval_duration) == (5, 9)
     assert (answer.prompt_eval_count, answer.eval_count) == (7, 3)
+
+
+@pytest.mark.parametrize("think", [True, False, "high", None], ids=str)
+def test_a_model_that_thinks_is_told_whether_to(
+    behind: LocalServer, fake: FakeOllama, think: Any
+) -> None:
+    with ollama.Client(host=behind.url) as client:
+        client.chat("eye", HELLO, think=think)
+    assert fake.bodies("/api/chat")[0].get("think") == think
+
+
+def test_a_model_behind_another_server_that_does_not_think_says_so(behind: LocalServer) -> None:
+    with ollama.Client(host=behind.url) as client:
+        assert client.chat("tiny", HELLO, think=False).message.content
+        with pytest.raises(ollama.ResponseError, match="'tiny' does not think"):
+            client.chat("tiny", HELLO, think=True)
 
 
 def test_a_model_behind_another_server_is_shown_and_listed(behind: LocalServer) -> None:
