@@ -68,7 +68,13 @@ SCHEMAS: Mapping[str, Schema] = {
             "role": one_of("assistant"),
             "model": TEXT,
             "content": listed(answer({"type": one_of("text", "tool_use", "thinking")})),
-            "stop_reason": one_of("end_turn", "max_tokens", "stop_sequence", "tool_use"),
+            "stop_reason": one_of(
+                "end_turn",
+                "max_tokens",
+                "stop_sequence",
+                "tool_use",
+                "model_context_window_exceeded",
+            ),
             "stop_sequence": nullable(TEXT),
             "usage": answer({"input_tokens": WHOLE, "output_tokens": WHOLE}),
         }
