@@ -13,6 +13,7 @@ from local_llm_kit.backends import JSONObject
 from local_llm_kit.embeddings import EmbeddingArguments, parse_embeddings
 from local_llm_kit.fields import Fields, invalid, kind_of
 from local_llm_kit.server.body import parse_body, read_body
+from local_llm_kit.server.departures import unless_gone
 from local_llm_kit.server.endpoints import json_response
 from local_llm_kit.server.headers import ignored_header
 from local_llm_kit.server.ollama.durations import nanoseconds
@@ -33,14 +34,8 @@ class Embedding:
         body = await read_body(request)
         read = await self._service.beside(lambda: read_embed(parse_body(body)))
         model, arguments, ignored = read
-        lease = await self._service.lease(model)
-        try:
-            loaded_at = time.perf_counter()
-            answer = _nothing(lease.model.info.name)
-            if arguments is not None:
-                answer = await self._service.embeddings(arguments)
-        finally:
-            lease.release()
+        work = self._embedded(model, arguments)
+        answer, loaded_at = await unless_gone(request.receive, work)
         told = {
             "model": answer["model"],
             "embeddings": [one["embedding"] for one in answer["data"]],
@@ -49,6 +44,19 @@ class Embedding:
             "prompt_eval_count": answer["usage"]["prompt_tokens"],
         }
         return _response(told, ignored)
+
+    async def _embedded(
+        self, model: str, arguments: EmbeddingArguments | None
+    ) -> tuple[JSONObject, float]:
+        """The answer in OpenAI's shape, and when the model was there."""
+        lease = await self._service.lease(model)
+        try:
+            loaded_at = time.perf_counter()
+            if arguments is None:
+                return _nothing(lease.model.info.name), loaded_at
+            return await self._service.embeddings(arguments), loaded_at
+        finally:
+            lease.release()
 
     async def embeddings(self, request: Request) -> Response:
         """The embedding of one text."""

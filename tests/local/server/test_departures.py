@@ -110,15 +110,16 @@ def test_one_who_leaves_while_a_model_loads_waits_no_more(
         assert load.n_calls == 1
 
 
+@pytest.mark.parametrize("path", ["/v1/embeddings", "/api/embed"])
 def test_one_who_leaves_among_embeddings_gets_no_more_of_them(
-    held: Callable[[Any, str], Held],
+    held: Callable[[Any, str], Held], path: str
 ) -> None:
     with running_server() as server:
         embed = held(model_of(server), "embeddings")
         with connect(server.url) as sock:
-            sock.sendall(request(server.url, "/v1/embeddings", {"input": ["x"] * 2048}))
+            sock.sendall(request(server.url, path, {"model": "tiny", "input": ["x"] * 2048}))
             until(lambda: embed.n_calls == 1)
-        until(lambda: metric(server, "http_requests_total,POST,/v1/embeddings,499") == 1)
+        until(lambda: metric(server, f"http_requests_total,POST,{path},499") == 1)
         embed.let_go()
         until(lambda: n_leases(server) == 0)
         assert embed.n_calls == 1

@@ -14,7 +14,7 @@ from local_llm_kit import catalog
 from local_llm_kit.loading import LoadOptions
 from local_llm_kit.server import LocalServer, ServerOptions
 from tests.local.http import ask, connect, request
-from tests.local.server.models import copy_of_tiny, until
+from tests.local.server.models import copy_of_tiny, metric, until
 from tests.local.support import running_server
 
 HELLO = [{"role": "user", "content": "Hello!"}]
@@ -126,7 +126,7 @@ def test_a_failure_to_load_is_told_to_each_and_the_next_try_works(
         with monkeypatch.context() as patch, ThreadPoolExecutor(5) as threads:
             patch.setattr(catalog, "load_model", fail)
             asked = [threads.submit(chat, server, "boat") for _ in range(5)]
-            until(lambda: len(server.catalog.loaded()) == 2)
+            until(lambda: metric(server, "requests_awaiting_load") == 5)
             goes_on.set()
             answers = [one.result() for one in asked]
         assert {answer.status for answer in answers} == {500}
