@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 from starlette.applications import Starlette
@@ -32,14 +33,14 @@ def create_app(service: Service, guard: Guard, *, logs_requests: bool = False) -
     app = Starlette(
         routes=[
             *openai.routes(service),
-            *responses.routes(service),
-            *anthropic.routes(service),
             *ollama.routes(service),
+            *anthropic.routes(service),
+            *responses.routes(service),
             *tokens.routes(service),
             Route("/health", Endpoint(_Health(service)), methods=["GET"]),
             Route("/metrics", Endpoint(_Metrics(service.metrics)), methods=["GET"]),
-            *page.routes(),
             *openapi.routes(),
+            *page.routes(),
         ],
         exception_handlers={
             HTTPException: _on_http_error,
@@ -74,9 +75,13 @@ class _Metrics:
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
+        self._turn = asyncio.Lock()
 
     async def __call__(self, request: Request) -> Response:
-        return Response(self._metrics.text(), media_type=CONTENT_TYPE)
+        # It takes some 10 ms, for which no stream should wait; one at a time, whoever floods it.
+        async with self._turn:
+            text = await asyncio.to_thread(self._metrics.text)
+        return Response(text, media_type=CONTENT_TYPE)
 
 
 async def _on_http_error(request: Request, error: Exception) -> Response:

@@ -63,7 +63,7 @@ class _Registry(CollectorRegistry):
 
 
 class Metrics:
-    """The metrics of one server. Used in the event loop alone.
+    """The metrics of one server. Things are counted in the event loop, and told on any thread.
 
     :param look: tells how the server is now.
     """
