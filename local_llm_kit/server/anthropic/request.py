@@ -20,6 +20,7 @@ from local_llm_kit.server.anthropic.reading import (
     given,
 )
 from local_llm_kit.server.anthropic.schemas import cleaned
+from local_llm_kit.server.anthropic.thinking import Thinking, take_thinking
 from local_llm_kit.server.anthropic.tools import take_tools
 from local_llm_kit.server.errors import NO_THREADS
 
@@ -42,8 +43,6 @@ _ADVICE = {
     "compaction": "send the messages that are to be summarised, and ask for a summary",
     "n": "send several requests",
 }
-_THINKING = ("enabled", "adaptive", "between_tools", "disabled")
-_MIN_BUDGET = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +51,13 @@ class MessageRequest:
 
     :param fields: as OpenAI's API names them.
     :param stream: whether the answer is sent as it grows.
-    :param shows_thoughts: whether what the model thinks is part of the answer.
+    :param thinking: what becomes of thoughts.
     :param ignored: names of arguments without effect.
     """
 
     fields: JSONObject
     stream: bool
-    shows_thoughts: bool
+    thinking: Thinking
     ignored: tuple[str, ...]
 
 
@@ -93,7 +92,7 @@ def _parsed(fields: Fields, out: JSONObject, stream: bool) -> MessageRequest:
     out["messages"] = messages_of(fields.take("system"), fields.take("messages"))
     out |= take_tools(fields)
     out["response_format"] = _response_format(fields)
-    shows_thoughts = _shows_thoughts(fields)
+    thinking = take_thinking(fields)
     fields.take(CACHE_CONTROL)
     _ignore(fields)
     if fields.take("thread") is not None:
@@ -106,7 +105,7 @@ def _parsed(fields: Fields, out: JSONObject, stream: bool) -> MessageRequest:
     if out["messages"][-1]["role"] == "assistant":
         _check_beginning(out)
         out["continue_final_message"] = True
-    return MessageRequest(out, stream, shows_thoughts, tuple(fields.ignored))
+    return MessageRequest(out, stream, thinking, tuple(fields.ignored))
 
 
 def _stops(value: Any) -> list[str] | None:
@@ -141,28 +140,6 @@ def _response_format(fields: Fields) -> JSONObject | None:
     schema = cleaned(an_object(place, form.get("schema")), place, fields.ignored)
     vet_schema(schema, place)
     return {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
-
-
-def _shows_thoughts(fields: Fields) -> bool:
-    """Whether thoughts are shown. Whether and how long a model thinks is the model's own way."""
-    value = fields.take("thinking")
-    if value is None:
-        return True
-    config = given("thinking", value, ("budget_tokens", "display", "block_binding"))
-    kind, budget = config.get("type"), config.get("budget_tokens")
-    if kind not in _THINKING:
-        there = ", ".join(map(repr, _THINKING))
-        raise invalid("thinking.type", f"thinking.type must be one of {there}")
-    if kind != "disabled":
-        fields.ignored.append("thinking")
-    if kind == "enabled" and not (type(budget) is int and _MIN_BUDGET <= budget <= MAX_TOKENS):
-        raise invalid("thinking.budget_tokens", "thinking.budget_tokens must be a whole number, "
-                      f"at least {_MIN_BUDGET:,}")  # fmt: skip
-    display = config.get("display", "summarized")
-    if display not in ("summarized", "omitted"):
-        raise invalid("thinking.display", "thinking.display must be 'summarized' or 'omitted'")
-    shown: bool = kind != "disabled" and display != "omitted"
-    return shown
 
 
 def _ignore(fields: Fields) -> None:

@@ -37,9 +37,9 @@ class _Messages:
     def read(self, body: JSONObject) -> Ask:
         """What a request asks for."""
         asked = parse_message(body)
-        events = MessageEvents(asked.fields["max_tokens"], asked.shows_thoughts)
+        events = MessageEvents(asked.fields["max_tokens"], asked.thinking.is_shown)
         shape = StreamedMessage(events) if asked.stream else WholeMessage(events)
-        ask = self._service.chat(asked.fields, shape, asked.ignored)
+        ask = self._service.chat(asked.fields, shape, asked.ignored, think=asked.thinking.wanted)
         return replace(ask, stream=asked.stream)
 
     async def count(self, request: Request) -> Response:

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from local_llm_kit.loading import LoadOptions
 from local_llm_kit.server import LocalServer
 from tests.local.http import ask
-from tests.local.ollama.fake import fake_ollama, ndjson, said
+from tests.local.ollama.fake import SHOWN, FakeOllama, fake_ollama, ndjson, said
 from tests.local.support import running_server
 
 HELLO = [{"role": "user", "content": "Hello!"}]
@@ -270,15 +270,27 @@ def test_a_coding_agents_request_is_answered(server: LocalServer) -> None:
     assert "tools[3].input_schema" in answer.headers["x-ignored-parameters"]
 
 
-@pytest.mark.parametrize("shown", [True, False], ids=["shown", "disabled"])
-def test_a_models_thoughts_are_a_block_of_their_own(shown: bool) -> None:
-    thought = ndjson({"message": {"thinking": "Hm"}}, {"message": {"thinking": "m."}}, *said("Yes"))
+@pytest.fixture
+def thinker() -> Iterator[tuple[FakeOllama, Anthropic]]:
+    """A model that thinks, behind a scripted Ollama."""
     with fake_ollama() as fake:
-        fake.script("/api/chat", *thought)
+        fake.models["tiny"] = SHOWN | {"capabilities": ["completion", "thinking"]}
         load = LoadOptions(backend="ollama", host=fake.host)
         with running_server(load) as server, Anthropic(base_url=server.url, api_key="x") as client:
-            kind = {"type": "adaptive"} if shown else {"type": "disabled"}
-            content = create(client, thinking=kind).content
-    expected = [("thinking", "Hmm.")] if shown else []
+            yield fake, client
+
+
+def test_a_models_thoughts_are_a_block_of_their_own(thinker: tuple[FakeOllama, Anthropic]) -> None:
+    fake, client = thinker
+    thoughts = [{"message": {"thinking": text}} for text in ("Hm", "m.")]
+    fake.script("/api/chat", *ndjson(*thoughts, *said("Yes")))
+    content = create(client, thinking={"type": "adaptive"}).content
     blocks = [(block.type, getattr(block, block.type)) for block in content]
-    assert blocks == [*expected, ("text", "Yes")]
+    assert blocks == [("thinking", "Hmm."), ("text", "Yes")]
+
+
+def test_a_model_is_kept_from_thinking(thinker: tuple[FakeOllama, Anthropic]) -> None:
+    fake, client = thinker
+    create(client, thinking={"type": "disabled"})
+    create(client)
+    assert [body.get("think") for body in fake.bodies("/api/chat")] == [False, None]

@@ -11,6 +11,7 @@ import pytest
 from LLM.exceptions import InvalidRequestError
 from local_llm_kit.arguments import Defaults, parse_chat
 from local_llm_kit.server.anthropic.request import MessageRequest, parse_message
+from local_llm_kit.server.anthropic.thinking import Thinking
 
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n").decode()
 IMAGE = {
@@ -212,20 +213,20 @@ def test_a_format_is_the_chat_apis(older: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("thinking", "shown"),
+    ("thinking", "found"),
     [
-        (None, True),
-        ({"type": "adaptive"}, True),
-        ({"type": "enabled", "budget_tokens": 2048}, True),
-        ({"type": "adaptive", "display": "omitted"}, False),
-        ({"type": "disabled"}, False),
+        (None, Thinking(None, True)),
+        ({"type": "adaptive"}, Thinking(None, True)),
+        ({"type": "enabled", "budget_tokens": 2048}, Thinking(None, True)),
+        ({"type": "adaptive", "display": "omitted"}, Thinking(None, False)),
+        ({"type": "disabled"}, Thinking(False, False)),
     ],
     ids=["unset", "adaptive", "enabled", "omitted", "disabled"],
 )
 def test_thoughts_are_shown_unless_they_are_unwanted(
-    thinking: dict[str, Any] | None, shown: bool
+    thinking: dict[str, Any] | None, found: Thinking
 ) -> None:
-    assert parsed([user(text("a"))], thinking=thinking).shows_thoughts is shown
+    assert parsed([user(text("a"))], thinking=thinking).thinking == found
 
 
 HINTS: dict[str, Any] = {
