@@ -53,3 +53,18 @@ def test_an_example_of_serve_serves(line: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_there_are_examples_of_every_command(command: str) -> None:
     assert [line for line in examples(command) if f"local-llm-kit {command}" in line]
+
+
+def page_lines() -> list[str]:
+    """The commands of docs/cli.md that end by themselves."""
+    page = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
+    lines = re.findall(r"^\$ (.*)$", page, re.MULTILINE)
+    return [line for line in lines if re.search(r"local-llm-kit (run|bench)|\| local-llm", line)]
+
+
+@pytest.mark.parametrize("line", page_lines())
+def test_a_command_of_the_page_runs(line: str, tmp_path: Path) -> None:
+    process = shell(line, tmp_path, subprocess.DEVNULL)
+    answer, told = process.communicate(timeout=100)
+    assert (process.returncode, told.count("error")) == (0, 0), told
+    assert answer
