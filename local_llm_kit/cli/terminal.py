@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import TextIO
@@ -29,6 +30,9 @@ class Output:
     """
 
     def __init__(self, stream: TextIO) -> None:
+        if isinstance(stream, io.TextIOWrapper):
+            # A locale of few letters must not end an answer in the middle.
+            stream.reconfigure(errors="replace")
         self._stream = stream
         self._is_terminal = stream.isatty()
         self._last = "\n"

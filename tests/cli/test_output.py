@@ -33,6 +33,12 @@ def test_a_pipe_has_the_text_as_it_is(kind: type[io.StringIO]) -> None:
     assert stream.getvalue() == (printable(HOSTILE) if kind is Screen else HOSTILE)
 
 
+def test_a_letter_that_the_locale_lacks_ends_nothing() -> None:
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    Output(stream).write("é!")
+    assert stream.buffer.getvalue() == b"?!"
+
+
 def test_thoughts_are_for_eyes_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     screen, pipe = Screen(), io.StringIO()
