@@ -17,6 +17,7 @@ from local_llm_kit.server.body import parse_body, read_body
 from local_llm_kit.server.departures import unless_gone
 from local_llm_kit.server.endpoints import Endpoint, Generation, json_response
 from local_llm_kit.server.headers import ignored_header
+from local_llm_kit.server.openai.chat import chat_routes
 from local_llm_kit.server.service import Ask, Service
 from local_llm_kit.server.shapes import OpenAIShape
 
@@ -25,11 +26,7 @@ def routes(service: Service) -> list[Route]:
     """The routes, ready to be mounted."""
     models = _Models(service)
     return [
-        Route(
-            "/v1/chat/completions",
-            Endpoint(Generation(service, lambda body: service.chat(body, OpenAIShape()))),
-            methods=["POST"],
-        ),
+        *chat_routes(service),
         Route(
             "/v1/completions",
             Endpoint(Generation(service, lambda body: service.completion(body, OpenAIShape()))),

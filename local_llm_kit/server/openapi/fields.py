@@ -8,6 +8,11 @@ from local_llm_kit.arguments import MAX_BIASES, MAX_CHOICES, MAX_STOP_CHARS, MAX
 from local_llm_kit.fields import MAX_TOKENS
 from local_llm_kit.hints import MAX_HINT_CHARS, HintKind
 from local_llm_kit.messages import MAX_MESSAGES, MAX_NAME_CHARS, MAX_TOOLS
+from local_llm_kit.server.metadata import (
+    MAX_METADATA,
+    MAX_METADATA_CHARS,
+    MAX_METADATA_KEY_CHARS,
+)
 from local_llm_kit.server.openapi.schema import (
     FLAG,
     OBJECT,
@@ -44,7 +49,12 @@ TOKENS = listed(integer(0, MAX_TOKENS - 1), 1)
 N = integer(1, MAX_CHOICES)
 TEMPERATURE = number(0, 2)
 TOP_P = number(0, 1, above=True)
-METADATA: Schema = {"type": "object", "additionalProperties": TEXT}
+METADATA: Schema = {
+    "type": "object",
+    "additionalProperties": text(high=MAX_METADATA_CHARS),
+    "propertyNames": text(high=MAX_METADATA_KEY_CHARS),
+    "maxProperties": MAX_METADATA,
+}
 LOGIT_BIAS: Schema = {
     "type": "object",
     "additionalProperties": number(-100, 100),

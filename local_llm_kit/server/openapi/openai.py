@@ -11,6 +11,7 @@ from local_llm_kit.embeddings import MAX_DIMENSIONS, MAX_INPUTS
 from local_llm_kit.fields import MAX_TOKENS
 from local_llm_kit.hints import BOOKKEEPING, CHAT_HINTS
 from local_llm_kit.messages import MAX_MESSAGES, MAX_TOOLS
+from local_llm_kit.server.openai.pages import MAX_PAGE
 from local_llm_kit.server.openapi import fields
 from local_llm_kit.server.openapi.operation import EVENTS, Operation
 from local_llm_kit.server.openapi.schema import (
@@ -102,6 +103,20 @@ DECISION = request(
     },
     {"model": fields.MODEL, **fields.hint_fields(BOOKKEEPING)},
 )
+
+NOTES = request({}, {"metadata": fields.METADATA})
+_PAGING: Mapping[str, Schema] = {
+    "after": TEXT, "limit": integer(0, MAX_PAGE), "order": one_of("asc", "desc"),
+}  # fmt: skip
+
+
+def _page(item: Schema) -> Schema:
+    """A page of a list."""
+    return answer(
+        {"object": one_of("list"), "data": listed(item), "first_id": TEXT, "last_id": TEXT,
+         "has_more": FLAG}
+    )  # fmt: skip
+
 
 _HEAD: Mapping[str, Schema] = {"id": TEXT, "created": WHOLE, "model": TEXT}
 _REASON = one_of("stop", "length", "tool_calls", "function_call", "content_filter")
@@ -209,6 +224,21 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ("POST", "/v1/chat/completions"): Operation(
         "Answer a conversation",
         ref("ChatCompletion"), CHAT, EVENTS, ref("ChatCompletionChunk"),
+    ),
+    ("GET", "/v1/chat/completions"): Operation(
+        "List the chat completions that were kept",
+        _page(ref("ChatCompletion")), query={**_PAGING, "model": TEXT},
+    ),
+    ("GET", "/v1/chat/completions/{id}"): Operation("Get one of them", ref("ChatCompletion")),
+    ("POST", "/v1/chat/completions/{id}"): Operation(
+        "Replace its metadata", ref("ChatCompletion"), NOTES
+    ),
+    ("DELETE", "/v1/chat/completions/{id}"): Operation(
+        "Forget it",
+        answer({"id": TEXT, "object": one_of("chat.completion.deleted"), "deleted": FLAG}),
+    ),
+    ("GET", "/v1/chat/completions/{id}/messages"): Operation(
+        "List what it answers", _page(answer({"id": TEXT, "role": TEXT})), query=_PAGING,
     ),
     ("POST", "/v1/completions"): Operation(
         "Go on with a text", ref("TextCompletion"), COMPLETION, EVENTS, ref("TextCompletion")

@@ -16,6 +16,7 @@ from local_llm_kit.arguments import MAX_LOGPROBS, Defaults
 from local_llm_kit.backends import JSONObject
 from local_llm_kit.fields import MAX_TOKENS, Fields, check_text, invalid, unsupported
 from local_llm_kit.hints import HintKind, ignore_hints
+from local_llm_kit.server.metadata import checked_metadata
 from local_llm_kit.server.responses.items import MAX_ID_CHARS
 from local_llm_kit.server.responses.text_format import response_format, take_text_format
 from local_llm_kit.server.responses.tools import echoed_choice, echoed_tools, take_tools
@@ -58,9 +59,6 @@ _INCLUDES = frozenset(
      "file_search_call.results", "message.input_image.image_url", "reasoning.encrypted_content",
      "web_search_call.action.sources", "web_search_call.results")
 )  # fmt: skip
-MAX_METADATA = 16
-MAX_METADATA_KEY_CHARS = 64
-MAX_METADATA_CHARS = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +112,7 @@ def parse_create(body: JSONObject, defaults: Defaults) -> Create:
         "background": background,
         "instructions": instructions,
         "max_tool_calls": _max_tool_calls(fields),
-        "metadata": _metadata(fields.take("metadata")),
+        "metadata": checked_metadata(fields.take("metadata")),
         "previous_response_id": previous_id,
         "reasoning": {"effort": None, "summary": None},
         "service_tier": "default",
@@ -223,22 +221,6 @@ def _truncation(value: Any) -> str:
     if value not in (None, "auto", "disabled"):
         raise invalid("truncation", "truncation must be 'auto' or 'disabled'")
     return value or "disabled"
-
-
-def _metadata(value: Any) -> dict[str, str]:
-    if value is None:
-        return {}
-    if not isinstance(value, dict) or len(value) > MAX_METADATA:
-        raise invalid("metadata", f"metadata must be an object of at most {MAX_METADATA} texts")
-    for key, text in value.items():
-        if len(key) > MAX_METADATA_KEY_CHARS or not isinstance(text, str):
-            raise invalid("metadata", f"metadata must map keys of at most {MAX_METADATA_KEY_CHARS} "
-                          "characters to texts")  # fmt: skip
-        if len(text) > MAX_METADATA_CHARS:
-            raise invalid(
-                "metadata", f"metadata has a text of more than {MAX_METADATA_CHARS} characters"
-            )
-    return value
 
 
 def _ignore_stream_options(fields: Fields) -> None:
