@@ -12,6 +12,7 @@ from pydantic_core import to_json
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from local_llm_kit.server.errors import error_body
+from local_llm_kit.server.parser import Parser
 
 HEADER_TIMEOUT_S = 15.0
 WRITE_TIMEOUT_S = 30.0
@@ -36,6 +37,7 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         """Expect a request within the time for headers."""
         super().connection_made(transport)
+        self.parser: Parser = Parser(self)
         self._cycles: list[Any] = []
         self._expect_headers()
         if len(self.connections) > MAX_CONNECTIONS:
@@ -78,6 +80,11 @@ class Connection(HttpToolsProtocol):
             self.flow.resume_reading()
 
     def on_message_complete(self) -> None:
+        """All of a request is here, or the parser takes it for that."""
+        if not self.parser.leaves_body():
+            self.on_body_complete()
+
+    def on_body_complete(self) -> None:
         """All of a request is here."""
         self._reads_body = False
         self._stop_linger_timer()
