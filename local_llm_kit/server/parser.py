@@ -1,6 +1,6 @@
 """httptools' parser, for clients that ask for another protocol together with their request.
 
-Java's own client asks for HTTP/2 so in its first request to a server. httptools then leaves the body
+Java's own client asks for HTTP/2 so, in its first request. httptools then leaves the body
 unread, and the request would look empty. A server may ignore what it is asked for and answer by
 HTTP/1.1, which is done here.
 
