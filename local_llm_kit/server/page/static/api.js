@@ -4,9 +4,9 @@ import { eventsOf } from "./sse.js";
 
 /** What the server refused, or what kept it from answering. `status` is 0 where nothing arrived. */
 export class ApiError extends Error {
-  constructor(message, { status = 0, code = null, retryAfter = null } = {}) {
+  constructor(message, status = 0) {
     super(message);
-    Object.assign(this, { status, code, retryAfter });
+    this.status = status;
   }
 }
 
@@ -51,7 +51,7 @@ export async function* streamChat(fields, signal, onOpen = () => {}) {
       done ||= data === "[DONE]";
       if (done) continue;
       const chunk = parsed(data);
-      if (chunk?.error) throw errorOf(chunk, { status: 200 });
+      if (chunk?.error) throw errorOf(chunk, response.status);
       yield chunk;
     }
   } catch (error) {
@@ -67,14 +67,19 @@ async function request(path, { headers = {}, ...options } = {}) {
   if (options.body) headers["Content-Type"] = "application/json";
   let response;
   try {
-    response = await fetch(path, { ...options, headers, credentials: "omit", cache: "no-store", redirect: "error" });
+    response = await fetch(path, {
+      ...options,
+      headers,
+      credentials: "omit",
+      cache: "no-store",
+      redirect: "error",
+    });
   } catch (error) {
     if (options.signal?.aborted) throw error;
     throw new ApiError("the server cannot be reached; is it still running?");
   }
   if (response.ok) return response;
-  const retryAfter = Number(response.headers.get("Retry-After")) || null;
-  throw errorOf(await json(response), { status: response.status, retryAfter });
+  throw errorOf(await json(response), response.status);
 }
 
 async function json(response) {
@@ -89,7 +94,6 @@ function parsed(text) {
   }
 }
 
-function errorOf(body, facts) {
-  const message = body?.error?.message ?? body?.error ?? "no reason was given";
-  return new ApiError(String(message), { ...facts, code: body?.error?.code ?? null });
+function errorOf(body, status) {
+  return new ApiError(String(body?.error?.message ?? body?.error ?? "no reason was given"), status);
 }

@@ -3,6 +3,9 @@
 import { $, el, iconButton, toast } from "./dom.js";
 import { imageFiles, readImage } from "./images.js";
 
+/** Whether the field grows by its style alone; measuring it lays out the whole page at each key. */
+const GROWS = CSS.supports("field-sizing", "content");
+
 export class Composer {
   #images = [];
   #takesImages = false;
@@ -64,8 +67,10 @@ export class Composer {
 
   #refresh() {
     const prompt = $("prompt");
-    prompt.style.height = "auto";
-    prompt.style.height = `${prompt.scrollHeight}px`;
+    if (!GROWS) {
+      prompt.style.height = "auto";
+      prompt.style.height = `${prompt.scrollHeight}px`;
+    }
     const images = this.#takesImages ? this.#images : [];
     $("send").disabled = !prompt.value.trim() && !images.length;
     $("attachments").hidden = !images.length;
@@ -78,7 +83,12 @@ export class Composer {
       this.#refresh();
       this.focus();
     };
-    return el("div", { class: "attachment" }, el("img", { src: url, alt: `Image ${index + 1}` }), iconButton("close", `Remove image ${index + 1}`, drop));
+    return el(
+      "div",
+      { class: "attachment" },
+      el("img", { src: url, alt: `Image ${index + 1}` }),
+      iconButton("close", `Remove image ${index + 1}`, drop),
+    );
   }
 
   #listenForImages() {

@@ -12,7 +12,17 @@ const TITLE_CHARS = 60;
 /** An empty conversation with these settings. */
 export function newConversation({ model = null, system = "", sampling = {} } = {}) {
   const now = Date.now();
-  return { id: randomId(), title: "", created: now, updated: now, model, system, sampling, leaf: null, messages: [] };
+  return {
+    id: randomId(),
+    title: "",
+    created: now,
+    updated: now,
+    model,
+    system,
+    sampling,
+    leaf: null,
+    messages: [],
+  };
 }
 
 /** Add a message after `parent`, the shown leaf unless told otherwise, and show it. */
@@ -54,8 +64,14 @@ export function requestMessages(conversation, leaf) {
   const messages = conversation.system.trim() ? [{ role: "system", content: conversation.system }] : [];
   for (const message of shownPath({ ...conversation, leaf })) {
     if (message.role === "user") messages.push({ role: "user", content: userContent(message) });
-    else if (message.role === "tool") messages.push({ role: "tool", tool_call_id: message.callId, content: message.text });
-    else if (message.calls?.length) messages.push({ role: "assistant", content: message.text || null, tool_calls: message.calls.map(apiCall) });
+    else if (message.role === "tool")
+      messages.push({ role: "tool", tool_call_id: message.callId, content: message.text });
+    else if (message.calls?.length)
+      messages.push({
+        role: "assistant",
+        content: message.text || null,
+        tool_calls: message.calls.map(apiCall),
+      });
     else if (message.text) messages.push({ role: "assistant", content: message.text });
   }
   return messages;

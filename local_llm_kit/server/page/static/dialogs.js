@@ -31,7 +31,9 @@ export function askHowToExport() {
 
 /** Tell which keys do what. */
 export function showKeys() {
-  const rows = SHORTCUTS.map(({ keys, does }) => el("div", {}, el("dt", {}, ...keys.map((key) => el("kbd", {}, key))), el("dd", {}, does)));
+  const rows = SHORTCUTS.map(({ keys, does }) =>
+    el("div", {}, el("dt", {}, ...keys.map((key) => el("kbd", {}, key))), el("dd", {}, does)),
+  );
   $("key-list").replaceChildren(...rows);
   $("keys").showModal();
 }

@@ -32,7 +32,11 @@ export function icon(name) {
 
 /** A button that shows an icon and is read as `label`. */
 export function iconButton(name, label, click) {
-  return el("button", { type: "button", class: "icon-button", "aria-label": label, title: label, on: { click } }, icon(name));
+  return el(
+    "button",
+    { type: "button", class: "icon-button", "aria-label": label, title: label, on: { click } },
+    icon(name),
+  );
 }
 
 /** Put text on the clipboard, and show on the button that it is there. */

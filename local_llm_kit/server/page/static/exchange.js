@@ -39,7 +39,8 @@ export function fromJson(text) {
   } catch {
     throw new Error("The file is not JSON. Choose one that “Export” made.");
   }
-  if (data?.format !== FORMAT || !Array.isArray(data.conversations)) throw new Error("The file is JSON, but holds no conversations of this page.");
+  if (data?.format !== FORMAT || !Array.isArray(data.conversations))
+    throw new Error("The file is JSON, but holds no conversations of this page.");
   if (data.version !== 1) throw new Error("The file was made by a newer version of this page.");
   if (data.conversations.length > MAX_CONVERSATIONS) throw new Error("The file holds too many conversations.");
   return data.conversations.map(readConversation);
@@ -47,15 +48,21 @@ export function fromJson(text) {
 
 function readConversation(data, index) {
   const where = `Conversation ${index + 1}`;
-  if (!Array.isArray(data?.messages) || data.messages.length > MAX_MESSAGES) throw new Error(`${where} has no messages, or too many.`);
+  if (!Array.isArray(data?.messages) || data.messages.length > MAX_MESSAGES)
+    throw new Error(`${where} has no messages, or too many.`);
   const messages = data.messages.map((message, i) => readMessage(message, `${where}, message ${i + 1}`));
   // A parent comes before its children, so that the tree has no circles.
   const known = new Set([null]);
   for (const message of messages) {
-    if (known.has(message.id) || !known.has(message.parent)) throw new Error(`${where} is damaged: its messages do not fit together.`);
+    if (known.has(message.id) || !known.has(message.parent))
+      throw new Error(`${where} is damaged: its messages do not fit together.`);
     known.add(message.id);
   }
-  const base = newConversation({ model: textOr(data.model, null), system: textOr(data.system, ""), sampling: cleanSampling(data.sampling) });
+  const base = newConversation({
+    model: textOr(data.model, null),
+    system: textOr(data.system, ""),
+    sampling: cleanSampling(data.sampling),
+  });
   return {
     ...base,
     title: titleOf(textOr(data.title, "")),
@@ -67,12 +74,27 @@ function readConversation(data, index) {
 }
 
 function readMessage(data, where) {
-  if (!["user", "assistant", "tool"].includes(data?.role) || typeof data.text !== "string" || typeof data.id !== "string") throw new Error(`${where} has no role, no text or no id.`);
+  if (
+    !["user", "assistant", "tool"].includes(data?.role) ||
+    typeof data.text !== "string" ||
+    typeof data.id !== "string"
+  )
+    throw new Error(`${where} has no role, no text or no id.`);
   const message = { id: data.id, parent: textOr(data.parent, null), role: data.role, text: data.text };
-  for (const name of ["reasoning", "callId", "model", "finish", "error"]) if (typeof data[name] === "string") message[name] = data[name];
-  if (Array.isArray(data.images)) message.images = data.images.filter((url) => typeof url === "string" && IMAGE.test(url));
-  if (Array.isArray(data.calls)) message.calls = data.calls.map((call) => ({ id: textOr(call?.id, ""), name: textOr(call?.name, ""), arguments: textOr(call?.arguments, "") }));
-  if (typeof data.stats === "object" && data.stats) message.stats = Object.fromEntries(["prompt", "completion", "cached", "firstMs", "perSecond"].map((name) => [name, Number(data.stats[name]) || 0]));
+  for (const name of ["reasoning", "callId", "model", "finish", "error"])
+    if (typeof data[name] === "string") message[name] = data[name];
+  if (Array.isArray(data.images))
+    message.images = data.images.filter((url) => typeof url === "string" && IMAGE.test(url));
+  if (Array.isArray(data.calls))
+    message.calls = data.calls.map((call) => ({
+      id: textOr(call?.id, ""),
+      name: textOr(call?.name, ""),
+      arguments: textOr(call?.arguments, ""),
+    }));
+  if (typeof data.stats === "object" && data.stats)
+    message.stats = Object.fromEntries(
+      ["prompt", "completion", "cached", "firstMs", "perSecond"].map((name) => [name, Number(data.stats[name]) || 0]),
+    );
   return message;
 }
 

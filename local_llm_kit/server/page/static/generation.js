@@ -11,7 +11,8 @@ export class Generation {
   #first = null;
   #opened = false;
   #progressTimer = 0;
-  #frame = 0;
+  #due = 0;
+  #restUntil = 0;
 
   /**
    * @param message the assistant's, empty so far; it grows here.
@@ -32,7 +33,8 @@ export class Generation {
   async run() {
     this.#progressTimer = setInterval(() => this.#look(), PROGRESS_MS);
     try {
-      for await (const chunk of streamChat(this.#fields(), this.#controller.signal, () => (this.#opened = true))) this.#take(chunk);
+      for await (const chunk of streamChat(this.#fields(), this.#controller.signal, () => (this.#opened = true)))
+        this.#take(chunk);
       return null;
     } catch (error) {
       if (this.#controller.signal.aborted) {
@@ -43,7 +45,7 @@ export class Generation {
       return error instanceof ApiError ? error : new ApiError(error.message);
     } finally {
       clearInterval(this.#progressTimer);
-      cancelAnimationFrame(this.#frame);
+      clearTimeout(this.#due);
       this.running = false;
       this.onChange();
     }
@@ -62,11 +64,19 @@ export class Generation {
     if (chunk.usage) this.#count(chunk.usage);
     const choice = chunk.choices?.[0];
     if (choice) takeDelta(this.message, choice);
-    if (this.#first === null && (choice?.delta?.content || choice?.delta?.reasoning_content)) this.#first = performance.now();
-    this.#frame ||= requestAnimationFrame(() => {
-      this.#frame = 0;
-      this.onChange();
-    });
+    if (this.#first === null && (choice?.delta?.content || choice?.delta?.reasoning_content))
+      this.#first = performance.now();
+    this.#due ||= setTimeout(() => requestAnimationFrame(() => this.#draw()), this.#restUntil - performance.now());
+  }
+
+  /** Show what came. Where that takes long, the page has three times as long for everything else. */
+  #draw() {
+    this.#due = 0;
+    if (!this.running) return;
+    const begun = performance.now();
+    this.onChange();
+    const ended = performance.now();
+    this.#restUntil = ended + 3 * (ended - begun);
   }
 
   #count(usage) {

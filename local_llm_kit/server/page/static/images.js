@@ -24,7 +24,10 @@ export async function readImage(file) {
   }
   const scale = Math.min(1, MAX_EDGE / Math.max(bitmap.width, bitmap.height));
   if (scale === 1 && file.size <= MAX_BYTES) return dataUrl(file);
-  const canvas = new OffscreenCanvas(Math.max(1, Math.round(bitmap.width * scale)), Math.max(1, Math.round(bitmap.height * scale)));
+  const canvas = new OffscreenCanvas(
+    Math.max(1, Math.round(bitmap.width * scale)),
+    Math.max(1, Math.round(bitmap.height * scale)),
+  );
   const context = canvas.getContext("2d");
   context.fillStyle = "#fff"; // JPEG knows no transparency, and black is what it would become
   context.fillRect(0, 0, canvas.width, canvas.height);

@@ -16,7 +16,7 @@ import { Thread } from "./thread.js";
 /** How often an answer that grows is written down, so that closing the page loses little of it. */
 const SAVE_MS = 1000;
 const MAX_IMPORT_BYTES = 200 << 20;
-const SUGGESTIONS = ["What can you do?", "Tell me a story.", "Count from one to ten.", "What is the capital of France?"];
+const SUGGESTIONS = ["What can you do?", "Tell me a story.", "What is the capital of France?"];
 
 let conversation = newConversation(defaultSettings());
 let models = [];
@@ -39,7 +39,9 @@ const thread = new Thread({
     answer(addMessage(conversation, { role: "user", text, ...(images ? { images } : {}) }, message.parent).id);
   },
   answerCalls: (message, results) => {
-    message.calls.forEach((call, i) => addMessage(conversation, { role: "tool", callId: call.id, text: results[i] ?? "" }));
+    message.calls.forEach((call, i) =>
+      addMessage(conversation, { role: "tool", callId: call.id, text: results[i] ?? "" }),
+    );
     answer(conversation.leaf);
   },
 });
@@ -62,8 +64,8 @@ async function answer(parent) {
   const generation = new Generation(asked, message, () => asked === conversation && thread.grow(asked, generation));
   running.set(asked.id, generation);
   await keep(asked);
-  thread.toEnd();
   draw();
+  thread.toEnd();
   announce("The model is answering");
   const saving = setInterval(() => keep(asked), SAVE_MS);
   const error = await generation.run();
@@ -106,7 +108,9 @@ function drawMeter() {
   $("meter").hidden = !stats;
   if (!stats) return;
   const used = stats.prompt + stats.completion;
-  $("meter-text").textContent = window ? `${used.toLocaleString("en")} / ${window.toLocaleString("en")}` : `${used.toLocaleString("en")} tokens`;
+  $("meter-text").textContent = window
+    ? `${used.toLocaleString("en")} / ${window.toLocaleString("en")}`
+    : `${used.toLocaleString("en")} tokens`;
   $("meter-bar").hidden = !window;
   $("meter-bar").value = window ? Math.min(1, used / window) : 0;
   $("meter").title = window ? `${Math.round((100 * used) / window)} % of the context is used` : "Tokens in the context";
@@ -128,12 +132,16 @@ async function loadModels() {
 
 function drawModels() {
   const names = models.map(({ id }) => id);
-  conversation.model ??= names.includes(localStorage.getItem("model")) ? localStorage.getItem("model") : (names[0] ?? null);
+  conversation.model ??= names.includes(localStorage.getItem("model"))
+    ? localStorage.getItem("model")
+    : (names[0] ?? null);
   if (conversation.model && !names.includes(conversation.model)) names.push(conversation.model);
   $("model").replaceChildren(...names.map((name) => el("option", { value: name }, name)));
   $("model").value = conversation.model ?? "";
   composer.takesImages = modelCard()?.capabilities?.includes("vision") ?? false;
-  $("welcome-model").textContent = conversation.model ? `${conversation.model} answers. Conversations stay in this browser.` : "";
+  $("welcome-model").textContent = conversation.model
+    ? `${conversation.model} answers. Conversations stay in this browser.`
+    : "";
   drawMeter();
 }
 
@@ -188,7 +196,11 @@ async function remove({ id, title }) {
 
 async function exportCurrent() {
   const how = await askHowToExport();
-  const name = conversation.title.replace(/[^\p{L}\p{N} _-]/gu, "").trim().slice(0, 60) || "conversation";
+  const name =
+    conversation.title
+      .replace(/[^\p{L}\p{N} _-]/gu, "")
+      .trim()
+      .slice(0, 60) || "conversation";
   if (how === "json") download(`${name}.json`, "application/json", toJson([conversation]));
   if (how === "markdown") download(`${name}.md`, "text/markdown", toMarkdown(conversation));
 }
@@ -224,7 +236,9 @@ $("theme").addEventListener("click", nextTheme);
 $("show-settings").addEventListener("click", () => settings.open(conversation));
 $("show-keys").addEventListener("click", showKeys);
 $("export").addEventListener("click", exportCurrent);
-$("export-all").addEventListener("click", async () => download("conversations.json", "application/json", toJson(await store.loadAll())));
+$("export-all").addEventListener("click", async () =>
+  download("conversations.json", "application/json", toJson(await store.loadAll())),
+);
 $("import").addEventListener("click", () => $("import-file").click());
 $("import-file").addEventListener("change", () => {
   if ($("import-file").files.length) importFile($("import-file").files[0]);
@@ -237,7 +251,13 @@ $("model").addEventListener("change", () => {
   if (conversation.messages.length) keep(conversation);
 });
 $("suggestions").append(
-  ...SUGGESTIONS.map((text) => el("button", { type: "button", on: { click: () => answer(addMessage(conversation, { role: "user", text }).id) } }, text)),
+  ...SUGGESTIONS.map((text) =>
+    el(
+      "button",
+      { type: "button", on: { click: () => answer(addMessage(conversation, { role: "user", text }).id) } },
+      text,
+    ),
+  ),
 );
 listenForKeys({
   stop,

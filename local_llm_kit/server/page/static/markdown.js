@@ -16,18 +16,46 @@ const MAX_CODE_CHARS = 50_000;
 
 const ALLOWED = {
   ALLOWED_TAGS: [
-    "a", "b", "blockquote", "br", "code", "del", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "li",
-    "ol", "p", "pre", "span", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul",
+    "a",
+    "b",
+    "blockquote",
+    "br",
+    "code",
+    "del",
+    "em",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "hr",
+    "i",
+    "li",
+    "ol",
+    "p",
+    "pre",
+    "span",
+    "strong",
+    "table",
+    "tbody",
+    "td",
+    "th",
+    "thead",
+    "tr",
+    "ul",
   ],
   ALLOWED_ATTR: ["align", "class", "href", "start", "title"],
   ALLOWED_URI_REGEXP: /^https?:\/\//i,
+  ADD_URI_SAFE_ATTR: ["align", "start"], // else every attribute has to look like an address
   ALLOW_ARIA_ATTR: false,
   ALLOW_DATA_ATTR: false,
   RETURN_DOM_FRAGMENT: true,
 };
 
 DOMPurify.addHook("uponSanitizeAttribute", (_, attribute) => {
-  if (attribute.attrName === "class") attribute.keepAttr = /^(language-|hljs-)[\w+#. -]{1,60}$/.test(attribute.attrValue);
+  if (attribute.attrName === "class")
+    attribute.keepAttr = /^(language-|hljs-)[\w+#. -]{1,60}$/.test(attribute.attrValue);
 });
 
 const escape = (text) => text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
@@ -46,6 +74,7 @@ const marked = new Marked({
 export class MarkdownView {
   #root;
   #text = "";
+  #live = true;
   #blocks = [];
 
   constructor(root) {
@@ -55,7 +84,7 @@ export class MarkdownView {
   /** @param live whether more may come; code is coloured once nothing does. */
   update(source, live) {
     const text = source.replace(/\r\n?/g, "\n"); // as marked counts
-    if (text === this.#text && live) return;
+    if (text === this.#text && live === this.#live) return;
     // While the text only grows, the blocks before the last one are settled.
     const last = live && text.startsWith(this.#text) ? this.#blocks.at(-1) : undefined;
     const start = last?.start ?? 0;
@@ -70,6 +99,7 @@ export class MarkdownView {
     for (const block of blocks.slice(same)) this.#root.append((block.element = rendered(block)));
     this.#blocks = blocks;
     this.#text = text;
+    this.#live = live;
     for (const { element } of live ? blocks.slice(0, -1) : blocks) colour(element);
   }
 }
@@ -116,7 +146,7 @@ function tieUp(link) {
   link.target = "_blank";
   link.rel = "noopener noreferrer";
   link.title = link.href;
-  if (!link.textContent.includes(target.host)) link.append(el("span", { class: "host" }, ` ${target.host}`));
+  if (!link.textContent.includes(target.host)) link.after(el("span", { class: "host" }, ` ${target.host}`));
 }
 
 /** Give a code block its head: the language, and a button that copies it. */

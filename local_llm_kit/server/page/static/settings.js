@@ -13,7 +13,10 @@ export function defaultSettings() {
   } catch {
     localStorage.removeItem(DEFAULTS); // another version's, or damaged
   }
-  return { system: typeof kept.system === "string" ? kept.system : "", sampling: cleanSampling(kept.sampling) };
+  return {
+    system: typeof kept.system === "string" ? kept.system : "",
+    sampling: cleanSampling(kept.sampling),
+  };
 }
 
 export class Settings {
@@ -66,11 +69,33 @@ const control = (name) => $(`set-${name}`);
 function fieldOf({ name, label, help, kind, choices, min, max, step }) {
   const attributes = { id: `set-${name}`, "aria-describedby": `help-${name}`, class: "control" };
   let input;
-  if (kind === "choice") input = el("select", attributes, ...choices.map(([value, text]) => el("option", { value }, text)));
+  if (kind === "choice")
+    input = el("select", attributes, ...choices.map(([value, text]) => el("option", { value }, text)));
   else if (kind) input = el("textarea", { ...attributes, rows: "2", spellcheck: "false" });
-  else input = el("input", { ...attributes, type: "number", min, max, step: step < 1 ? "any" : 1, placeholder: "default", inputmode: "decimal" });
-  if (kind === "json") input.addEventListener("input", () => input.setCustomValidity(input.value.trim() ? (wrongExtra(input.value) ?? "") : ""));
-  if (kind === "lines") input.addEventListener("input", () => input.setCustomValidity(input.value.split("\n").filter(Boolean).length > 4 ? "At most four." : ""));
+  else
+    input = el("input", {
+      ...attributes,
+      type: "number",
+      min,
+      max,
+      step: step < 1 ? "any" : 1,
+      placeholder: "default",
+      inputmode: "decimal",
+    });
+  if (kind === "json")
+    input.addEventListener("input", () =>
+      input.setCustomValidity(input.value.trim() ? (wrongExtra(input.value) ?? "") : ""),
+    );
+  if (kind === "lines")
+    input.addEventListener("input", () =>
+      input.setCustomValidity(input.value.split("\n").filter(Boolean).length > 4 ? "At most four." : ""),
+    );
   const wide = kind === "json" || kind === "lines" || kind === "choice" ? "field wide" : "field";
-  return el("label", { class: wide, for: `set-${name}` }, el("span", {}, label), input, el("small", { id: `help-${name}` }, help));
+  return el(
+    "label",
+    { class: wide, for: `set-${name}` },
+    el("span", {}, label),
+    input,
+    el("small", { id: `help-${name}` }, help),
+  );
 }

@@ -47,7 +47,8 @@ export class Sidebar {
     $("toggle-sidebar").setAttribute("aria-expanded", String(open));
     document.querySelector(".main").inert = open && narrow.matches;
     if (open && narrow.matches) $("close-sidebar").focus();
-    else if ($("sidebar").contains(document.activeElement) || document.activeElement === document.body) $("toggle-sidebar").focus();
+    else if ($("sidebar").contains(document.activeElement) || document.activeElement === document.body)
+      $("toggle-sidebar").focus();
   }
 
   /** Close it where it covers the conversation. */
@@ -73,20 +74,36 @@ export class Sidebar {
     const items = [];
     let period = "";
     for (const head of shown) {
-      if (periodOf(head.updated) !== period) items.push(el("li", { class: "period" }, (period = periodOf(head.updated))));
+      if (periodOf(head.updated) !== period)
+        items.push(el("li", { class: "period" }, (period = periodOf(head.updated))));
       items.push(this.#item(head));
     }
     $("conversations").replaceChildren(...items);
     $("none-found").hidden = shown.length > 0;
-    $("none-found").textContent = this.#found ? "No conversation has these words." : "Conversations are kept in this browser only.";
+    $("none-found").textContent = this.#found
+      ? "No conversation has these words."
+      : "Conversations are kept in this browser only.";
   }
 
   #item(head) {
     const current = head.id === this.#current;
-    const open = el("button", { class: "conversation", "aria-current": current ? "true" : undefined, title: head.title, on: { click: () => this.#actions.open(head.id) } }, head.title);
-    const item = el("li", { class: current ? "current" : "" }, open,
+    const open = el(
+      "button",
+      {
+        class: "conversation",
+        "aria-current": current ? "true" : undefined,
+        title: head.title,
+        on: { click: () => this.#actions.open(head.id) },
+      },
+      head.title,
+    );
+    const item = el(
+      "li",
+      { class: current ? "current" : "" },
+      open,
       iconButton("edit", `Rename “${head.title}”`, () => this.#rename(head, item)),
-      iconButton("trash", `Delete “${head.title}”`, () => this.#actions.remove(head)));
+      iconButton("trash", `Delete “${head.title}”`, () => this.#actions.remove(head)),
+    );
     open.addEventListener("keydown", (event) => {
       if (event.key === "F2") this.#rename(head, item);
       else if (event.key === "Delete") this.#actions.remove(head);
@@ -101,7 +118,8 @@ export class Sidebar {
     const end = (keep) => {
       if (ended) return; // taking the field away makes it lose the focus once more
       ended = true;
-      if (keep && field.value.trim() && field.value.trim() !== head.title) this.#actions.rename(head.id, field.value.trim());
+      if (keep && field.value.trim() && field.value.trim() !== head.title)
+        this.#actions.rename(head.id, field.value.trim());
       else this.#draw();
     };
     field.addEventListener("keydown", (event) => {

@@ -11,19 +11,24 @@ export class Thread {
   #turns = new Map();
   #actions;
   #follows = true;
+  #top = 0;
 
   constructor(actions) {
     this.#actions = actions;
     $("scroller").addEventListener("scroll", () => this.#onScroll(), { passive: true });
     $("to-end").addEventListener("click", () => this.toEnd());
     // What grows below the fold, such as coloured code, is followed too.
-    new ResizeObserver(() => this.#follow()).observe($("thread"));
+    const observer = new ResizeObserver(() => this.#follow());
+    observer.observe($("thread"));
+    observer.observe($("scroller"));
   }
 
   /** Show a conversation; turns that were shown already are kept. */
   show(conversation, running = null) {
     const path = shownPath(conversation);
-    const turns = new Map(path.map((message) => [message.id, this.#turns.get(message.id) ?? new Turn(message, this.#actions)]));
+    const turns = new Map(
+      path.map((message) => [message.id, this.#turns.get(message.id) ?? new Turn(message, this.#actions)]),
+    );
     for (const [id, turn] of this.#turns) if (!turns.has(id)) turn.element.remove();
     for (const [id, turn] of turns) if (!this.#turns.has(id)) $("thread").append(turn.element);
     this.#turns = turns;
@@ -55,7 +60,9 @@ export class Thread {
   }
 
   #update(conversation, message, running, isLast) {
-    this.#turns.get(message.id)?.update(conversation, running?.message === message && running.running ? running : null, isLast);
+    this.#turns
+      .get(message.id)
+      ?.update(conversation, running?.message === message && running.running ? running : null, isLast);
   }
 
   #follow() {
@@ -65,7 +72,10 @@ export class Thread {
 
   #onScroll() {
     const { scrollTop, scrollHeight, clientHeight } = $("scroller");
-    this.#follows = scrollHeight - scrollTop - clientHeight < NEAR;
+    // Only the user scrolls up; what scrolls down on its own may not have arrived yet.
+    if (scrollHeight - scrollTop - clientHeight < NEAR) this.#follows = true;
+    else if (scrollTop < this.#top) this.#follows = false;
+    this.#top = scrollTop;
     this.#showButton();
   }
 

@@ -29,8 +29,15 @@ export class Turn {
     this.#message = message;
     this.#actions = actions;
     const who = { user: "You", tool: "Tool" }[message.role] ?? "Assistant";
-    this.element = el("article", { class: `turn ${message.role}`, "aria-label": who, "data-id": message.id }, this.#body, this.#tools);
-    this.#body.append(...(message.images ?? []).map((url) => el("img", { class: "turn-image", src: url, alt: "Image" })));
+    this.element = el(
+      "article",
+      { class: `turn ${message.role}`, "aria-label": who, "data-id": message.id },
+      this.#body,
+      this.#tools,
+    );
+    this.#body.append(
+      ...(message.images ?? []).map((url) => el("img", { class: "turn-image", src: url, alt: "Image" })),
+    );
     this.#body.append(this.#text, this.#calls, this.#note);
   }
 
@@ -44,7 +51,8 @@ export class Turn {
     if (reasoning) this.#showThought(reasoning, running !== null && !text);
     if (calls?.length) this.#showCalls(calls, isLast && running === null);
     this.#showNote(running);
-    this.#tools.replaceChildren(...(running === null ? this.#buttons(conversation) : []));
+    const failed = this.#message.error && !text; // which offers to try again
+    this.#tools.replaceChildren(...(running || failed ? [] : this.#buttons(conversation)));
   }
 
   #showThought(reasoning, thinking) {
@@ -59,7 +67,11 @@ export class Turn {
     if (this.#calls.querySelector("textarea") && answerable) return;
     this.#calls.replaceChildren(...calls.map((call) => callCard(call, answerable)));
     if (!answerable) return;
-    const send = () => this.#actions.answerCalls(this.#message, [...this.#calls.querySelectorAll("textarea")].map((area) => area.value));
+    const send = () =>
+      this.#actions.answerCalls(
+        this.#message,
+        [...this.#calls.querySelectorAll("textarea")].map((area) => area.value),
+      );
     this.#calls.append(el("button", { type: "button", class: "main-button", on: { click: send } }, "Send the results"));
   }
 
@@ -67,13 +79,24 @@ export class Turn {
     const { role, text, reasoning, error, finish, calls } = this.#message;
     const parts = [];
     if (running && !text && !reasoning && !calls?.length) {
-      parts.push(el("span", { class: "dots", role: "img", "aria-label": "Waiting" }, el("i"), el("i"), el("i")), el("span", {}, running.progress));
+      parts.push(
+        el("span", { class: "dots", role: "img", "aria-label": "Waiting" }, el("i"), el("i"), el("i")),
+        el("span", {}, running.progress),
+      );
     }
     if (error) {
       const retry = () => this.#actions.retry(this.#message);
-      parts.push(el("div", { class: "error", role: "alert" }, el("span", {}, error), el("button", { type: "button", class: "quiet-button", on: { click: retry } }, icon("redo"), " Try again")));
+      parts.push(
+        el(
+          "div",
+          { class: "error", role: "alert" },
+          el("span", {}, error),
+          el("button", { type: "button", class: "quiet-button", on: { click: retry } }, icon("redo"), " Try again"),
+        ),
+      );
     } else if (!running && ENDS[finish]) parts.push(el("span", {}, ENDS[finish]));
-    else if (!running && role === "assistant" && !text && !calls?.length) parts.push(el("span", {}, "The model said nothing."));
+    else if (!running && role === "assistant" && !text && !calls?.length)
+      parts.push(el("span", {}, "The model said nothing."));
     this.#note.replaceChildren(...parts);
   }
 
@@ -82,7 +105,8 @@ export class Turn {
     const copyButton = iconButton("copy", "Copy message", () => copy(message.text, copyButton));
     const buttons = [...this.#versions(conversation), copyButton];
     if (message.role === "user") buttons.push(iconButton("edit", "Edit", () => this.edit()));
-    if (message.role === "assistant") buttons.push(iconButton("redo", "Answer again", () => this.#actions.regenerate(message)));
+    if (message.role === "assistant")
+      buttons.push(iconButton("redo", "Answer again", () => this.#actions.regenerate(message)));
     if (message.stats) buttons.push(statsLine(message));
     return buttons;
   }
@@ -96,7 +120,11 @@ export class Turn {
       button.disabled = !other;
       return button;
     };
-    const place = el("span", { class: "versions", "aria-label": `Version ${at + 1} of ${versions.length}` }, `${at + 1}/${versions.length}`);
+    const place = el(
+      "span",
+      { class: "versions", "aria-label": `Version ${at + 1} of ${versions.length}` },
+      `${at + 1}/${versions.length}`,
+    );
     return [step("back", "Version before", versions[at - 1]), place, step("next", "Next version", versions[at + 1])];
   }
 
@@ -122,9 +150,17 @@ export class Turn {
       event.stopPropagation();
     };
     area.addEventListener("keydown", onKey);
-    const editor = el("div", { class: "editor" }, area, el("div", { class: "editor-row" },
-      el("button", { type: "button", class: "quiet-button", on: { click: close } }, "Cancel"),
-      el("button", { type: "button", class: "main-button", on: { click: send } }, "Send")));
+    const editor = el(
+      "div",
+      { class: "editor" },
+      area,
+      el(
+        "div",
+        { class: "editor-row" },
+        el("button", { type: "button", class: "quiet-button", on: { click: close } }, "Cancel"),
+        el("button", { type: "button", class: "main-button", on: { click: send } }, "Send"),
+      ),
+    );
     this.#body.hidden = this.#tools.hidden = true;
     this.element.append(editor);
     area.focus();
@@ -132,10 +168,14 @@ export class Turn {
 }
 
 function callCard(call, answerable) {
-  const card = el("details", { class: "call", open: true },
+  const card = el(
+    "details",
+    { class: "call", open: true },
     el("summary", {}, "Calls ", el("code", {}, call.name || "a tool")),
-    el("pre", { tabindex: "0" }, prettyJson(call.arguments)));
-  if (answerable) card.append(el("label", { class: "field" }, el("span", {}, "Its result"), el("textarea", { rows: "2" })));
+    el("pre", { tabindex: "0" }, prettyJson(call.arguments)),
+  );
+  if (answerable)
+    card.append(el("label", { class: "field" }, el("span", {}, "Its result"), el("textarea", { rows: "2" })));
   return card;
 }
 
@@ -149,6 +189,7 @@ function prettyJson(text) {
 
 function statsLine({ model, stats }) {
   const cached = stats.cached ? `, ${stats.cached} of them cached` : "";
+  const speed = stats.perSecond < 100 ? stats.perSecond : Math.round(stats.perSecond).toLocaleString("en");
   const title = `${stats.prompt} tokens read${cached}; ${stats.completion} written; the first after ${stats.firstMs} ms`;
-  return el("span", { class: "stats", title }, `${model ?? ""} · ${stats.completion} tokens · ${stats.perSecond} tokens/s`);
+  return el("span", { class: "stats", title }, `${model ?? ""} · ${stats.completion} tokens · ${speed} tokens/s`);
 }

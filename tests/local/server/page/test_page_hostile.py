@@ -184,8 +184,9 @@ def test_hostile_names_of_models_are_text(peer: Peer, visit: Callable[[str], Pag
 def test_a_link_shows_where_it_goes_and_tells_nothing_of_the_page(
     told: Callable[[str], Page],
 ) -> None:
-    link = told("[your bank](https://evil.example/login)").locator(".markdown a")
-    expect(link).to_have_text("your bank evil.example")
+    shown = told("[your bank](https://evil.example/login)").locator(".assistant .markdown")
+    expect(shown).to_have_text("your bank evil.example")
+    link = shown.locator("a")
     expect(link).to_have_attribute("rel", "noopener noreferrer")
     expect(link).to_have_attribute("target", "_blank")
 

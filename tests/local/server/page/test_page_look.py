@@ -255,6 +255,17 @@ def test_everything_that_can_be_used_has_a_name(peer: Peer, tab: Page) -> None:
     assert nameless == []
 
 
+def test_what_is_sent_is_shown_wherever_the_user_was_reading(peer: Peer, tab: Page) -> None:
+    peer.answers += [said("a\n\n" * 100), said("b\n\n" * 40)]
+    send(tab, "Go")
+    expect(tab.locator(".stats")).to_be_attached()
+    tab.locator("#scroller").evaluate("(it) => (it.scrollTop = 100)")
+    expect(tab.locator("#to-end")).to_be_visible()
+    send(tab, "On")
+    expect(tab.locator(".turn").last).to_contain_text("tokens/s")
+    expect(tab.locator(".stats").last).to_be_in_viewport()
+
+
 def test_reading_back_is_not_scrolled_away(peer: Peer, tab: Page) -> None:
     gate = threading.Event()
     peer.answers.append(

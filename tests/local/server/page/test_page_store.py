@@ -88,9 +88,11 @@ def test_a_conversation_is_renamed_by_key(peer: Peer, tab: Page) -> None:
 def test_deleting_asks_first(peer: Peer, tab: Page, answer: str) -> None:
     talk(peer, tab, "About bees", "They make honey.")
     tab.on("dialog", lambda dialog: getattr(dialog, answer)())
+    left = 0 if answer == "accept" else 1
     tab.press(".conversation", "Delete")
+    expect(tab.locator(".conversation")).to_have_count(left)
     tab.reload()
-    expect(tab.locator(".conversation")).to_have_count(0 if answer == "accept" else 1)
+    expect(tab.locator(".conversation")).to_have_count(left)
 
 
 def test_a_conversation_deleted_while_it_is_answered_stays_deleted(peer: Peer, tab: Page) -> None:
@@ -195,7 +197,7 @@ def test_tabs_tell_each_other(peer: Peer, visit: Callable[[str], Page]) -> None:
 def test_settings_for_new_conversations_are_kept(peer: Peer, tab: Page) -> None:
     tab.click("#show-settings")
     tab.fill("#set-temperature", "0.3")
-    tab.click("text=Use for new conversations")
+    tab.click("text=Keep as default")
     tab.click("text=Done")
     tab.reload()
     tab.click("#show-settings")
