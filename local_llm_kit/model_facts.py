@@ -10,6 +10,7 @@ from pathlib import Path
 
 from local_llm_kit import gguf
 from local_llm_kit.checkpoint import Checkpoint, check_folder
+from local_llm_kit.engines.defaults import capabilities_of
 from local_llm_kit.folder_template import find_chat_template
 from local_llm_kit.inventory import files_of
 from local_llm_kit.local_files import ModelFile
@@ -104,7 +105,6 @@ def describe(found: ModelFile) -> ModelFacts:
 
 
 def _joined(found: ModelFile, told: _Told, shape: ModelShape) -> ModelFacts:
-    takes_tools = told.chat_template is None or "tools" in told.chat_template
     return ModelFacts(
         name=found.name,
         source=found.source,
@@ -122,7 +122,7 @@ def _joined(found: ModelFile, told: _Told, shape: ModelShape) -> ModelFacts:
         n_layers=len(shape.layers),
         n_embd=shape.n_embd,
         chat_template=told.chat_template,
-        capabilities=("completion", "embedding", *(["tools"] if takes_tools else [])),
+        capabilities=capabilities_of(told.chat_template),
         revision=found.revision,
         sha256=found.sha256,
         unmodelled=shape.unmodelled,

@@ -17,6 +17,16 @@ DEFAULT_CACHE_BYTES = 1 << 30
 ONE_THREAD_PARAMS = 50_000_000
 
 
+def capabilities_of(chat_template: str | None) -> tuple[str, ...]:
+    """What a model of an engine of ours can do, in Ollama's words.
+
+    :param chat_template: Jinja source; where it says nothing of tools, the model never hears of
+        those that a call offers. None stands for ChatML, which does not.
+    """
+    calls = ("tools",) if "tools" in (chat_template or "") else ()
+    return ("completion", "embedding", *calls)
+
+
 def check_whole_numbers(options: Any, ranges: Mapping[str, tuple[int, int]]) -> None:
     """Refuse fields that are no whole number in their range; None passes where it is the default.
 

@@ -242,7 +242,7 @@ class ModelInfo:
     n_embd: int = 0
     n_gpu_layers: int = 0
     end_tokens: tuple[int, ...] = ()
-    capabilities: tuple[str, ...] = ("completion", "embedding", "tools")
+    capabilities: tuple[str, ...] = ("completion", "embedding")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from LLM import InvalidRequestError, LLMContextLengthError, LLMRateLimitError, LLMServerError
+from local_llm_kit.engines.defaults import capabilities_of
 from local_llm_kit.engines.llama_cpp import LlamaCppEngine
 from local_llm_kit.engines.protocol import (
     Delta,
@@ -50,6 +51,21 @@ def test_max_tokens_zero_generates_nothing(engine: LlamaCppEngine) -> None:
     done = generate(engine, HELLO, max_tokens=0).wait()
     (end,) = done.events
     assert end == Finished(None, "length", end.prompt_tokens, 0, 0, timings=end.timings)
+
+
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [
+        (None, ("completion", "embedding")),
+        ("{{ messages }}", ("completion", "embedding")),
+        ("{% for tool in tools %}{% endfor %}", ("completion", "embedding", "tools")),
+    ],
+    ids=str,
+)
+def test_tools_are_for_models_that_hear_of_them(
+    template: str | None, expected: tuple[str, ...]
+) -> None:
+    assert capabilities_of(template) == expected
 
 
 def test_the_end_tells_where_the_time_went(engine: LlamaCppEngine) -> None:

@@ -10,7 +10,12 @@ import numpy.typing as npt
 
 from LLM.exceptions import LLMConfigError
 from local_llm_kit.engines.base import BaseEngine
-from local_llm_kit.engines.defaults import affordable_cells, choose_window, default_threads
+from local_llm_kit.engines.defaults import (
+    affordable_cells,
+    capabilities_of,
+    choose_window,
+    default_threads,
+)
 from local_llm_kit.engines.drafting import Drafter, DraftModel, PromptLookup
 from local_llm_kit.engines.llama_cpp.buffers import recording
 from local_llm_kit.engines.llama_cpp.context import KV_TYPES, Context
@@ -173,5 +178,6 @@ def _describe(model: Model, path: str, name: str, window: int) -> ModelInfo:
         control_tokens=tuple(text for text in model.control_names if text),
         backend="llama.cpp",
         n_embd=model.n_embd,
+        capabilities=capabilities_of(model.chat_template),
         end_tokens=tuple(i for i, ends in enumerate(model.ends) if ends),
     )

@@ -11,6 +11,7 @@ import torch
 
 from LLM.exceptions import LLMConfigError, LLMServerError
 from local_llm_kit.engines.base import BaseEngine
+from local_llm_kit.engines.defaults import capabilities_of
 from local_llm_kit.engines.drafting import Drafter, DraftModel, PromptLookup
 from local_llm_kit.engines.protocol import ModelInfo
 from local_llm_kit.engines.state_file import fingerprint
@@ -112,6 +113,7 @@ def _make_drafter(
 
 def _describe(built: Built, vocabulary: FolderVocabulary, path: str, name: str) -> ModelInfo:
     on_gpu = built.device.type != "cpu"
+    chat_template = find_chat_template(built.checkpoint.folder)
     return ModelInfo(
         name=name,
         path=path,
@@ -121,7 +123,8 @@ def _describe(built: Built, vocabulary: FolderVocabulary, path: str, name: str) 
         n_params=built.n_params,
         size_bytes=built.network.size_bytes,
         longest_token_bytes=vocabulary.longest_token_bytes,
-        chat_template=find_chat_template(built.checkpoint.folder),
+        chat_template=chat_template,
+        capabilities=capabilities_of(chat_template),
         end_tokens=tuple(i for i, ends in enumerate(vocabulary.ends) if ends),
         bos_token=vocabulary.bos_token,
         eos_token=vocabulary.eos_token,
