@@ -32,7 +32,7 @@ def locked() -> Iterator[LocalServer]:
         ("/v1/chat/completions/", {"body": {}}, 404),
         ("/v1/models/../../etc/passwd", {}, 404),
         ("/v1/models/%2e%2e%2f", {}, 404),
-        (CHAT, {}, 405),
+        ("/v1/embeddings", {}, 405),
         ("/v1/models", {"method": "DELETE"}, 405),
         ("/v1/models", {"method": "OPTIONS"}, 405),
         (CHAT, {"body": {}, "headers": {"Content-Type": "text/plain"}}, 415),
