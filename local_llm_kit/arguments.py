@@ -29,7 +29,7 @@ from local_llm_kit.tool_choice import NO_TOOLS, ToolChoice, take_tools
 
 #: What to say about arguments that people use and that are not honoured.
 _ADVICE = {
-    "suffix": "only the text before the gap can be given",
+    "suffix": "text completions have it",
     "best_of": "use n and choose",
     "guided_choice": "use response_format with a JSON schema's enum, or a regular expression",
 }
@@ -98,10 +98,12 @@ class CompletionArguments(_Common):
     """A text completion: each prompt is text or token ids.
 
     :param echo: put the prompt before the answer; with log probabilities, the prompt's too.
+    :param suffix: what comes after the answer; the model fills the gap. None for no such text.
     """
 
     prompts: list[str | list[int]]
     echo: bool
+    suffix: str | None = None
 
 
 def parse_chat(body: Mapping[str, Any], defaults: Defaults) -> ChatArguments:
@@ -149,6 +151,8 @@ def parse_completion(body: Mapping[str, Any], defaults: Defaults) -> CompletionA
     n_scores = fields.integer("logprobs", 0, MAX_LOGPROBS)
     limit = fields.integer("max_tokens", 0, MAX_TOKENS)
     common = _common(fields, defaults, n_scores)
+    _check_best_of(fields.integer("best_of", 0, MAX_CHOICES), common["n"])
+    suffix = _suffix(fields.text("suffix"), scored_echo=echo and n_scores is not None)
     ignore_hints(fields, BOOKKEEPING)
     fields.done(_ADVICE)
     if len(prompts) * common["n"] > MAX_PROMPTS:
@@ -161,6 +165,7 @@ def parse_completion(body: Mapping[str, Any], defaults: Defaults) -> CompletionA
         max_tokens=16 if limit is None else limit,
         prompts=prompts,
         echo=echo,
+        suffix=suffix,
     )
 
 
@@ -228,6 +233,24 @@ def _positive(name: str, value: float) -> float:
     if value <= 0:
         raise invalid(name, f"{name} is {value!r}; it must be more than 0")
     return value
+
+
+def _check_best_of(best_of: int | None, n: int) -> None:
+    """Refuse to choose among answers; 0 and `n` itself leave nothing to choose."""
+    if best_of not in (None, 0, n):
+        raise unsupported("best_of", f"best_of is {best_of}, and no answers are left out here; ask "
+                          "for as many with n, with logprobs, and choose")  # fmt: skip
+
+
+def _suffix(suffix: str | None, *, scored_echo: bool) -> str | None:
+    if not suffix:
+        return None
+    check_text("suffix", suffix)
+    if scored_echo:
+        raise unsupported(
+            "suffix", "an echoed prompt has no logprobs with suffix; leave out one of the three"
+        )
+    return suffix
 
 
 def _check_modalities(value: Any) -> None:

@@ -250,7 +250,8 @@ class Completions:
         :param prompt: a text, a list of texts, a list of token ids, or a list of those.
         :param stream: give the answer in chunks as it is made.
         :param arguments: as for chat, without messages and tools; `max_tokens` is 16 unless given;
-            `echo` puts the prompt before the answer; `logprobs` is a number of likeliest tokens.
+            `echo` puts the prompt before the answer; `logprobs` is a number of likeliest tokens;
+            `suffix` is what comes after the answer, for models that were trained to fill gaps.
         :raises InvalidRequestError: an argument is wrong, or cannot be honoured; names it.
         :raises LLMContextLengthError: a prompt does not fit the window.
         :raises LLMRateLimitError: too many calls are waiting.

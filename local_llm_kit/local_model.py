@@ -112,12 +112,10 @@ class LocalModel:
     def completion(self, arguments: CompletionArguments) -> Job:
         """Prepare a text completion.
 
+        :raises InvalidRequestError: there is a text after the gap, and the model fills none.
         :raises LLMContextLengthError: a prompt does not fit the window.
         """
-        prompts = [
-            self._prompter.text(prompt) if isinstance(prompt, str) else prompt
-            for prompt in arguments.prompts
-        ]
+        prompts = [self._text_prompt(prompt, arguments.suffix) for prompt in arguments.prompts]
         echoes = self._echoes(arguments.prompts, prompts) if arguments.echo else []
         answer = CompletionAnswer(
             self.info.name,
@@ -247,6 +245,11 @@ class LocalModel:
         body = {"messages": messages, "max_tokens": max_tokens, "temperature": 0.0}
         response = answered(self.chat(parse_chat(body, self.defaults)), stop)
         return response["choices"][0]["message"]["content"] or ""
+
+    def _text_prompt(self, prompt: str | list[int], suffix: str | None) -> list[int]:
+        if suffix is not None:
+            return self._prompter.infill(prompt, suffix)
+        return self._prompter.text(prompt) if isinstance(prompt, str) else prompt
 
     def _echoes(self, given: Sequence[str | list[int]], prompts: Sequence[list[int]]) -> list[Echo]:
         pieces = self.engine.vocabulary.pieces

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from LLM.exceptions import InvalidRequestError, LLMContextLengthError
 from local_llm_kit.engines.protocol import Engine
+from local_llm_kit.fields import unsupported
+from local_llm_kit.infill import infill_of
 from local_llm_kit.templates import CHATML, ChatTemplate
 
 #: A private character of Unicode's last plane; one that is in the messages already is taken out.
@@ -139,6 +141,27 @@ class Prompter:
         """
         self._check_size(text)
         return self._engine.tokenize(text, add_special=True)
+
+    def infill(self, before: str | list[int], after: str) -> list[int]:
+        """Tokens of the prompt whose answer fills the gap between two texts.
+
+        :param before: perhaps as token ids.
+        :raises InvalidRequestError: the model was not trained to fill gaps.
+        :raises LLMContextLengthError: they cannot fit the window.
+        """
+        marks = infill_of(partial(self._engine.tokenize, parse_special=True))
+        if marks is None:
+            raise unsupported(
+                "suffix",
+                f"{self._engine.info.name!r} was not trained to fill gaps in a text; leave suffix "
+                "out, or take a model that was, such as Qwen2.5-Coder",
+            )
+        if isinstance(before, str):
+            self._check_size(before)
+            before = self._engine.tokenize(before)
+        self._check_size(after)
+        beginning = self._engine.tokenize("", add_special=True)
+        return beginning + marks.prompt(before, self._engine.tokenize(after))
 
     def _check_size(self, text: str) -> None:
         """Refuse a text that cannot fit before C walks over it."""

@@ -133,7 +133,8 @@ def test_tool_choice_none_hides_the_tools() -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("suffix", "x"), ("best_of", 2), ("prompt", None), ("prompt", []), ("prompt", [[]]),
+        ("suffix", 7), ("suffix", "\ud800"), ("best_of", 2), ("best_of", -1),
+        ("prompt", None), ("prompt", []), ("prompt", [[]]),
         ("prompt", ["a", 7]), ("prompt", {"a": 1}), ("prompt", ["a"] * 65), ("prompt", [-1]),
         ("prompt", "\ud83d"), ("max_tokens", -1), ("logprobs", True), ("logprobs", 21),
     ],
@@ -150,6 +151,20 @@ def test_a_wrong_argument_of_a_completion_is_named(name: str, value: Any) -> Non
 )
 def test_a_prompt_has_four_forms(prompt: Any, prompts: Any) -> None:
     assert parse_completion({"prompt": prompt}, Defaults()).prompts == prompts
+
+
+def test_best_of_may_be_what_n_is() -> None:
+    plain = parse_completion({"prompt": "a", "n": 2}, Defaults())
+    for best_of in (0, 2):
+        body = {"prompt": "a", "n": 2, "best_of": best_of}
+        assert parse_completion(body, Defaults()) == plain
+
+
+def test_an_echo_has_no_scores_with_a_suffix() -> None:
+    body = {"prompt": "a", "suffix": "b", "echo": True}
+    assert parse_completion(body, Defaults()).suffix == "b"
+    with pytest.raises(InvalidRequestError, match="suffix"):
+        parse_completion({**body, "logprobs": 0}, Defaults())
 
 
 def test_a_completion_writes_sixteen_tokens_unless_told() -> None:

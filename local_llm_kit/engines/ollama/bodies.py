@@ -52,6 +52,8 @@ def completion_bodies(arguments: CompletionArguments, facts: Facts) -> list[JSON
 
     :raises InvalidRequestError: an argument cannot be honoured; names it.
     """
+    if arguments.suffix is not None:
+        raise unsupported("suffix", "only the text before the gap is given to Ollama")
     if arguments.echo and arguments.sampling.n_logprobs is not None:
         raise unsupported("echo", "Ollama gives no logprobs of prompts; leave one of both out")
     bodies: list[JSONObject] = []

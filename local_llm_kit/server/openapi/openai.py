@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from LLM.overflow import POLICIES
+from local_llm_kit.arguments import MAX_CHOICES as MAX_ANSWERS
 from local_llm_kit.arguments import MAX_LOGPROBS, MAX_PROMPTS
 from local_llm_kit.decisions.arguments import MAX_CHOICES, MAX_LEVELS, MAX_QUESTIONS
 from local_llm_kit.embeddings import MAX_DIMENSIONS, MAX_INPUTS
@@ -69,7 +70,9 @@ COMPLETION = request(
     {"prompt": any_of(TEXT, fields.TOKENS, listed(any_of(TEXT, fields.TOKENS), 1, MAX_PROMPTS))},
     {
         **_COMMON,
+        "best_of": described(integer(0, MAX_ANSWERS), "Must be n, or 0"),
         "echo": FLAG,
+        "suffix": described(TEXT, "What comes after the answer, for models that fill gaps"),
         "logprobs": integer(0, MAX_LOGPROBS),
         "max_tokens": _LIMIT,
         **fields.hint_fields(BOOKKEEPING),

@@ -180,8 +180,9 @@ def test_what_ollama_cannot_honour_is_refused_by_name(
         ({"prompt": ""}, "prompt"),
         ({"prompt": "x", "max_tokens": 0}, "max_tokens"),
         ({"prompt": "x", "echo": True, "logprobs": 1}, "echo"),
+        ({"prompt": "x", "suffix": "y"}, "suffix"),
     ],
-    ids=["token ids", "empty", "no tokens", "scores of the prompt"],
+    ids=["token ids", "empty", "no tokens", "scores of the prompt", "a gap"],
 )
 def test_a_prompt_that_ollama_cannot_take_is_refused(
     model: OllamaModel, arguments: dict[str, Any], param: str
@@ -213,4 +214,5 @@ def test_no_argument_is_passed_over() -> None:
     }  # fmt: skip
     chat_only = {"messages", "tools", "tool_choice", "overflow", "continues", "think"}
     assert {field.name for field in fields(ChatArguments)} == common | chat_only
-    assert {field.name for field in fields(CompletionArguments)} == common | {"prompts", "echo"}
+    text_only = {"prompts", "echo", "suffix"}
+    assert {field.name for field in fields(CompletionArguments)} == common | text_only
