@@ -23,7 +23,7 @@ def main(args: Sequence[str] | None = None) -> None:
             raise
         sys.exit(
             "error: the command line needs the package 'click', which is not installed;"
-            " in llm-kit's folder run: pip install '.[llama,server]'"
+            " in llm-kit's folder run: pip install '.[llama,cli]'"
         )
     if "_LOCAL_LLM_KIT_COMPLETE" in os.environ:  # a shell asks what could be typed
         from local_llm_kit.cli.completion import register

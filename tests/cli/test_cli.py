@@ -170,7 +170,7 @@ def test_without_click_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setitem(sys.modules, "click", None)
     for name in ("local_llm_kit.cli", "local_llm_kit.cli.group"):
         monkeypatch.delitem(sys.modules, name)
-    with pytest.raises(SystemExit, match=r"pip install '\.\[llama,server\]'") as exit_info:
+    with pytest.raises(SystemExit, match=r"pip install '\.\[llama,cli\]'") as exit_info:
         __main__.main([])
     assert str(exit_info.value).startswith("error: ")
 
