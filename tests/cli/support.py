@@ -39,29 +39,27 @@ class Terminal:
         """What was shown since the last wait, up to `text`, without escape sequences."""
         end = time.monotonic() + timeout_s
         while text not in self.shown:
-            self._read(end - time.monotonic(), text)
+            assert self._read(end - time.monotonic()), f"it ended, having shown {self.shown!r}"
         before, _, self.shown = self.shown.partition(text)
         return before + text
 
-    def _read(self, left_s: float, awaited: str) -> None:
+    def _read(self, left_s: float) -> bool:
+        """Take what is shown next; False at the program's end."""
         readable, _, _ = select.select([self._fd], [], [], max(0, left_s))
-        assert readable, f"{awaited!r} was not shown, but {self.shown!r}"
+        assert readable, f"it goes on, having shown {self.shown!r}"
         try:
             data = os.read(self._fd, 65536)
         except OSError:  # Linux says so where a terminal's program has ended
             data = b""
-        assert data, f"it ended without {awaited!r}, having shown {self.shown!r}"
         if b"\x1b[6n" in data:  # where is the cursor?
             os.write(self._fd, b"\x1b[1;1R")
         self.shown += _ESCAPES.sub("", data.decode(errors="replace"))
+        return bool(data)
 
-    def exit_code(self) -> int:
-        while True:  # a full terminal would hold the program up
-            try:
-                if not os.read(self._fd, 65536):
-                    break
-            except OSError:
-                break
+    def exit_code(self, timeout_s: float = 30) -> int:
+        # A full terminal would hold the program up.
+        while self._read(timeout_s):
+            continue
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
 

@@ -185,6 +185,7 @@ def test_at_a_terminal_it_answers_and_tells_the_pace(screen: Terminal) -> None:
     assert HELLO.strip() in shown
     ask(screen, "/nope")
     screen.wait_for("error: there is no command")
+    screen.wait_for(">>>")  # until then the terminal itself would take the key
     screen.press("\x04")
     assert screen.exit_code() == 0
 
