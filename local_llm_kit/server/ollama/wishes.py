@@ -19,7 +19,6 @@ JSONObject = dict[str, Any]
 _EFFORTS = ("low", "medium", "high", "max")
 #: What to do about fields of ``/api/generate`` that are not honoured.
 _ADVICE = {
-    "suffix": "only the text before the gap can be given",
     "template": "the model's own is used; for another one, render the prompt and send it raw",
     "context": "send the conversation to /api/chat",
     "width": "the model writes text only",
@@ -76,21 +75,22 @@ def read_generate(body: Mapping[str, Any]) -> Wish:
     left = Fields(body)
     wish = _common(left)
     prompt, system = left.text("prompt") or "", left.text("system") or ""
-    images = left.take("images")
-    is_raw = bool(left.flag("raw"))
+    images, suffix = left.take("images"), left.text("suffix")
+    # Around a gap the model's own marks stand, and no template.
+    is_raw = bool(left.flag("raw")) or bool(suffix)
     for name, advice in _ADVICE.items():
         if left.take(name) not in (None, "", []):
             raise unsupported(name, f"{name} is not supported; {advice}")
     if prompt or images:
         wish.kind = "text" if is_raw else "chat"
     if is_raw and wish.think:
-        raise unsupported("think", "think is not supported for raw prompts; leave it out")
+        raise unsupported("think", "think is not supported in raw prompts; leave it out")
     if is_raw and (system or images):
         name = "system" if system else "images"
-        raise invalid(name, f"{name} has no place in a raw prompt; leave out one of both")
+        raise invalid(name, f"{name} has no place in a raw prompt, or in one with a suffix")
     if is_raw:
         check_text("prompt", prompt)
-        wish.fields["prompt"] = prompt
+        wish.fields |= {"prompt": prompt, "suffix": suffix or None}
         # Without a limit OpenAI's completions have 16 tokens, Ollama's as many as fit.
         wish.fields.setdefault("max_tokens", MAX_TOKENS)
     else:

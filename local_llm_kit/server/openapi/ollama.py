@@ -74,7 +74,8 @@ GENERATE = request(
         "system": TEXT,
         "images": listed(TEXT),
         "raw": FLAG,
-        **dict.fromkeys(("suffix", "template", "context", "width", "height", "steps"), _EMPTY),
+        "suffix": described(TEXT, "Fill the gap before it, without a template"),
+        **dict.fromkeys(("template", "context", "width", "height", "steps"), _EMPTY),
         **_GENERATING,
     },
 )

@@ -270,6 +270,12 @@ def test_errors_carry_status_and_words(client: ollama.Client) -> None:
         list(client.chat("tiny", HELLO, options={"temperature": 3}, stream=True))
 
 
+def test_a_model_that_fills_no_gaps_says_so(client: ollama.Client) -> None:
+    with pytest.raises(ollama.ResponseError, match="suffix") as caught:
+        client.generate("tiny", "Once", suffix="the end")
+    assert caught.value.status_code == 400
+
+
 def test_a_model_that_does_not_think_says_so(client: ollama.Client) -> None:
     with pytest.raises(ollama.ResponseError, match="'tiny' does not support thinking"):
         client.chat("tiny", HELLO, think=True)

@@ -105,7 +105,7 @@ def test_wrong_options_are_named(options: Any, name: str) -> None:
         (chat, "format", 3), (chat, "think", "much"), (chat, "think", 1), (chat, "think", {}),
         (chat, "keep_alive", "soon"), (chat, "keep_alive", True), (chat, "shift", "no"),
         (chat, "truncate", 1), (chat, "prompt", "x"), (chat, "suffix", "x"),
-        (generate, "prompt", 3), (generate, "system", []), (generate, "suffix", "x"),
+        (generate, "prompt", 3), (generate, "system", []), (generate, "suffix", 3),
         (generate, "template", "{{ .Prompt }}"), (generate, "context", [1, 2]),
         (generate, "raw", "yes"), (generate, "width", 512), (generate, "messages", HELLO),
         (generate, "images", "x"), (generate, "images", ["@"]), (generate, "images", [3]),
@@ -126,8 +126,16 @@ def test_wrong_fields_are_named(read: Callable[..., Any], field: str, value: Any
     "other", [{"system": "Be kind."}, {"images": [PIXEL]}, {"think": True}], ids=str
 )
 def test_a_raw_prompt_stands_alone(other: dict[str, Any]) -> None:
-    with pytest.raises(InvalidRequestError, match=next(iter(other))):
-        generate(raw=True, **other)
+    for alone in ({"raw": True}, {"suffix": "the end"}):
+        with pytest.raises(InvalidRequestError, match=next(iter(other))):
+            generate(**alone, **other)
+
+
+def test_a_gap_is_filled_without_a_template() -> None:
+    wish = generate(suffix="the end")
+    assert (wish.kind, wish.fields["prompt"], wish.fields["suffix"]) == (
+        "text", "Hello!", "the end")  # fmt: skip
+    assert "messages" not in wish.fields
 
 
 def test_empty_fields_of_older_clients_say_nothing() -> None:
