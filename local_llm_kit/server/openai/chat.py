@@ -41,7 +41,7 @@ def chat_routes(service: Service) -> list[Route]:
 
 
 class KeepingShape(OpenAIShape):
-    """Tells an answer and keeps it once it is complete.
+    """Tells an answer and keeps it once it is complete; one that was left is not.
 
     :param keep: takes the whole answer.
     :ivar answer: the answer that is told; set before it is started.
@@ -55,7 +55,7 @@ class KeepingShape(OpenAIShape):
 
     def whole(self, answer: JSONObject) -> JSONObject:
         """The answer itself."""
-        self._keep(answer)
+        self._keep_complete(answer)
         return answer
 
     def chunks(self, chunks: Sequence[JSONObject]) -> bytes:
@@ -68,8 +68,12 @@ class KeepingShape(OpenAIShape):
         """The mark of the end."""
         whole = self._assembler.response()
         if whole is not None:
-            self._keep(_as_whole(whole) | {"usage": self.answer.usage()})
+            self._keep_complete(_as_whole(whole) | {"usage": self.answer.usage()})
         return super().end()
+
+    def _keep_complete(self, answer: JSONObject) -> None:
+        if all(choice["finish_reason"] != "cancelled" for choice in answer["choices"]):
+            self._keep(answer)
 
 
 def _as_whole(assembled: ChatCompletionResponse) -> JSONObject:

@@ -10,7 +10,7 @@ import pytest
 
 from local_llm_kit.server import LocalServer
 from local_llm_kit.server.openai.store import CompletionStore
-from tests.local.http import ask
+from tests.local.http import ask, connect, request
 from tests.local.server import published
 from tests.local.server.test_compat_schemas import chunks, require_keys
 from tests.local.support import running_server
@@ -61,6 +61,20 @@ def test_a_streamed_completion_is_kept_as_it_would_be_whole(
     require_keys(kept)
     assert kept["choices"] == whole["choices"]
     assert kept["usage"]["completion_tokens"] == whole["usage"]["completion_tokens"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_what_its_client_left_is_not_kept(keeper: LocalServer, stream: bool) -> None:
+    endless = {"logit_bias": {"0": -100, "1": -100, "2": -100}, "metadata": {"left": str(stream)}}
+    sock = connect(keeper.url)
+    sock.sendall(request(keeper.url, PATH, KEPT | endless | {"stream": stream}))
+    while ask(keeper.url, "/health").json["running"] == 0:
+        continue
+    sock.close()
+    while ask(keeper.url, "/health").json["running"]:
+        continue
+    found = ask(keeper.url, f"{PATH}?metadata[left]={stream}").json
+    assert found["data"] == []
 
 
 def test_scores_of_a_streamed_completion_are_kept(keeper: LocalServer) -> None:
