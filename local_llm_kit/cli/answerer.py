@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
-from LLM.exceptions import LLMConnectionError, LLMError, ModelNotFoundError
+from LLM.exceptions import (
+    LLMConnectionError,
+    LLMContextLengthError,
+    LLMError,
+    ModelNotFoundError,
+)
 from LLM.retry import RetryPolicy
 from local_llm_kit.cli.loading_bar import loading_bar
 from local_llm_kit.cli.options import LOAD_OPTIONS, given
@@ -54,6 +59,10 @@ class Answerer(Protocol):
     @property
     def end_tokens(self) -> tuple[int, ...]:
         """Ids of the tokens that end an answer; none where nobody tells."""
+
+    @property
+    def reads_images(self) -> bool | None:
+        """Whether it takes images; None where nobody tells."""
 
     def models(self) -> list[str]:
         """Names of the models that could answer instead."""
@@ -101,6 +110,10 @@ class _Local:
     def end_tokens(self) -> tuple[int, ...]:
         return self._client.info.end_tokens
 
+    @property
+    def reads_images(self) -> bool | None:
+        return "vision" in self._client.info.capabilities
+
     def models(self) -> list[str]:
         return [model.id for model in self._client.models.list().data]
 
@@ -109,11 +122,13 @@ class _Remote:
     """A model of a server.
 
     :param card: its entry in the server's list of models.
+    :param gives_way: as for `_Local`; only our own server can do so.
     """
 
-    def __init__(self, llm: LLM, card: Model) -> None:
+    def __init__(self, llm: LLM, card: Model, *, gives_way: bool) -> None:
         self._llm = llm
         self._card = card
+        self._gives_way = gives_way
 
     @property
     def name(self) -> str:
@@ -126,6 +141,15 @@ class _Remote:
         return next((window for window in windows if isinstance(window, int) and window > 0), None)
 
     def stream(self, messages: Messages, arguments: Mapping[str, Any]) -> ChatStream:
+        try:
+            return self._stream(messages, arguments)
+        except LLMContextLengthError:
+            # Not before: other servers refuse a field that they do not know.
+            if not self._gives_way:
+                raise
+            return self._stream(messages, {**arguments, "overflow": "drop_oldest"})
+
+    def _stream(self, messages: Messages, arguments: Mapping[str, Any]) -> ChatStream:
         stream: ChatStream = self._llm.chat_completion(
             messages, stream=True, **self._named(arguments)
         )
@@ -146,6 +170,11 @@ class _Remote:
     @property
     def end_tokens(self) -> tuple[int, ...]:
         return ()
+
+    @property
+    def reads_images(self) -> bool | None:
+        capabilities = (self._card.model_extra or {}).get("capabilities")
+        return "vision" in capabilities if isinstance(capabilities, list) else None
 
     def models(self) -> list[str]:
         return [model.id for model in self._llm.list_models().data]
@@ -189,7 +218,7 @@ def open_answerer(
     # The server chooses what is not asked for.
     config = LLMConfig(base_url=url, api_key=api_key, temperature=None, timeout=_TIMEOUT_S)
     with LLM(config, retry_policy=_Patience(RetryPolicy())) as llm:
-        yield _Remote(llm, _card(llm, model, url))
+        yield _Remote(llm, _card(llm, model, url), gives_way=gives_way)
 
 
 def _card(llm: LLM, model: str | None, url: str) -> Model:

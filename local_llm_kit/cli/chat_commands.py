@@ -109,9 +109,12 @@ def _path(command: str, argument: str) -> Path:
 
 
 def _image(session: Session, argument: str, _lines: Lines) -> str:
-    session.images.append(image_url(_path("/image", argument)))
+    url = image_url(_path("/image", argument))
+    if session.answerer.reads_images is False:
+        raise LLMConfigError(f"{session.answerer.name} reads no images; /model takes another model")
+    session.images.append(url)
     n = len(session.images)
-    return f"{n} image{'s' * (n > 1)} with the next question; a model that reads none refuses it"
+    return f"{n} image{'s' * (n > 1)} with the next question"
 
 
 def _tokens(session: Session, _argument: str, _lines: Lines) -> str:

@@ -116,7 +116,7 @@ class Session:
 
     def save(self) -> None:
         """Keep the conversation, where it is kept at all."""
-        if self.path is not None and self.talk.turns:
+        if self.path is not None and (self.talk.turns or self.path.exists()):
             conversation.save(self.talk, self.path)
 
     def _answer(self, question: dict[str, Any]) -> None:

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from local_llm_kit.cli.chat_commands import COMMANDS
+from local_llm_kit.load_options import LoadOptions
 from tests.cli.support import Terminal, run, terminal
+from tests.local.support import running_server
 
 COLD = ("--temperature", "0")
 HELLO = "Hello! How can I help you today?\n"
@@ -163,6 +165,14 @@ def test_a_conversation_that_is_not_there_is_told() -> None:
 def test_what_no_longer_fits_is_left_out_and_told() -> None:
     questions = [f"The number {i} is here." for i in range(12)]
     code, _, told = chat(*questions, options=("--context-length", "128", "-n", "16"))
+    assert code == 0
+    assert "oldest messages no longer fit and were left out" in told
+
+
+def test_our_server_leaves_out_what_no_longer_fits() -> None:
+    questions = [f"The number {i} is here." for i in range(12)]
+    with running_server(LoadOptions(context_length=128)) as server:
+        code, _, told = chat(*questions, options=("--url", server.url, "-n", "16"))
     assert code == 0
     assert "oldest messages no longer fit and were left out" in told
 

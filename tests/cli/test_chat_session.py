@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
-from LLM.exceptions import LLMServerError
+from LLM.exceptions import LLMConfigError, LLMServerError
 from LLM.streaming import ChatStream
 from LLM.types import ChatCompletionChunk
+from local_llm_kit.cli.chat_commands import obey
 from local_llm_kit.cli.chat_session import Session
 from local_llm_kit.cli.conversation import Conversation, load
+from local_llm_kit.cli.lines import PipedLines
 
 
 def chunk(content: str | None = None, **delta: Any) -> ChatCompletionChunk:
@@ -34,6 +36,7 @@ class Scripted:
     """Answers with what it is given: chunks, or an exception in their place."""
 
     context_length = None
+    reads_images: bool | None = None
 
     def __init__(self, name: str, *script: ChatCompletionChunk | type[BaseException]) -> None:
         self.name = name
@@ -122,6 +125,24 @@ def test_images_go_with_one_question() -> None:
     contents = [turn["content"] for turn in chat.talk.turns if turn["role"] == "user"]
     assert [part["type"] for part in contents[0]] == ["text", "image_url"]
     assert contents[1] == "Sure?"
+
+
+def test_an_image_goes_to_a_model_that_reads_images(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    line, model = f"/image {tmp_path / 'a.png'}", Scripted("a")
+    with session(model) as chat:
+        obey(chat, line, PipedLines())
+        model.reads_images = False
+        with pytest.raises(LLMConfigError, match="a reads no images"):
+            obey(chat, line, PipedLines())
+    assert len(chat.images) == 1
+
+
+def test_what_is_taken_back_is_no_longer_kept(tmp_path: Path) -> None:
+    with session(Scripted("a", chunk("Hi!"), END), path=tmp_path / "one.json") as chat:
+        chat.ask("My secret.")
+        chat.undo()
+    assert load(tmp_path / "one.json").turns == []
 
 
 def test_a_reset_begins_a_new_file(tmp_path: Path) -> None:
