@@ -9,9 +9,9 @@ import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from local_llm_kit import settings
+from local_llm_kit.backends import JSONObject
 from local_llm_kit.engines.protocol import ModelInfo
 from local_llm_kit.hub_files import Kind
 from local_llm_kit.local_files import ModelFile, at_path
@@ -19,8 +19,6 @@ from local_llm_kit.model_facts import ModelFacts, describe
 from local_llm_kit.model_files import Sources, find_model
 from local_llm_kit.server.ollama.shape import timestamp
 from local_llm_kit.server.service import Service
-
-JSONObject = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

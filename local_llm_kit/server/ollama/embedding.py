@@ -18,7 +18,7 @@ from local_llm_kit.server.endpoints import json_response
 from local_llm_kit.server.headers import ignored_header
 from local_llm_kit.server.ollama.durations import nanoseconds
 from local_llm_kit.server.ollama.options import read_options
-from local_llm_kit.server.ollama.wishes import read_model, takes_unload
+from local_llm_kit.server.ollama.request import read_model, takes_unload
 from local_llm_kit.server.service import Service
 
 

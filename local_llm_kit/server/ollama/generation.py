@@ -17,8 +17,8 @@ from local_llm_kit.engines.protocol import Event
 from local_llm_kit.server.endpoints import Generation, json_response
 from local_llm_kit.server.headers import ignored_header
 from local_llm_kit.server.ollama.pieces import Piece
+from local_llm_kit.server.ollama.request import OllamaRequest
 from local_llm_kit.server.ollama.shape import OllamaShape, VisitShape
-from local_llm_kit.server.ollama.wishes import Wish
 from local_llm_kit.server.service import Ask, Service
 
 #: Seconds that a model to be unloaded may still be in use: what has just ended lets it go soon.
@@ -36,7 +36,7 @@ class OllamaGeneration(Generation):
     def __init__(
         self,
         service: Service,
-        read: Callable[[Mapping[str, Any]], Wish],
+        read: Callable[[Mapping[str, Any]], OllamaRequest],
         tell: Callable[[Piece], JSONObject],
     ) -> None:
         super().__init__(service, lambda body: _ask(service, read(body), tell))
@@ -91,17 +91,17 @@ async def _unload(service: Service, name: str) -> None:
         await asyncio.sleep(_TICK_S)
 
 
-def _ask(service: Service, wish: Wish, tell: Callable[[Piece], JSONObject]) -> Ask:
+def _ask(service: Service, asked: OllamaRequest, tell: Callable[[Piece], JSONObject]) -> Ask:
     """What is asked of the service."""
-    if wish.kind == "none":
-        visit = VisitShape(tell, unloads=wish.unloads)
-        return Ask(wish.model, _no_job, visit, False, ignored_header(wish.ignored))
-    n_top = wish.fields.get("logprobs") if wish.kind == "text" else None
-    shape = OllamaShape(tell, keeps=not wish.stream, n_top=n_top or 0, unloads=wish.unloads)
-    if wish.kind == "chat":
-        ask = service.chat(wish.fields, shape, wish.ignored, think=wish.think)
+    if asked.kind == "none":
+        visit = VisitShape(tell, unloads=asked.unloads)
+        return Ask(asked.model, _no_job, visit, False, ignored_header(asked.ignored))
+    n_top = asked.fields.get("logprobs") if asked.kind == "text" else None
+    shape = OllamaShape(tell, keeps=not asked.stream, n_top=n_top or 0, unloads=asked.unloads)
+    if asked.kind == "chat":
+        ask = service.chat(asked.fields, shape, asked.ignored, think=asked.think)
     else:
-        ask = service.completion(wish.fields, shape, wish.ignored)
+        ask = service.completion(asked.fields, shape, asked.ignored)
 
     def prepare(model: Backend) -> Job:
         shape.loaded()
@@ -109,7 +109,7 @@ def _ask(service: Service, wish: Wish, tell: Callable[[Piece], JSONObject]) -> A
         shape.watch(job.answer)
         return job
 
-    return replace(ask, prepare=prepare, stream=wish.stream)
+    return replace(ask, prepare=prepare, stream=asked.stream)
 
 
 def _no_job(model: Backend) -> Job:

@@ -11,10 +11,9 @@ from typing import Any
 
 from pydantic_core import to_json
 
+from local_llm_kit.backends import JSONObject
 from local_llm_kit.fields import invalid
 from local_llm_kit.images import MAX_IMAGES, check_image
-
-JSONObject = dict[str, Any]
 
 #: Names that differ.
 _NAMES = {"thinking": "reasoning_content", "tool_name": "name"}

@@ -16,8 +16,8 @@ from local_llm_kit.pool import Holding
 from local_llm_kit.server.endpoints import json_body, json_response
 from local_llm_kit.server.headers import ignored_header
 from local_llm_kit.server.ollama.descriptions import Description, describe_model
+from local_llm_kit.server.ollama.request import read_model
 from local_llm_kit.server.ollama.shape import timestamp
-from local_llm_kit.server.ollama.wishes import read_model
 from local_llm_kit.server.service import Service
 
 _log = logging.getLogger("local_llm_kit.server")

@@ -9,8 +9,7 @@ from typing import Any
 from pydantic_core import from_json
 
 from LLM.exceptions import LLMServerError
-
-JSONObject = dict[str, Any]
+from local_llm_kit.backends import JSONObject
 
 
 @dataclass(slots=True)

@@ -9,9 +9,9 @@ from local_llm_kit.server.ollama.administration import REFUSED, Refusal
 from local_llm_kit.server.ollama.embedding import Embedding
 from local_llm_kit.server.ollama.generation import OllamaGeneration
 from local_llm_kit.server.ollama.models import Models
+from local_llm_kit.server.ollama.request import read_chat, read_generate
 from local_llm_kit.server.ollama.shape import told_as_message, told_as_response
 from local_llm_kit.server.ollama.systemone import read_systemone
-from local_llm_kit.server.ollama.wishes import read_chat, read_generate
 from local_llm_kit.server.service import Service
 
 

@@ -5,18 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from LLM.exceptions import LLMError
 from local_llm_kit.answers import Answer
-from local_llm_kit.backends import Growing
+from local_llm_kit.backends import Growing, JSONObject
 from local_llm_kit.engines.protocol import Timings
 from local_llm_kit.server.errors import describe, ollama_error
 from local_llm_kit.server.ollama.durations import nanoseconds
 from local_llm_kit.server.ollama.pieces import ChunkReader, Piece, joined
 from local_llm_kit.server.shapes import JSON_LINES, json_line
-
-JSONObject = dict[str, Any]
 
 
 class OllamaShape:

@@ -17,7 +17,7 @@ from local_llm_kit.backends import JSONObject
 from local_llm_kit.decisions import parse_decision
 from local_llm_kit.fields import Fields, invalid, kind_of
 from local_llm_kit.server.headers import ignored_header
-from local_llm_kit.server.ollama.wishes import read_model, takes_unload
+from local_llm_kit.server.ollama.request import read_model, takes_unload
 from local_llm_kit.server.service import Ask
 from local_llm_kit.server.shapes import OpenAIShape
 

@@ -62,7 +62,7 @@ _INCLUDES = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Create:
+class ResponseRequest:
     """A request for a response, checked as far as that can be done without its conversation.
 
     :param input: as it was given.
@@ -88,7 +88,7 @@ class Create:
     ignored: tuple[str, ...]
 
 
-def parse_create(body: JSONObject, defaults: Defaults) -> Create:
+def parse_response(body: JSONObject, defaults: Defaults) -> ResponseRequest:
     """Check a body.
 
     :raises InvalidRequestError: names the argument.
@@ -123,7 +123,7 @@ def parse_create(body: JSONObject, defaults: Defaults) -> Create:
     }
     _ignore_stream_options(fields)
     fields.done(_ADVICE)
-    return Create(
+    return ResponseRequest(
         given, previous_id, instructions, chat | offered, chat["model"], echo, stream, store,
         background, tuple(fields.ignored),
     )  # fmt: skip

@@ -23,7 +23,7 @@ from local_llm_kit.server.responses.background import Background
 from local_llm_kit.server.responses.conversation import chat_messages
 from local_llm_kit.server.responses.items import MAX_ITEMS, read_input
 from local_llm_kit.server.responses.names import own_names
-from local_llm_kit.server.responses.request import Create, parse_create
+from local_llm_kit.server.responses.request import ResponseRequest, parse_response
 from local_llm_kit.server.responses.shape import ResponseShape
 from local_llm_kit.server.responses.store import Kept, ResponseStore
 from local_llm_kit.server.service import Ask, Service
@@ -114,7 +114,7 @@ class _Responses:
 
     def _read(self, body: JSONObject) -> Ask:
         """What a body asks for. May be called on any thread."""
-        wanted = parse_create(body, self._service.catalog.defaults)
+        wanted = parse_response(body, self._service.catalog.defaults)
         items = self._conversation(wanted)
         if wanted.background and len(to_json(items)) > MAX_BACKGROUND_BYTES:
             raise invalid(
@@ -139,11 +139,11 @@ class _Responses:
 
         return replace(ask, prepare=prepare, stream=wanted.stream)
 
-    def _counted(self, body: JSONObject) -> tuple[Create, JSONObject]:
-        wanted = parse_create(body, self._service.catalog.defaults)
+    def _counted(self, body: JSONObject) -> tuple[ResponseRequest, JSONObject]:
+        wanted = parse_response(body, self._service.catalog.defaults)
         return wanted, _with_messages(wanted, self._conversation(wanted))
 
-    def _conversation(self, wanted: Create) -> list[JSONObject]:
+    def _conversation(self, wanted: ResponseRequest) -> list[JSONObject]:
         """The items of the earlier turns and of this one."""
         kept = None if wanted.previous_id is None else self._previous(wanted.previous_id)
         if kept is not None and sum(map(len, kept.conversation)) > MAX_CONVERSATION_BYTES:
@@ -182,7 +182,7 @@ def _not_kept(response_id: str, param: str | None, code: str) -> InvalidRequestE
     )
 
 
-def _with_messages(wanted: Create, items: list[JSONObject]) -> JSONObject:
+def _with_messages(wanted: ResponseRequest, items: list[JSONObject]) -> JSONObject:
     return wanted.fields | {"messages": chat_messages(items, wanted.instructions)}
 
 

@@ -14,17 +14,17 @@ from local_llm_kit.images import MAX_IMAGES
 from local_llm_kit.server.ollama.durations import keep_alive_s
 from local_llm_kit.server.ollama.embedding import read_embed, read_embeddings
 from local_llm_kit.server.ollama.pieces import ChunkReader
-from local_llm_kit.server.ollama.wishes import Wish, read_chat, read_generate
+from local_llm_kit.server.ollama.request import OllamaRequest, read_chat, read_generate
 
 HELLO = [{"role": "user", "content": "Hello!"}]
 PIXEL = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(16)).decode()
 
 
-def chat(**fields: Any) -> Wish:
+def chat(**fields: Any) -> OllamaRequest:
     return read_chat({"model": "tiny", "messages": HELLO} | fields)
 
 
-def generate(**fields: Any) -> Wish:
+def generate(**fields: Any) -> OllamaRequest:
     return read_generate({"model": "tiny", "prompt": "Hello!"} | fields)
 
 
@@ -62,8 +62,8 @@ def test_values_that_mean_none_set_none(options: Any, field: str, expected: Any)
 
 
 def test_a_raw_prompt_without_a_limit_goes_on_as_a_chat_does() -> None:
-    wish = generate(raw=True)
-    assert (wish.kind, wish.fields["max_tokens"]) == ("text", MAX_TOKENS)
+    asked = generate(raw=True)
+    assert (asked.kind, asked.fields["max_tokens"]) == ("text", MAX_TOKENS)
 
 
 def test_options_of_the_loading_have_no_effect_and_are_named() -> None:
@@ -132,18 +132,18 @@ def test_a_raw_prompt_stands_alone(other: dict[str, Any]) -> None:
 
 
 def test_a_gap_is_filled_without_a_template() -> None:
-    wish = generate(suffix="the end")
-    assert (wish.kind, wish.fields["prompt"], wish.fields["suffix"]) == (
+    asked = generate(suffix="the end")
+    assert (asked.kind, asked.fields["prompt"], asked.fields["suffix"]) == (
         "text", "Hello!", "the end")  # fmt: skip
-    assert "messages" not in wish.fields
+    assert "messages" not in asked.fields
 
 
 def test_empty_fields_of_older_clients_say_nothing() -> None:
-    wish = generate(suffix="", template="", context=[], system="", images=[], format="")
-    assert wish.fields["messages"] == [
+    asked = generate(suffix="", template="", context=[], system="", images=[], format="")
+    assert asked.fields["messages"] == [
         {"role": "user", "content": [{"type": "text", "text": "Hello!"}]}
     ]
-    assert "response_format" not in wish.fields
+    assert "response_format" not in asked.fields
 
 
 def test_messages_keep_what_they_say() -> None:
@@ -176,12 +176,12 @@ def test_formats_and_thinking_are_read() -> None:
     ("keep_alive", "unloads"), [(None, False), (0, True), ("0", True), ("5m", False), (-1, False)]
 )
 def test_without_a_prompt_a_model_is_loaded_or_unloaded(
-    read: Callable[..., Wish], keep_alive: Any, unloads: bool
+    read: Callable[..., OllamaRequest], keep_alive: Any, unloads: bool
 ) -> None:
-    wish = read(messages=[], keep_alive=keep_alive) if read is chat else read(
+    asked = read(messages=[], keep_alive=keep_alive) if read is chat else read(
         prompt="", keep_alive=keep_alive)  # fmt: skip
-    assert (wish.kind, wish.unloads) == ("none", unloads)
-    assert ("keep_alive" in wish.ignored) == (not unloads and keep_alive is not None)
+    assert (asked.kind, asked.unloads) == ("none", unloads)
+    assert ("keep_alive" in asked.ignored) == (not unloads and keep_alive is not None)
 
 
 @pytest.mark.parametrize(

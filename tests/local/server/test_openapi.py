@@ -16,10 +16,10 @@ from local_llm_kit.fields import Fields
 from local_llm_kit.server import LocalServer, page
 from local_llm_kit.server.anthropic.request import parse_count, parse_message
 from local_llm_kit.server.ollama.embedding import read_embed, read_embeddings
+from local_llm_kit.server.ollama.request import read_chat, read_generate
 from local_llm_kit.server.ollama.systemone import read_systemone
-from local_llm_kit.server.ollama.wishes import read_chat, read_generate
 from local_llm_kit.server.openapi import document
-from local_llm_kit.server.responses.request import parse_create
+from local_llm_kit.server.responses.request import parse_response
 from local_llm_kit.server.tokens.arguments import parse_detokenize, parse_tokenize
 from tests.local.http import ask
 from tests.local.support import running_server
@@ -33,8 +33,8 @@ PARSERS: dict[str, tuple[Callable[[Any], Any], dict[str, Any]]] = {
     "/v1/completions": (lambda body: parse_completion(body, DEFAULTS), {"prompt": "One"}),
     "/v1/embeddings": (parse_embeddings, {"input": "One"}),
     "/v1/decisions": (parse_decision, {"input": "Hello!", "questions": [QUESTION]}),
-    "/v1/responses": (lambda body: parse_create(body, DEFAULTS), {"input": "Hello!"}),
-    "/v1/responses/input_tokens": (lambda body: parse_create(body, DEFAULTS), {}),
+    "/v1/responses": (lambda body: parse_response(body, DEFAULTS), {"input": "Hello!"}),
+    "/v1/responses/input_tokens": (lambda body: parse_response(body, DEFAULTS), {}),
     "/v1/messages": (parse_message, {"max_tokens": 1, "messages": MESSAGES}),
     "/v1/messages/count_tokens": (parse_count, {"messages": MESSAGES}),
     "/api/chat": (read_chat, {"model": "tiny", "messages": MESSAGES}),

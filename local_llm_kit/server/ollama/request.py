@@ -9,12 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from local_llm_kit.backends import JSONObject
 from local_llm_kit.fields import MAX_TOKENS, Fields, check_text, invalid, kind_of, unsupported
 from local_llm_kit.server.ollama.durations import keep_alive_s
 from local_llm_kit.server.ollama.messages import openai_messages, with_images
 from local_llm_kit.server.ollama.options import read_options
-
-JSONObject = dict[str, Any]
 
 _EFFORTS = ("low", "medium", "high", "max")
 #: What to do about fields of ``/api/generate`` that are not honoured.
@@ -28,7 +27,7 @@ _ADVICE = {
 
 
 @dataclass(slots=True)
-class Wish:
+class OllamaRequest:
     """What a request asks for.
 
     :param kind: ``chat``, ``text`` (a prompt that is given to the model as it is), or ``none``:
@@ -51,29 +50,29 @@ class Wish:
     ignored: list[str] = field(default_factory=list)
 
 
-def read_chat(body: Mapping[str, Any]) -> Wish:
+def read_chat(body: Mapping[str, Any]) -> OllamaRequest:
     """A request of ``/api/chat``.
 
     :raises InvalidRequestError: a field is wrong, or cannot be honoured; names it.
     """
     left = Fields(body)
-    wish = _common(left)
+    asked = _common(left)
     messages = left.take("messages")
     if isinstance(messages, list):
-        wish.kind = "chat" if messages else "none"
+        asked.kind = "chat" if messages else "none"
         messages = openai_messages(messages)
     elif messages is not None:
         raise invalid("messages", f"messages must be a list, not {kind_of(messages)}")
-    wish.fields |= {"messages": messages, "tools": left.take("tools")}
-    _take_scores(left, wish)
+    asked.fields |= {"messages": messages, "tools": left.take("tools")}
+    _take_scores(left, asked)
     left.done({})
-    return wish
+    return asked
 
 
-def read_generate(body: Mapping[str, Any]) -> Wish:
+def read_generate(body: Mapping[str, Any]) -> OllamaRequest:
     """A request of ``/api/generate``; raises as `read_chat` does."""
     left = Fields(body)
-    wish = _common(left)
+    asked = _common(left)
     prompt, system = left.text("prompt") or "", left.text("system") or ""
     images, suffix = left.take("images"), left.text("suffix")
     # Around a gap the model's own marks stand, and no template.
@@ -82,30 +81,30 @@ def read_generate(body: Mapping[str, Any]) -> Wish:
         if left.take(name) not in (None, "", []):
             raise unsupported(name, f"{name} is not supported; {advice}")
     if prompt or images:
-        wish.kind = "text" if is_raw else "chat"
-    if is_raw and wish.think:
+        asked.kind = "text" if is_raw else "chat"
+    if is_raw and asked.think:
         raise unsupported("think", "think is not supported in raw prompts; leave it out")
     if is_raw and (system or images):
         name = "system" if system else "images"
         raise invalid(name, f"{name} has no place in a raw prompt, or in one with a suffix")
     if is_raw:
         check_text("prompt", prompt)
-        wish.fields |= {"prompt": prompt, "suffix": suffix or None}
+        asked.fields |= {"prompt": prompt, "suffix": suffix or None}
         # Without a limit OpenAI's completions have 16 tokens, Ollama's as many as fit.
-        wish.fields.setdefault("max_tokens", MAX_TOKENS)
+        asked.fields.setdefault("max_tokens", MAX_TOKENS)
     else:
         turn = {"role": "user", "content": with_images("images", prompt, images or [])}
-        wish.fields["messages"] = [{"role": "system", "content": system}] * bool(system) + [turn]
-    _take_scores(left, wish)
+        asked.fields["messages"] = [{"role": "system", "content": system}] * bool(system) + [turn]
+    _take_scores(left, asked)
     left.done({})
-    return wish
+    return asked
 
 
-def _common(left: Fields) -> Wish:
+def _common(left: Fields) -> OllamaRequest:
     """What both kinds of requests share; the kind is not known yet."""
     ignored: list[str] = []
     stream = left.flag("stream")
-    wish = Wish(
+    asked = OllamaRequest(
         "none",
         model=read_model(left),
         stream=stream is not False,
@@ -114,18 +113,18 @@ def _common(left: Fields) -> Wish:
         unloads=takes_unload(left, ignored),
         ignored=ignored,
     )
-    wish.fields |= {
-        "model": wish.model,
+    asked.fields |= {
+        "model": asked.model,
         # Whole answers are gathered from a stream: its end alone tells everything in order.
         "stream": True,
         "stream_options": {"include_usage": True},
         **_format(left.take("format")),
     }
     if left.flag("truncate"):
-        wish.fields["overflow"] = "drop_oldest"
+        asked.fields["overflow"] = "drop_oldest"
     if left.flag("shift"):
         ignored.append("shift")
-    return wish
+    return asked
 
 
 def read_model(left: Fields) -> str:
@@ -172,14 +171,14 @@ def _format(value: Any) -> JSONObject:
     raise invalid("format", "format must be 'json' or a JSON schema")
 
 
-def _take_scores(left: Fields, wish: Wish) -> None:
+def _take_scores(left: Fields, asked: OllamaRequest) -> None:
     wanted, n_top = left.flag("logprobs"), left.take("top_logprobs")
-    if wish.kind == "text":
+    if asked.kind == "text":
         if n_top is not None and not wanted:
             raise invalid("top_logprobs", "top_logprobs needs logprobs to be true")
         # A completion's number counts the likeliest tokens; a chat has a switch beside it.
-        wish.fields["logprobs"] = (0 if n_top is None else n_top) if wanted else None
-        if wish.fields.pop("overflow", None):
-            wish.ignored.append("truncate")
+        asked.fields["logprobs"] = (0 if n_top is None else n_top) if wanted else None
+        if asked.fields.pop("overflow", None):
+            asked.ignored.append("truncate")
     else:
-        wish.fields |= {"logprobs": wanted, "top_logprobs": n_top}
+        asked.fields |= {"logprobs": wanted, "top_logprobs": n_top}
