@@ -10,6 +10,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from LLM.exceptions import InvalidRequestError, LLMAPIError
 from local_llm_kit.server.departures import disconnected
+from local_llm_kit.server.errors import api_of
 
 MAX_BODY_BYTES = 8 << 20
 BODY_TIMEOUT_S = 30.0
@@ -52,7 +53,7 @@ def _too_large() -> InvalidRequestError:
 
 def _check_headers(request: Request) -> None:
     given = request.headers.get("content-type")
-    if given is None and request.scope["path"].startswith("/api/"):
+    if given is None and api_of(request.scope["path"]) == "ollama":
         given = "application/json"  # litellm leaves it out; a page's request has its Origin
     kind, _, parameters = (given or "").partition(";")
     charset = parameters.replace(" ", "").replace('"', "").lower()

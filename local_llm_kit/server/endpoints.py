@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from pydantic_core import to_json
@@ -91,6 +91,9 @@ async def json_body(request: Request) -> JSONObject:
     return parse_body(await read_body(request))
 
 
-def json_response(data: Any, status: int = 200) -> Response:
-    """An answer of JSON."""
-    return Response(to_json(data), status, media_type="application/json")
+def json_response(data: Any, headers: Mapping[str, str] | None = None) -> Response:
+    """An answer of JSON.
+
+    :param headers: further ones of the response.
+    """
+    return Response(to_json(data), 200, headers, "application/json")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, Literal
 
 from pydantic_core import to_json
 from starlette.responses import Response
@@ -94,11 +94,19 @@ def error_response(path: str, error: LLMError) -> Response:
 
 
 def _response(path: str, status: int, body: dict[str, Any], headers: dict[str, str]) -> Response:
-    if path.startswith("/v1/messages"):
+    api = api_of(path)
+    if api == "anthropic":
         body = anthropic_error(status, body)
-    elif path.startswith("/api/") or path == "/v1/systemone":
+    elif api == "ollama":
         body = ollama_error(body)
     return Response(to_json(body), status, headers, "application/json")
+
+
+def api_of(path: str) -> Literal["openai", "anthropic", "ollama"]:
+    """Whose API a path belongs to; OpenAI's where it is no other's."""
+    if path.startswith("/v1/messages"):
+        return "anthropic"
+    return "ollama" if path.startswith("/api/") or path == "/v1/systemone" else "openai"
 
 
 #: Kinds of errors in Anthropic's API, by status.
@@ -112,10 +120,6 @@ _ANTHROPIC_KINDS = {
     504: "timeout_error",
     529: "overloaded_error",
 }
-
-#: Anthropic's own code for a request that keeps no conversation on the server: its client then goes
-#: on without.
-NO_THREADS = "thread_unsupported_request"
 
 
 def anthropic_error(status: int, body: dict[str, Any]) -> dict[str, Any]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from starlette.requests import Request
 
 from local_llm_kit.backends import JSONObject
 from local_llm_kit.engines.protocol import ModelInfo
+from local_llm_kit.server.timestamps import utc_text
 
 
 def is_asked_by_anthropic(request: Request) -> bool:
@@ -29,7 +29,7 @@ def model_card(name: str, created: int, info: ModelInfo | None) -> JSONObject:
         "type": "model",
         "id": name,
         "display_name": name,
-        "created_at": datetime.fromtimestamp(created, UTC).isoformat().replace("+00:00", "Z"),
+        "created_at": utc_text(created),
         "lifecycle": "active",
         "max_input_tokens": window,
         "max_tokens": window,

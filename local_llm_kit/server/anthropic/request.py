@@ -22,7 +22,6 @@ from local_llm_kit.server.anthropic.reading import (
 from local_llm_kit.server.anthropic.schemas import cleaned
 from local_llm_kit.server.anthropic.thinking import Thinking, take_thinking
 from local_llm_kit.server.anthropic.tools import take_tools
-from local_llm_kit.server.errors import NO_THREADS
 
 #: Taken without effect: accounts and prices, where and how fast to compute, and what Anthropic does
 #: with a context, a container or a refusal that there is none of here.
@@ -43,6 +42,8 @@ _ADVICE = {
     "compaction": "send the messages that are to be summarised, and ask for a summary",
     "n": "send several requests",
 }
+#: Anthropic's own code where no conversation is kept on the server: its client goes on without.
+_NO_THREADS = "thread_unsupported_request"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ def _parsed(fields: Fields, out: JSONObject, stream: bool) -> MessageRequest:
         raise invalid(
             "thread",
             "thread is not supported: no conversation is kept here; send all of it, without thread",
-            NO_THREADS,
+            _NO_THREADS,
         )
     fields.done(_ADVICE)
     if out["messages"][-1]["role"] == "assistant":

@@ -47,9 +47,8 @@ class _Messages:
         body = await read_body(request)
         arguments, ignored = await self._service.beside(lambda: self._counted(body))
         work = self._service.with_model(arguments.model, lambda model: _n_tokens(model, arguments))
-        answer = json_response({"input_tokens": await unless_gone(request.receive, work)})
-        answer.headers.update(ignored_header(ignored))
-        return answer
+        n_tokens = await unless_gone(request.receive, work)
+        return json_response({"input_tokens": n_tokens}, ignored_header(ignored))
 
     def _counted(self, body: bytes) -> tuple[ChatArguments, tuple[str, ...]]:
         asked = parse_count(parse_body(body))

@@ -17,8 +17,8 @@ from local_llm_kit.hub_files import Kind
 from local_llm_kit.local_files import ModelFile, at_path
 from local_llm_kit.model_facts import ModelFacts, describe
 from local_llm_kit.model_files import Sources, find_model
-from local_llm_kit.server.ollama.shape import timestamp
 from local_llm_kit.server.service import Service
+from local_llm_kit.server.timestamps import utc_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Description:
     @property
     def modified_at(self) -> str:
         """When its newest file was written."""
-        return timestamp(max((changed for _, _, changed in self.files), default=0) / 1e9)
+        return utc_text(max((changed for _, _, changed in self.files), default=0) / 1e9)
 
     @property
     def digest(self) -> str:

@@ -43,7 +43,7 @@ class Embedding:
             "load_duration": nanoseconds(loaded_at - began_at),
             "prompt_eval_count": answer["usage"]["prompt_tokens"],
         }
-        return _response(told, ignored)
+        return json_response(told, ignored_header(ignored))
 
     async def _embedded(
         self, model: str, arguments: EmbeddingArguments | None
@@ -68,7 +68,7 @@ class Embedding:
             (await self._service.lease(model)).release()
         else:
             vector = (await self._service.embeddings(arguments))["data"][0]["embedding"]
-        return _response({"embedding": vector}, ignored)
+        return json_response({"embedding": vector}, ignored_header(ignored))
 
 
 def read_embed(body: Mapping[str, Any]) -> tuple[str, EmbeddingArguments | None, list[str]]:
@@ -126,9 +126,3 @@ def _named(options: Any) -> list[str]:
 
 def _is_text(value: object) -> bool:
     return isinstance(value, str)
-
-
-def _response(told: JSONObject, ignored: list[str]) -> Response:
-    response = json_response(told)
-    response.headers.update(ignored_header(ignored))
-    return response

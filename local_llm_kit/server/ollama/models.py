@@ -17,8 +17,8 @@ from local_llm_kit.server.endpoints import json_body, json_response
 from local_llm_kit.server.headers import ignored_header
 from local_llm_kit.server.ollama.descriptions import Description, describe_model
 from local_llm_kit.server.ollama.request import read_model
-from local_llm_kit.server.ollama.shape import timestamp
 from local_llm_kit.server.service import Service
+from local_llm_kit.server.timestamps import utc_text
 
 _log = logging.getLogger("local_llm_kit.server")
 
@@ -46,7 +46,7 @@ class Models:
         left = Fields(await json_body(request))
         name = read_model(left)
         # What an older client may send, and fields that say how much to tell.
-        ignored = [name for name in ("verbose", "system", "template", "options") if left.take(name)]
+        ignored = [one for one in ("verbose", "system", "template", "options") if left.take(one)]
         left.done({})
         service = self._service
         if service.catalog.info.backend == "ollama":
@@ -54,9 +54,7 @@ class Models:
             await service.beside(lambda: service.models.require(name))
             (await service.lease(name)).release()
         described = await service.beside(lambda: self._described(name))
-        response = json_response(described.shown())
-        response.headers.update(ignored_header(ignored))
-        return response
+        return json_response(described.shown(), ignored_header(ignored))
 
     async def ps(self, request: Request) -> Response:
         """The models that are loaded."""
@@ -108,7 +106,7 @@ class Models:
             "size": plan.total_bytes if plan else info.size_bytes,
             "digest": described.digest,
             "details": described.details(),
-            "expires_at": timestamp(time.time() + (_EVER_S if left_s is None else left_s)),
+            "expires_at": utc_text(time.time() + (_EVER_S if left_s is None else left_s)),
             "size_vram": sum(size for device, size in on_devices.items() if device != "cpu"),
             "context_length": info.context_length,
         }

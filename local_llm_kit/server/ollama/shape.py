@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 
 from LLM.exceptions import LLMError
 from local_llm_kit.answers import Answer
@@ -14,6 +13,7 @@ from local_llm_kit.server.errors import describe, ollama_error
 from local_llm_kit.server.ollama.durations import nanoseconds
 from local_llm_kit.server.ollama.pieces import ChunkReader, Piece, joined
 from local_llm_kit.server.shapes import JSON_LINES, json_line
+from local_llm_kit.server.timestamps import utc_text
 
 
 class OllamaShape:
@@ -140,15 +140,7 @@ def told_as_response(piece: Piece) -> JSONObject:
 
 
 def _object(model: str, told: JSONObject) -> JSONObject:
-    return {"model": model, "created_at": timestamp(time.time()), **told}
-
-
-def timestamp(seconds: float) -> str:
-    """A time as the API writes it.
-
-    :param seconds: since the epoch.
-    """
-    return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
+    return {"model": model, "created_at": utc_text(time.time()), **told}
 
 
 def _timings(answer: Growing | None) -> Timings | None:

@@ -51,9 +51,7 @@ async def _embeddings(service: Service, request: Request) -> Response:
     body = await read_body(request)
     arguments = await service.beside(lambda: parse_embeddings(parse_body(body)))
     found = await unless_gone(request.receive, service.embeddings(arguments))
-    answer = json_response(found)
-    answer.headers.update(ignored_header(arguments.ignored))
-    return answer
+    return json_response(found, ignored_header(arguments.ignored))
 
 
 class _Models:

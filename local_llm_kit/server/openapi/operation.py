@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from local_llm_kit.server.errors import api_of
 from local_llm_kit.server.headers import IGNORED_PARAMETERS
 from local_llm_kit.server.openapi.schema import NULL, TEXT, Schema, answer, nullable, one_of, ref
 from local_llm_kit.server.shapes import EVENT_STREAM
@@ -29,6 +30,7 @@ ERRORS: Mapping[str, Schema] = {
     ),
     "OllamaError": answer({"error": TEXT, "code": TEXT}, optional=["code"]),
 }
+_ERROR_OF = {"openai": "Error", "anthropic": "AnthropicError", "ollama": "OllamaError"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ def describe(path: str, operation: Operation, tag: str) -> dict[str, Any]:
     :param path: names the parameters in it, and whose errors it has.
     :param tag: the API that it belongs to.
     """
-    error = {"application/json": {"schema": ref(_error_of(path))}}
+    error = {"application/json": {"schema": ref(_ERROR_OF[api_of(path)])}}
     found: dict[str, Any] = {
         "tags": [tag],
         "summary": operation.summary,
@@ -74,14 +76,6 @@ def describe(path: str, operation: Operation, tag: str) -> dict[str, Any]:
         found["requestBody"] = {"required": True, "content": content}
     parameters = [*_in_path(path), *_in_query(operation)]
     return found | ({"parameters": parameters} if parameters else {})
-
-
-def _error_of(path: str) -> str:
-    """Name of the schema of a path's errors; see `local_llm_kit.server.errors`."""
-    if path.startswith("/v1/messages"):
-        return "AnthropicError"
-    is_ollamas = path.startswith("/api/") or path == "/v1/systemone"
-    return "OllamaError" if is_ollamas else "Error"
 
 
 def _success(operation: Operation) -> dict[str, Any]:
