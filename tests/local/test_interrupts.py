@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from local_llm_kit import InvalidRequestError, LLMClient
+from LLM import LLMServerError
+from local_llm_kit import LLMClient
 from local_llm_kit.engines.llama_cpp import LlamaCppEngine, LlamaCppOptions, library
 from local_llm_kit.interrupts import off_the_main_thread
 from local_llm_kit.load_progress import LoadProgress
@@ -103,9 +104,21 @@ def test_llama_cpp_stops_half_way() -> None:
         fractions.append(fraction)
         return False
 
-    with pytest.raises(InvalidRequestError):
+    with pytest.raises(LLMServerError, match="was stopped"):
         LlamaCppEngine(str(TINY), "tiny", LlamaCppOptions(on_load=stop))
     assert fractions == [0]
+
+
+def test_llama_cpp_stops_behind_the_weights_too() -> None:
+    fractions: list[float] = []
+
+    def stop(fraction: float) -> bool:
+        fractions.append(fraction)
+        return fractions.count(1) < 3
+
+    with pytest.raises(LLMServerError, match="was stopped"):
+        LlamaCppEngine(str(TINY), "tiny", LlamaCppOptions(on_load=stop))
+    assert fractions.count(1) == 3
 
 
 def test_loading_tells_how_far_it_is() -> None:

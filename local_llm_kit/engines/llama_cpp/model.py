@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from LLM.exceptions import InvalidRequestError, LLMConfigError, LLMServerError
 from local_llm_kit.engines.llama_cpp.library import library, take_log
 
 _MEAN = 1  # llama_pooling_type
+_ASKED_EVERY = 4096  # tokens
 
 
 class Model:
@@ -20,7 +21,8 @@ class Model:
     :param n_gpu_layers: layers to hold on the GPU; None leaves it to the library.
     :param mmap: map the file, see `LlamaCppOptions.mmap`.
     :param on_load: see `LlamaCppOptions.on_load`.
-    :raises InvalidRequestError: llama.cpp cannot load it, or `on_load` said no.
+    :raises InvalidRequestError: llama.cpp cannot load it.
+    :raises LLMServerError: `on_load` said no.
     """
 
     def __init__(
@@ -38,13 +40,11 @@ class Model:
             params.load_mode = llama.LLAMA_LOAD_MODE_NONE
         if n_gpu_layers is not None:
             params.n_gpu_layers = n_gpu_layers
-        asked = _Asked(on_load)
+        asked = _Asked(path, on_load)
         if on_load is not None:
             params.progress_callback = llama.llama_progress_callback(asked)  # held by params
         self.pointer = llama.llama_model_load_from_file(os.fsencode(path), params)
-        if asked.error is not None:
-            if self.pointer:
-                self.free()
+        if asked.error is not None and not self.pointer:
             raise asked.error
         if not self.pointer:
             raise InvalidRequestError(
@@ -53,17 +53,33 @@ class Model:
                 code="model_not_loadable",
             )
         self.vocab = llama.llama_model_get_vocab(self.pointer)
+        try:
+            self._read_facts(asked)
+        except BaseException:
+            self.free()
+            raise
+
+    def _read_facts(self, asked: _Asked) -> None:
+        """Read what is asked for often; the vocabulary takes seconds where it is large."""
+        llama = self._lib
         self.n_vocab = int(llama.llama_vocab_n_tokens(self.vocab))
         self.n_ctx_train = int(llama.llama_model_n_ctx_train(self.pointer))
         self.n_params = int(llama.llama_model_n_params(self.pointer))
         self.size_bytes = int(llama.llama_model_size(self.pointer))
-        self.pieces = [self._piece(token) for token in range(self.n_vocab)]
+        self.pieces = [self._piece(token) for token in self._tokens(asked)]
         self.longest_piece = max(map(len, self.pieces), default=1) or 1
         self.ends = [
-            bool(llama.llama_vocab_is_eog(self.vocab, token)) for token in range(self.n_vocab)
+            bool(llama.llama_vocab_is_eog(self.vocab, token)) for token in self._tokens(asked)
         ]
-        self.control_names = [self._control_name(token) for token in range(self.n_vocab)]
+        self.control_names = [self._control_name(token) for token in self._tokens(asked)]
         self.eos_token_id = self._eos()
+
+    def _tokens(self, asked: _Asked) -> Iterator[int]:
+        """All token ids, for as long as the model is wanted."""
+        for token in range(self.n_vocab):
+            if token % _ASKED_EVERY == 0:
+                asked.check()
+            yield token
 
     def _piece(self, token: int) -> bytes:
         """Bytes of a token's text; control tokens have none."""
@@ -186,15 +202,24 @@ class Model:
 class _Asked:
     """`on_load` as C may call it: what it raises is kept, since C drops it, and stops the load."""
 
-    def __init__(self, on_load: Callable[[float], bool] | None) -> None:
+    def __init__(self, path: str, on_load: Callable[[float], bool] | None) -> None:
+        self._path = path
         self._on_load = on_load
         self.error: BaseException | None = None
 
     def __call__(self, fraction: float, _data: Any) -> bool:
-        if self._on_load is None or self.error is not None:
+        if self.error is not None or self._on_load is None:
             return self.error is None
         try:
-            return self._on_load(fraction)
+            if not self._on_load(fraction):
+                self.error = LLMServerError(
+                    f"the loading of {self._path!r} was stopped", code="load_stopped"
+                )
         except BaseException as err:  # noqa: BLE001 - raised again outside of C
             self.error = err
-            return False
+        return self.error is None
+
+    def check(self) -> None:
+        """Raise what stopped the loading, if anything has, or does now that all is read."""
+        if not self(1.0, None) and self.error is not None:
+            raise self.error
