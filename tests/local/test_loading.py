@@ -62,15 +62,15 @@ def test_offline_is_an_argument_or_the_hubs_variable(
 
 
 def test_what_is_installed_decides_between_the_two_forms_of_a_model() -> None:
-    assert loading._kinds(None)[0] == "gguf"
+    assert loading.loadable_kinds(None)[0] == "gguf"
     with without("llama_cpp"):
-        assert loading._kinds(None)[0] == "safetensors"
+        assert loading.loadable_kinds(None)[0] == "safetensors"
     with without("llama_cpp", "torch"):
-        assert loading._kinds(None)[0] == "gguf"
+        assert loading.loadable_kinds(None)[0] == "gguf"
 
 
 def test_what_is_asked_for_beats_what_is_installed() -> None:
-    assert loading._kinds("transformers") == ("safetensors",)
+    assert loading.loadable_kinds("transformers") == ("safetensors",)
 
 
 def test_a_gguf_file_is_not_for_transformers() -> None:
