@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
-import urllib.parse
+import re
 from dataclasses import dataclass
 
 from starlette.responses import Response
@@ -22,6 +22,8 @@ from starlette.types import Scope
 from local_llm_kit.server.cors import CrossOrigin
 from local_llm_kit.server.errors import refusal
 
+#: ``host:port`` or ``[address]:port``. `urllib.parse` takes ``[::1].evil.com`` for ``::1``.
+_AUTHORITY = re.compile(r"(?:\[([0-9a-f:.]+)\]|([0-9a-z._~-]+))(?::([0-9]{0,5}))?", re.ASCII)
 _LOOPBACK_NAMES = frozenset(("localhost", "127.0.0.1", "::1"))
 #: Answered without a key, so that a supervisor can look whether the server is alive.
 _HEALTH = b"/health"
@@ -83,11 +85,21 @@ class Guard:
         return None
 
     def _refuse_origin(self, scope: Scope) -> Response | None:
-        for origin in _values(scope, b"origin"):
+        origins = _values(scope, b"origin")
+        if not origins and self._is_embedded(scope):
+            message = "requests that other sites' pages make in the background are refused"
+            return refusal(scope["path"], 403, message, "origin_refused")
+        for origin in origins:
             if not (self._is_ours(origin.partition("://")[2]) or self.cross_origin.allows(origin)):
                 message = "requests of other sites' pages are refused"
                 return refusal(scope["path"], 403, message, "origin_refused")
         return None
+
+    @staticmethod
+    def _is_embedded(scope: Scope) -> bool:
+        """Whether a page of another site has a script or an image here: that names no origin."""
+        site, mode = (_values(scope, b"sec-fetch-" + name) for name in (b"site", b"mode"))
+        return site == ["cross-site"] and mode != ["navigate"]
 
     def _is_preflight(self, scope: Scope) -> bool:
         """Whether a browser asks, without the key, if an allowed page may send its request."""
@@ -144,14 +156,13 @@ def _values(scope: Scope, name: bytes) -> list[str]:
 
 def host_name(authority: str) -> str | None:
     """The host of ``host``, ``host:port`` or ``[address]:port``, lower case; None if malformed."""
-    try:
-        parts = urllib.parse.urlsplit(f"//{authority}")
-        port = parts.port
-    except ValueError:
+    found = _AUTHORITY.fullmatch(authority.lower())
+    if found is None:
         return None
-    if parts.path or parts.query or parts.fragment or "@" in authority or port == 0:
+    address, name, port = found.groups()
+    if port and not 0 < int(port) < 1 << 16:
         return None
-    return parts.hostname.rstrip(".") if parts.hostname else None
+    return address or name.rstrip(".") or None
 
 
 def _is_loopback(name: str) -> bool:
