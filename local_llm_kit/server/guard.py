@@ -21,6 +21,7 @@ from starlette.types import Scope
 
 from local_llm_kit.server.cors import CrossOrigin
 from local_llm_kit.server.errors import refusal
+from local_llm_kit.server.owners import set_owner
 
 #: ``host:port`` or ``[address]:port``. `urllib.parse` takes ``[::1].evil.com`` for ``::1``.
 _AUTHORITY = re.compile(r"(?:\[([0-9a-f:.]+)\]|([0-9a-z._~-]+))(?::([0-9]{0,5}))?", re.ASCII)
@@ -123,6 +124,7 @@ class Guard:
         # Every key is compared, each in constant time: the time tells nothing.
         matches = [hmac.compare_digest(given, key) for key in self._keys]
         if given and any(matches):
+            set_owner(scope, matches.index(True))
             return None
         return refusal(
             scope["path"],

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -19,6 +20,7 @@ from local_llm_kit.output_format import messages_with_schema
 from local_llm_kit.server.body import parse_body, read_body
 from local_llm_kit.server.endpoints import Endpoint, Generation, json_response
 from local_llm_kit.server.headers import ignored_header
+from local_llm_kit.server.owners import owner_of
 from local_llm_kit.server.responses.background import Background
 from local_llm_kit.server.responses.conversation import chat_messages
 from local_llm_kit.server.responses.items import MAX_ITEMS, read_input
@@ -54,19 +56,20 @@ class _Responses:
         self._service = service
         self._store = ResponseStore()
         self._background = Background(service)
-        self._generation = Generation(service, self._read)
 
     async def create(self, request: Request) -> ASGIApp:
-        ask, is_slow = await self._generation.read(request)
+        generation = Generation(self._service, partial(self._read, owner_of(request.scope)))
+        ask, is_slow = await generation.read(request)
         assert isinstance(ask.shape, ResponseShape)
         if not ask.shape.is_background:
-            return await self._generation.answer(request, ask, is_slow)
+            return await generation.answer(request, ask, is_slow)
         queued = self._background.start(ask, ask.shape)
         return Response(to_json(queued), 200, dict(ask.headers), "application/json")
 
     async def count(self, request: Request) -> Response:
         body = await read_body(request)
-        wanted, fields = await self._service.beside(lambda: self._counted(parse_body(body)))
+        owner = owner_of(request.scope)
+        wanted, fields = await self._service.beside(lambda: self._counted(owner, parse_body(body)))
         with own_names():
             arguments = parse_chat(fields, self._service.catalog.defaults)
             messages = messages_with_schema(arguments.messages, arguments.output)
@@ -80,42 +83,44 @@ class _Responses:
         return Response(to_json(answer), 200, headers, "application/json")
 
     async def retrieve(self, request: Request) -> Response:
-        kept = self._kept(request.path_params["id"])
+        kept = self._kept(request)
         if request.query_params.get("stream") == "true":
             raise unsupported("stream", "a response that is kept is not streamed; leave stream out")
         return Response(kept.response, media_type="application/json")
 
     async def delete(self, request: Request) -> Response:
         response_id: str = request.path_params["id"]
-        self._kept(response_id)
+        self._kept(request)
         await self._background.cancel(response_id)
-        self._store.delete(response_id)
+        self._store.delete(response_id, owner_of(request.scope))
         return json_response({"id": response_id, "object": "response", "deleted": True})
 
     async def cancel(self, request: Request) -> Response:
         response_id: str = request.path_params["id"]
-        kept = self._kept(response_id)
+        kept = self._kept(request)
         if not kept.is_background:
             raise invalid("id", "only a response in the background can be cancelled")
         await self._background.cancel(response_id)
-        return Response(self._kept(response_id).response, media_type="application/json")
+        return Response(self._kept(request).response, media_type="application/json")
 
     async def input_items(self, request: Request) -> Response:
-        kept = self._kept(request.path_params["id"])
+        kept = self._kept(request)
         limit, newest_first, after = _page(request.query_params)
         items = await self._service.beside(kept.input_items)
         return json_response(_listed(items, limit, newest_first, after))
 
-    def _kept(self, response_id: str) -> Kept:
-        kept = self._store.get(response_id)
+    def _kept(self, request: Request) -> Kept:
+        """The response of a request's path."""
+        response_id: str = request.path_params["id"]
+        kept = self._store.get(response_id, owner_of(request.scope))
         if kept is None:
             raise _not_kept(response_id, None, "response_not_found")
         return kept
 
-    def _read(self, body: JSONObject) -> Ask:
+    def _read(self, owner: int, body: JSONObject) -> Ask:
         """What a body asks for. May be called on any thread."""
         wanted = parse_response(body, self._service.catalog.defaults)
-        items = self._conversation(wanted)
+        items = self._conversation(owner, wanted)
         if wanted.background and len(to_json(items)) > MAX_BACKGROUND_BYTES:
             raise invalid(
                 "background",
@@ -125,7 +130,7 @@ class _Responses:
 
         def keep(response: JSONObject) -> None:
             if wanted.store:
-                self._store.put(response, items)
+                self._store.put(response, items, owner)
 
         shape = ResponseShape(wanted.echo, wanted.model or self._service.models.own, keep)
         fields = _with_messages(wanted, items)
@@ -139,29 +144,35 @@ class _Responses:
 
         return replace(ask, prepare=prepare, stream=wanted.stream)
 
-    def _counted(self, body: JSONObject) -> tuple[ResponseRequest, JSONObject]:
+    def _counted(self, owner: int, body: JSONObject) -> tuple[ResponseRequest, JSONObject]:
         wanted = parse_response(body, self._service.catalog.defaults)
-        return wanted, _with_messages(wanted, self._conversation(wanted))
+        return wanted, _with_messages(wanted, self._conversation(owner, wanted))
 
-    def _conversation(self, wanted: ResponseRequest) -> list[JSONObject]:
+    def _conversation(self, owner: int, wanted: ResponseRequest) -> list[JSONObject]:
         """The items of the earlier turns and of this one."""
-        kept = None if wanted.previous_id is None else self._previous(wanted.previous_id)
-        if kept is not None and sum(map(len, kept.conversation)) > MAX_CONVERSATION_BYTES:
-            raise invalid(
-                "previous_response_id",
-                f"the conversation is larger than {MAX_CONVERSATION_BYTES:,} bytes; begin another",
-            )
+        kept = None if wanted.previous_id is None else self._previous(owner, wanted.previous_id)
+        n_bytes = 0 if kept is None else sum(map(len, kept.conversation))
+        _check_size("previous_response_id", n_bytes)
+
+        def find(item_id: str) -> JSONObject | None:
+            # A few letters name an item of any size, and may do so thousands of times.
+            nonlocal n_bytes
+            item = self._store.item(item_id, owner)
+            n_bytes += 0 if item is None else len(item)
+            _check_size("input", n_bytes)
+            return None if item is None else from_json(item)
+
         before = [] if kept is None else kept.all_items()
-        items = [*before, *read_input(wanted.input, self._store.item)]
+        items = [*before, *read_input(wanted.input, find)]
         if len(items) > MAX_ITEMS:
             raise invalid(
                 "input", f"the conversation has {len(items)} items; at most {MAX_ITEMS:,} are read"
             )
         return items
 
-    def _previous(self, response_id: str) -> Kept:
+    def _previous(self, owner: int, response_id: str) -> Kept:
         """The response to go on from."""
-        kept = self._store.get(response_id)
+        kept = self._store.get(response_id, owner)
         if kept is None:
             raise _not_kept(response_id, "previous_response_id", "previous_response_not_found")
         if kept.status not in ("completed", "incomplete"):
@@ -170,6 +181,14 @@ class _Responses:
                 f"the response {response_id!r} is {kept.status}; go on from one that has ended",
             )
         return kept
+
+
+def _check_size(param: str, n_bytes: int) -> None:
+    if n_bytes > MAX_CONVERSATION_BYTES:
+        raise invalid(
+            param,
+            f"the conversation is larger than {MAX_CONVERSATION_BYTES:,} bytes; begin another",
+        )
 
 
 def _not_kept(response_id: str, param: str | None, code: str) -> InvalidRequestError:

@@ -48,36 +48,43 @@ class Kept:
         return [*self.input_items(), *response["output"]]
 
 
+#: An owner, and the id of what was kept for it.
+Place = tuple[int, str]
+
+
 class _Items:
-    """Items by their ids, each with the number of responses that have it."""
+    """Items by owner and id, each with the number of responses that have it."""
 
     def __init__(self) -> None:
         self.n_bytes = 0
-        self._items: dict[str, tuple[bytes, int]] = {}
+        self._items: dict[Place, tuple[bytes, int]] = {}
 
-    def get(self, item_id: str) -> bytes | None:
-        return self._items.get(item_id, (None, 0))[0]
+    def get(self, place: Place) -> bytes | None:
+        return self._items.get(place, (None, 0))[0]
 
-    def hold(self, item: JSONObject) -> bytes:
+    def hold(self, owner: int, item: JSONObject) -> bytes:
         """Count one more holder; the item as JSON."""
-        found = self._items.get(item["id"])
+        place = owner, item["id"]
+        found = self._items.get(place)
         data, n_holders = found or (to_json(item), 0)
-        self._items[item["id"]] = data, n_holders + 1
+        self._items[place] = data, n_holders + 1
         if found is None:
             self.n_bytes += len(data) + _ITEM_BYTES
         return data
 
-    def release(self, item_id: str) -> None:
-        data, n_holders = self._items[item_id]
+    def release(self, place: Place) -> None:
+        data, n_holders = self._items[place]
         if n_holders > 1:
-            self._items[item_id] = data, n_holders - 1
+            self._items[place] = data, n_holders - 1
         else:
-            del self._items[item_id]
+            del self._items[place]
             self.n_bytes -= len(data) + _ITEM_BYTES
 
 
 class ResponseStore:
-    """Keeps responses; every method may be called from any thread.
+    """Keeps responses, each for its owner; every method may be called from any thread.
+
+    An owner is a number, see `owners`: what was kept for another is not found.
 
     :param max_responses: most that are kept.
     :param max_bytes: most that they take together; one that takes more alone is not kept.
@@ -86,7 +93,7 @@ class ResponseStore:
     def __init__(self, max_responses: int = MAX_RESPONSES, max_bytes: int = MAX_BYTES) -> None:
         self._max_responses = max_responses
         self._max_bytes = max_bytes
-        self._kept: OrderedDict[str, Kept] = OrderedDict()
+        self._kept: OrderedDict[Place, Kept] = OrderedDict()
         self._items = _Items()
         self._n_bytes = 0  # of the responses without their items
         self._lock = threading.Lock()
@@ -96,16 +103,17 @@ class ResponseStore:
         """What all takes, in bytes."""
         return self._n_bytes + self._items.n_bytes
 
-    def put(self, response: JSONObject, conversation: Sequence[JSONObject]) -> None:
+    def put(self, response: JSONObject, conversation: Sequence[JSONObject], owner: int = 0) -> None:
         """Keep a response, in place of an earlier state of it.
 
         :param conversation: the items that it answers.
         """
         with self._lock:
-            self._drop(response["id"])
-            data = [self._items.hold(item) for item in conversation]
+            place = owner, response["id"]
+            self._drop(place)
+            data = [self._items.hold(owner, item) for item in conversation]
             for item in response["output"]:
-                self._items.hold(item)
+                self._items.hold(owner, item)
             kept = Kept(
                 to_json(response),
                 response["status"],
@@ -113,37 +121,36 @@ class ResponseStore:
                 tuple(data),
                 tuple(item["id"] for item in (*conversation, *response["output"])),
             )
-            self._kept[response["id"]] = kept
+            self._kept[place] = kept
             self._n_bytes += _size(kept)
             while self.n_bytes > self._max_bytes or len(self._kept) > self._max_responses:
                 self._drop(next(iter(self._kept)))
 
-    def get(self, response_id: str) -> Kept | None:
+    def get(self, response_id: str, owner: int = 0) -> Kept | None:
         """A response; None where it is not kept."""
         with self._lock:
-            kept = self._kept.get(response_id)
+            kept = self._kept.get((owner, response_id))
             if kept is not None:
-                self._kept.move_to_end(response_id)
+                self._kept.move_to_end((owner, response_id))
             return kept
 
-    def item(self, item_id: str) -> JSONObject | None:
-        """An item of any response; None where none has it."""
+    def item(self, item_id: str, owner: int = 0) -> bytes | None:
+        """An item of any of the owner's responses, as JSON; None where none has it."""
         with self._lock:
-            data = self._items.get(item_id)
-        return None if data is None else from_json(data)
+            return self._items.get((owner, item_id))
 
-    def delete(self, response_id: str) -> bool:
+    def delete(self, response_id: str, owner: int = 0) -> bool:
         """Forget a response; whether it was kept."""
         with self._lock:
-            return self._drop(response_id)
+            return self._drop((owner, response_id))
 
-    def _drop(self, response_id: str) -> bool:
-        kept = self._kept.pop(response_id, None)
+    def _drop(self, place: Place) -> bool:
+        kept = self._kept.pop(place, None)
         if kept is None:
             return False
         self._n_bytes -= _size(kept)
         for item_id in kept.item_ids:
-            self._items.release(item_id)
+            self._items.release((place[0], item_id))
         return True
 
 

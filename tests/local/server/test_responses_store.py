@@ -81,7 +81,7 @@ def test_an_item_is_found_as_long_as_any_response_has_it() -> None:
     store.put(response("resp_1", "msg_b"), conversation("msg_a"))
     store.put(response("resp_2", "msg_d"), conversation("msg_a", "msg_b", "msg_c"))
     store.delete("resp_2")
-    assert store.item("msg_b") == {"id": "msg_b", "type": "message"}
+    assert store.item("msg_b") == b'{"id":"msg_b","type":"message"}'
     assert store.item("msg_d") is None
     store.delete("resp_1")
     assert store.item("msg_b") is None
