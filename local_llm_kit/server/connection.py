@@ -19,6 +19,8 @@ WRITE_TIMEOUT_S = 30.0
 #: Seconds that the rest of a body may still take to come when its request has been answered.
 LINGER_S = 2.0
 MAX_HEADER_BYTES = 64 << 10
+#: Of a body, beside its content: sizes of chunks, their extensions, trailers.
+MAX_FRAMING_BYTES = 1 << 20
 #: Requests that are read while one runs.
 MAX_PIPELINED = 8
 #: Connections open at once; a process may usually have 1,024 files open.
@@ -32,7 +34,7 @@ class Connection(HttpToolsProtocol):
     _write_timer: asyncio.TimerHandle | None = None
     _linger_timer: asyncio.TimerHandle | None = None
     _reads_body = False
-    _n_header_bytes = 0
+    _n_overhead_bytes = 0
 
     def connection_made(self, transport: Any) -> None:
         """Expect a request within the time for headers."""
@@ -56,17 +58,29 @@ class Connection(HttpToolsProtocol):
                 cycle.message_event.set()
 
     def data_received(self, data: bytes) -> None:
-        """Read on, while the headers are not too long."""
-        if self._header_timer is not None:
-            self._n_header_bytes += len(data)
+        """Read on, while what is around the body is not too long."""
+        self._n_overhead_bytes += len(data)
         super().data_received(data)
-        if self._header_timer is not None and self._n_header_bytes > MAX_HEADER_BYTES:
+        if self._header_timer is not None and self._n_overhead_bytes > MAX_HEADER_BYTES:
             self.send_400_response(f"the headers are longer than {MAX_HEADER_BYTES:,} bytes")
+        elif self._reads_body and self._n_overhead_bytes > MAX_FRAMING_BYTES:
+            message = f"the body has more than {MAX_FRAMING_BYTES:,} bytes around its content"
+            self.send_400_response(message)
 
     def on_message_begin(self) -> None:
         """Start the clock of a request's headers."""
         self._expect_headers()
         super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Note a header. What comes after the body is none: uvicorn would take it for one."""
+        if not self._reads_body:
+            super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of a body."""
+        self._n_overhead_bytes -= len(body)
+        super().on_body(body)
 
     def on_headers_complete(self) -> None:
         """Stop it, and note who must hear when the client leaves."""
@@ -87,8 +101,13 @@ class Connection(HttpToolsProtocol):
     def on_body_complete(self) -> None:
         """All of a request is here."""
         self._reads_body = False
+        self._n_overhead_bytes = 0
         self._stop_linger_timer()
         super().on_message_complete()
+
+    def on_malformed(self) -> None:
+        """What has come is no request."""
+        self.send_400_response("this is no HTTP request")
 
     def on_response_complete(self) -> None:
         """Drop a client that goes on sending the body of what was answered, a refusal mostly."""
@@ -131,7 +150,6 @@ class Connection(HttpToolsProtocol):
 
     def _expect_headers(self) -> None:
         if self._header_timer is None:
-            self._n_header_bytes = 0
             self._header_timer = self.loop.call_later(HEADER_TIMEOUT_S, self.transport.abort)
 
     def _stop_header_timer(self) -> None:

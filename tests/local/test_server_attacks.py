@@ -91,6 +91,26 @@ def test_a_body_is_capped_while_it_is_read(
     assert (answer.status, answer.error["code"]) == (413, "body_too_large")
 
 
+CHUNKED = {"Transfer-Encoding": "chunked", "Content-Length": None}
+
+
+@pytest.mark.parametrize("more", [b"X-T: 1\r\n", b"a"], ids=["trailers", "one trailer"])
+def test_what_follows_a_body_is_capped(
+    server: LocalServer, monkeypatch: pytest.MonkeyPatch, more: bytes
+) -> None:
+    monkeypatch.setattr(connection, "MAX_FRAMING_BYTES", 1000)
+    with connect(server.url) as sock:
+        sock.sendall(request(server.url, CHAT, b"", headers=CHUNKED) + b"2\r\n{}\r\n0\r\nX: ")
+        sock.sendall(more * 2000)
+        assert b"around its content" in sock.recv(1000)
+
+
+def test_what_follows_a_body_is_no_header(locked: LocalServer) -> None:
+    data = request(locked.url, CHAT, b"", headers=CHUNKED)
+    trailer = b"Authorization: Bearer " + KEY.encode()
+    assert send(locked.url, data + b"2\r\n{}\r\n0\r\n" + trailer + b"\r\n\r\n").status == 401
+
+
 def test_a_body_that_never_comes_ends_at_the_deadline(
     server: LocalServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
