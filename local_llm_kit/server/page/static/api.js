@@ -87,11 +87,13 @@ async function json(response) {
 }
 
 function parsed(text) {
+  let data;
   try {
-    return JSON.parse(text);
+    data = JSON.parse(text);
   } catch {
-    return { error: { message: `the server's answer cannot be read: ${text.slice(0, 200)}` } };
+    data = null;
   }
+  return data ?? { error: { message: `the server's answer cannot be read: ${text.slice(0, 200)}` } };
 }
 
 function errorOf(body, status) {

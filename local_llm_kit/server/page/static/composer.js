@@ -6,6 +6,9 @@ import { imageFiles, readImage } from "./images.js";
 /** Whether the field grows by its style alone; measuring it lays out the whole page at each key. */
 const GROWS = CSS.supports("field-sizing", "content");
 
+/** A keyboard on the screen has no Shift and Enter: there Enter is a new line. */
+const TOUCHED = matchMedia("(pointer: coarse)");
+
 export class Composer {
   #images = [];
   #takesImages = false;
@@ -23,7 +26,7 @@ export class Composer {
     $("prompt").addEventListener("input", () => this.#refresh());
     $("prompt").addEventListener("keydown", (event) => {
       // While an input method composes, Enter chooses one of its suggestions.
-      if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+      if (event.key === "Enter" && !event.shiftKey && !event.isComposing && !TOUCHED.matches) {
         event.preventDefault();
         this.#send();
       } else if (event.key === "ArrowUp" && !$("prompt").value) {

@@ -114,7 +114,7 @@ export function takeDelta(message, { delta, finish_reason: finish }) {
   if (typeof thought === "string") message.reasoning = (message.reasoning ?? "") + thought;
   for (const part of delta?.tool_calls ?? []) {
     const calls = (message.calls ??= []);
-    const call = (calls[part.index ?? calls.length] ??= { id: "", name: "", arguments: "" });
+    const call = (calls[Math.min(part.index ?? calls.length, calls.length)] ??= { id: "", name: "", arguments: "" });
     call.id ||= part.id ?? "";
     call.name ||= part.function?.name ?? "";
     call.arguments += part.function?.arguments ?? "";

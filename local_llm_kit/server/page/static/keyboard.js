@@ -30,7 +30,7 @@ export function listenForKeys(actions) {
 
 function nameOf({ key, ctrlKey, metaKey, shiftKey, altKey, code, target }) {
   const pressed = key.toLowerCase();
-  if (key === "Escape") return "stop";
+  if (key === "Escape") return target.matches("[type=search]") ? null : "stop"; // which it empties
   if (altKey) return code === "KeyR" && !ctrlKey ? "again" : null;
   if (ctrlKey || metaKey) {
     if (shiftKey) return pressed === "o" ? "start" : null;

@@ -67,7 +67,7 @@ async function answer(parent) {
   draw();
   thread.toEnd();
   announce("The model is answering");
-  const saving = setInterval(() => keep(asked), SAVE_MS);
+  const saving = setInterval(() => !gone.has(asked.id) && store.save(asked).catch(() => {}), SAVE_MS); // told at its end
   const error = await generation.run();
   clearInterval(saving);
   running.delete(asked.id);
@@ -149,6 +149,7 @@ async function keep(changed) {
   if (gone.has(changed.id)) return;
   try {
     await store.save(changed);
+    store.tell(changed.id);
     await drawList();
   } catch (error) {
     toast(`The conversation could not be kept in this browser: ${error?.message ?? "no storage"}`);
@@ -190,6 +191,7 @@ async function remove({ id, title }) {
   gone.add(id);
   running.get(id)?.stop();
   await store.remove(id);
+  store.tell(id);
   if (id === conversation.id) start();
   else await drawList();
 }
@@ -210,6 +212,7 @@ async function importFile(file) {
     if (file.size > MAX_IMPORT_BYTES) throw new Error("The file is larger than 200 MiB.");
     const conversations = fromJson(await file.text());
     await store.save(...conversations);
+    for (const { id } of conversations) store.tell(id);
     toast(`${conversations.length} imported.`);
     if (conversations.length) show(conversations[0]);
   } catch (error) {

@@ -141,12 +141,11 @@ function rendered({ token, raw }) {
 
 /** A link opens elsewhere, tells nothing of this page, and shows where it goes. */
 function tieUp(link) {
-  const target = URL.parse?.(link.href) ?? null;
-  if (!link.hasAttribute("href") || !target) return link.replaceWith(...link.childNodes);
+  if (!link.host) return link.replaceWith(...link.childNodes);
   link.target = "_blank";
   link.rel = "noopener noreferrer";
   link.title = link.href;
-  if (!link.textContent.includes(target.host)) link.after(el("span", { class: "host" }, ` ${target.host}`));
+  if (!link.textContent.includes(link.host)) link.after(el("span", { class: "host" }, ` ${link.host}`));
 }
 
 /** Give a code block its head: the language, and a button that copies it. */

@@ -70,6 +70,8 @@ export class Sidebar {
   }
 
   #draw() {
+    if ($("conversations").querySelector(".rename")) return; // drawn once the new title is there
+    const focused = document.activeElement.closest("#conversations li")?.dataset.id;
     const shown = this.#found ? this.#heads.filter(({ id }) => this.#found.has(id)) : this.#heads;
     const items = [];
     let period = "";
@@ -79,6 +81,7 @@ export class Sidebar {
       items.push(this.#item(head));
     }
     $("conversations").replaceChildren(...items);
+    items.find(({ dataset }) => focused && dataset.id === focused)?.firstChild.focus();
     $("none-found").hidden = shown.length > 0;
     $("none-found").textContent = this.#found
       ? "No conversation has these words."
@@ -99,7 +102,7 @@ export class Sidebar {
     );
     const item = el(
       "li",
-      { class: current ? "current" : "" },
+      { class: current ? "current" : "", "data-id": head.id },
       open,
       iconButton("edit", `Rename “${head.title}”`, () => this.#rename(head, item)),
       iconButton("trash", `Delete “${head.title}”`, () => this.#actions.remove(head)),
@@ -118,6 +121,7 @@ export class Sidebar {
     const end = (keep) => {
       if (ended) return; // taking the field away makes it lose the focus once more
       ended = true;
+      field.remove();
       if (keep && field.value.trim() && field.value.trim() !== head.title)
         this.#actions.rename(head.id, field.value.trim());
       else this.#draw();

@@ -2,13 +2,13 @@
  * Conversations in this browser's IndexedDB.
  *
  * `heads` holds what the list shows and `bodies` the whole conversations, so that a list of hundreds
- * with images in them is read at once. Both are written in one transaction. Other tabs are told.
+ * with images in them is read at once. Both are written in one transaction.
  */
 
 const channel = new BroadcastChannel("conversations");
 let opening = null;
 
-/** Call `listener` with the id of each conversation that another tab changed. */
+/** Call `listener` with the id of each conversation that another tab tells of. */
 export function onForeignChange(listener) {
   channel.addEventListener("message", ({ data }) => listener(data));
 }
@@ -41,7 +41,11 @@ export async function save(...conversations) {
       bodies.put(conversation);
     }
   });
-  for (const { id } of conversations) channel.postMessage(id);
+}
+
+/** Tell the other tabs that a conversation was written or removed. */
+export function tell(id) {
+  channel.postMessage(id);
 }
 
 /** Forget a conversation. */
@@ -50,7 +54,6 @@ export async function remove(id) {
     heads.delete(id);
     bodies.delete(id);
   });
-  channel.postMessage(id);
 }
 
 /** Ids of the conversations in whose title or messages each word of `text` stands. */

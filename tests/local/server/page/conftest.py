@@ -68,10 +68,17 @@ def visit(context: BrowserContext) -> Iterator[Callable[[str], Page]]:
     assert wrong == []
 
 
-@pytest.fixture
-def peer() -> Iterator[Peer]:
+@pytest.fixture(scope="module")
+def listening_peer() -> Iterator[Peer]:
     with running_peer() as peer:
         yield peer
+
+
+@pytest.fixture
+def peer(listening_peer: Peer) -> Peer:
+    """A scripted server that remembers nothing."""
+    listening_peer.reset()
+    return listening_peer
 
 
 @pytest.fixture

@@ -52,13 +52,17 @@ class Peer:
     """
 
     def __init__(self) -> None:
+        self.url = ""
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what was asked and what is to be said."""
         self.answers: deque[Script | Response] = deque()
         self.asked: list[dict[str, Any]] = []
         self.keys: list[str | None] = []
         self.left = threading.Event()
         self.cards: list[dict[str, Any]] = [{"id": "tiny", "context_length": 100}]
         self.required_key: str | None = None
-        self.url = ""
 
     async def models(self, request: Request) -> Response:
         return self._refused(request) or JSONResponse({"object": "list", "data": self.cards})
@@ -77,6 +81,7 @@ class Peer:
         return StreamingResponse(self._play(answer), media_type="text/event-stream")
 
     async def _play(self, script: Script) -> AsyncIterator[bytes]:
+        left = self.left  # not the next test's
         try:
             for step in script:
                 if isinstance(step, bytes):
@@ -85,7 +90,7 @@ class Peer:
                 while not step.is_set():
                     await asyncio.sleep(0.01)
         except asyncio.CancelledError:
-            self.left.set()
+            left.set()
             raise
 
     def _refused(self, request: Request) -> Response | None:

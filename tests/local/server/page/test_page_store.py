@@ -84,6 +84,22 @@ def test_a_conversation_is_renamed_by_key(peer: Peer, tab: Page) -> None:
     expect(tab.locator(".conversation")).to_have_text("Honey")
 
 
+def test_an_answer_that_ends_takes_nothing_from_who_uses_the_list(peer: Peer, tab: Page) -> None:
+    gate = threading.Event()
+    peer.answers.append([chunk(content="Half"), gate, END])
+    tab.fill("#prompt", "Hello!")
+    tab.press("#prompt", "Enter")
+    expect(tab.locator(ANSWERS)).to_have_text("Half")
+    tab.press(".conversation", "F2")
+    tab.fill(".rename", "New tit")
+    gate.set()
+    expect(tab.locator(".stats")).to_be_attached()
+    expect(tab.locator(".rename")).to_be_focused()
+    tab.keyboard.type("le")
+    tab.keyboard.press("Enter")
+    expect(tab.locator(".conversation")).to_have_text("New title")
+
+
 @pytest.mark.parametrize("answer", ["accept", "dismiss"])
 def test_deleting_asks_first(peer: Peer, tab: Page, answer: str) -> None:
     talk(peer, tab, "About bees", "They make honey.")
