@@ -34,7 +34,7 @@ def chat(url: str) -> None:
 
 def stream(url: str) -> None:
     chunks = _ask(url, HELLO, stream=True, stream_options={"include_usage": True})
-    assert len([chunk for chunk in chunks if chunk.choices]) > 2
+    assert len([chunk for chunk in chunks if chunk.choices]) > 1
 
 
 def tools(url: str) -> None:
@@ -56,20 +56,20 @@ def embeddings(url: str) -> None:
 def responses(url: str) -> None:
     options = {"model": f"openai/{MODEL}", "api_base": f"{url}/v1", "api_key": KEY}
     assert litellm.responses(input=HELLO, **options).output[0].content[0].text
-    assert len(list(litellm.responses(input=HELLO, stream=True, **options))) > 2
+    assert len(list(litellm.responses(input=HELLO, stream=True, **options))) > 1
 
 
 def anthropic(url: str) -> None:
     options = {"model": f"anthropic/{MODEL}", "api_base": url, "max_tokens": 50}
     assert _ask(url, HELLO, **options).choices[0].message.content
-    assert len(list(_ask(url, HELLO, stream=True, **options))) > 2
+    assert len(list(_ask(url, HELLO, stream=True, **options))) > 1
     assert _ask(url, WEATHER, tools=[TOOL], **options).choices[0].message.tool_calls
 
 
 def ollama(url: str) -> None:
     options = {"model": f"ollama_chat/{MODEL}", "api_base": url}
     assert _ask(url, HELLO, **options).choices[0].message.content
-    assert len(list(_ask(url, HELLO, stream=True, **options))) > 2
+    assert len(list(_ask(url, HELLO, stream=True, **options))) > 1
 
 
 CHECKS = (chat, stream, tools, structured, embeddings, responses, anthropic, ollama)
