@@ -136,6 +136,30 @@ def test_text_answers_are_as_published(server: LocalServer, body: dict[str, Any]
 
 
 @pytest.mark.parametrize(
+    "body",
+    [
+        {}, {"text": {"format": {"type": "json_object"}}, "max_output_tokens": 40},
+        {"input": WEATHER[0]["content"], "tools": [{"type": "function", **FUNCTION}]},
+        {"include": ["message.output_text.logprobs"], "top_logprobs": 2}, {"max_output_tokens": 2},
+        {"truncation": "auto", "metadata": {"a": "b"}, "store": False, "instructions": "Be kind."},
+    ],
+    ids=lambda body: next(iter(body), "plain"),
+)  # fmt: skip
+def test_responses_and_their_events_are_as_published(
+    server: LocalServer, body: dict[str, Any]
+) -> None:
+    published.require_document()
+    body = {"model": "tiny", "input": "Hello!", **body}
+    published.check("Response", ask(server.url, "/v1/responses", body).json)
+    answer = ask(server.url, "/v1/responses", body | {"stream": True})
+    text = b"".join(answer.body.split(b"\r\n")[1::2]).decode()
+    events = [line[6:] for line in text.split("\n") if line.startswith("data: ")]
+    assert len(events) > 5
+    for event in events:
+        published.check("ResponseStreamEvent", json.loads(event))
+
+
+@pytest.mark.parametrize(
     ("path", "body", "schema"),
     [
         ("/v1/models", None, "ListModelsResponse"),
