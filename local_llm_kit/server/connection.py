@@ -6,6 +6,7 @@ uvicorn waits without end for a client's headers and for a client that does not 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from typing import Any
 
 from pydantic_core import to_json
@@ -21,8 +22,8 @@ LINGER_S = 2.0
 MAX_HEADER_BYTES = 64 << 10
 #: Of a body, beside its content: sizes of chunks, their extensions, trailers.
 MAX_FRAMING_BYTES = 1 << 20
-#: Requests that are read while one runs.
-MAX_PIPELINED = 8
+#: Requests that one client may have sent without waiting for their answers; they take memory.
+MAX_PIPELINED = 128
 #: Connections open at once; a process may usually have 1,024 files open.
 MAX_CONNECTIONS = 800
 
@@ -40,7 +41,7 @@ class Connection(HttpToolsProtocol):
         """Expect a request within the time for headers."""
         super().connection_made(transport)
         self.parser: Parser = Parser(self)
-        self._cycles: list[Any] = []
+        self._cycles: deque[Any] = deque()
         self._expect_headers()
         if len(self.connections) > MAX_CONNECTIONS:
             self._make_room()
@@ -87,11 +88,13 @@ class Connection(HttpToolsProtocol):
         self._stop_header_timer()
         self._reads_body = True
         super().on_headers_complete()
-        self._cycles = [cycle for cycle in self._cycles if not cycle.response_complete]
+        while self._cycles and self._cycles[0].response_complete:
+            self._cycles.popleft()
         self._cycles.append(self.cycle)
+        if len(self._cycles) > MAX_PIPELINED:
+            self.transport.abort()
         # While a request waits for its turn uvicorn does not read, and so sees nobody leave.
-        if len(self._cycles) <= MAX_PIPELINED:
-            self.flow.resume_reading()
+        self.flow.resume_reading()
 
     def on_message_complete(self) -> None:
         """All of a request is here, or the parser takes it for that."""

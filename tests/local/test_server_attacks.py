@@ -247,6 +247,26 @@ def test_the_shape_of_errors_is_json(server: LocalServer) -> None:
     assert json.loads(answer.body)["error"]["param"] is None
 
 
+@pytest.mark.parametrize(
+    ("n_requests", "is_answered"), [(50, True), (5000, False)], ids=["some", "flood"]
+)
+def test_requests_sent_ahead_are_bounded(
+    server: LocalServer, n_requests: int, is_answered: bool
+) -> None:
+    ahead = request(server.url, "/health", headers={"Connection": "keep-alive"})
+    last = request(server.url, "/health")
+    received = b""
+    with connect(server.url) as sock:
+        try:
+            sock.sendall(ahead * (n_requests - 1) + last)
+            while piece := sock.recv(1 << 16):
+                received += piece
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+    n_found = received.count(b"HTTP/1.1 200")
+    assert (n_found == n_requests) is is_answered
+
+
 def test_a_second_request_whose_headers_never_end_is_dropped(
     server: LocalServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
