@@ -82,7 +82,8 @@ def in_flags(message: str, flags: Mapping[str, str]) -> str:
     """
     for name, flag in flags.items():
         if "_" in name:
-            message = re.sub(rf"(?<![\w./\\-]){name}(?![\w./\\-])", flag, message)
+            pattern = rf"(?<![\w./\\-])(?:LLMConfig\.)?{name}(?![\w./\\-])"
+            message = re.sub(pattern, flag, message)
         elif message.startswith(f"{name} is "):
             message = flag + message[len(name) :]
     return message

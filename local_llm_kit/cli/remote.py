@@ -9,7 +9,7 @@ from pydantic_core import from_json
 
 from LLM.config import LLMConfig
 from LLM.error_response import api_error
-from LLM.exceptions import LLMConfigError, LLMConnectionError, LLMResponseError
+from LLM.exceptions import LLMConnectionError, LLMResponseError
 from LLM.headers import request_headers
 from LLM.transport import Transport
 
@@ -25,11 +25,7 @@ class Server:
     """
 
     def __init__(self, url: str, api_key: str | None) -> None:
-        try:
-            config = LLMConfig(base_url=url, api_key=api_key)
-        except LLMConfigError as err:
-            message = str(err).replace("LLMConfig.base_url", "--url")
-            raise LLMConfigError(message.replace("LLMConfig.api_key", "--api-key")) from None
+        config = LLMConfig(base_url=url, api_key=api_key)
         self._secrets = config.secrets
         self.url = config.base_url.removesuffix("/v1")
         self._transport = Transport(self.url, request_headers(config))

@@ -163,6 +163,13 @@ def test_a_server_answers_in_place_of_a_model_here(local_server_url: str) -> Non
     assert json.loads(named.stdout)["model"] == "tiny"
 
 
+@pytest.mark.parametrize("command", ["run", "bench", "chat"])
+def test_an_address_that_is_none_is_named_by_its_flag(command: str) -> None:
+    result = run(command, "--url", "nope", input="Hi")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("error: --url must look like 'http://127.0.0.1:8000'")
+
+
 def test_nobody_at_the_url_is_told_at_once() -> None:
     result = run("run", "Hi", "--url", "http://127.0.0.1:9")
     assert result.exit_code == 1
