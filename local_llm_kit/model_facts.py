@@ -104,6 +104,17 @@ def describe(found: ModelFile) -> ModelFacts:
     return _joined(found, told, shape)
 
 
+def format_parameters(n_params: int, digits: int) -> str:
+    """A number of weights as models are named by it: ``3.2B``; empty for 0, which is not known.
+
+    :param digits: behind the point.
+    """
+    for unit, size in (("B", 1e9), ("M", 1e6), ("K", 1e3)):
+        if n_params >= size:
+            return f"{n_params / size:.{digits}f}{unit}"
+    return str(n_params) if n_params else ""
+
+
 def _joined(found: ModelFile, told: _Told, shape: ModelShape) -> ModelFacts:
     return ModelFacts(
         name=found.name,

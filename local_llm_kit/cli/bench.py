@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import sys
@@ -19,6 +18,7 @@ from local_llm_kit.cli.answerer import LOAD_FOR_ONE, Answerer, check_place, open
 from local_llm_kit.cli.bench_runs import Level, Load, Spread, measure, prompt
 from local_llm_kit.cli.command import Command
 from local_llm_kit.cli.options import json_option, load_options, model_option, url_options
+from local_llm_kit.cli.tables import echo_json, table
 from local_llm_kit.memory_plan import format_bytes
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ Examples:
   local-llm-kit bench --runs 1 --prompt 64 --generate 16 --json
 """
 _MAX_CALLERS = 64
+_HEADINGS = ("callers", "prompt", "answer", "prompt tokens/s", "answer tokens/s", "first token, s")
 
 
 @click.command(cls=Command, epilog=_EXAMPLES)
@@ -106,8 +107,7 @@ def bench(
             levels = [measure(answerer, load, n, n_runs, ran) for n in callers]
         facts = _facts(answerer, settings["url"], n_runs)
     if as_json:
-        levels_json = [level.to_dict() for level in levels]
-        click.echo(json.dumps({**facts, "levels": levels_json}, indent=2))
+        echo_json({**facts, "levels": [level.to_dict() for level in levels]})
     else:
         click.echo(_table(facts, levels))
 
@@ -161,8 +161,7 @@ def _facts(answerer: Answerer, url: str | None, n_runs: int) -> dict[str, Any]:
 
 
 def _table(facts: dict[str, Any], levels: list[Level]) -> str:
-    rows = [("callers", "prompt", "answer", "prompt tokens/s", "answer tokens/s", "first token, s")]
-    rows += [
+    rows = [
         (
             str(level.callers),
             f"{level.n_prompt:.0f}",
@@ -173,17 +172,12 @@ def _table(facts: dict[str, Any], levels: list[Level]) -> str:
         )
         for level in levels
     ]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
-        for row in rows
-    ]
     memory = facts["resident_bytes"]
     where = facts["url"] or f"{facts['cores']} cores, {facts['machine']}"
     about = [f"{facts['model']} at {where}, llm-kit {facts['version']}, median of {facts['runs']}"]
     if memory is not None:
         about.append(f"{format_bytes(memory)} resident")
-    return "\n".join([", ".join(about), *lines])
+    return "\n".join([", ".join(about), *table(_HEADINGS, rows, numbers=True)])
 
 
 def _shown(spread: Spread, form: str) -> str:

@@ -9,8 +9,8 @@ import click
 
 from local_llm_kit.cli.command import Command
 from local_llm_kit.cli.options import json_option
-from local_llm_kit.cli.tables import echo_json, printable
-from local_llm_kit.cli.terminal import has_colour, note
+from local_llm_kit.cli.tables import echo_json
+from local_llm_kit.cli.terminal import has_colour, note, printable_line
 from local_llm_kit.doctor import Finding, Status, examine
 
 _EXAMPLES = """\b
@@ -60,6 +60,6 @@ def _echo(findings: tuple[Finding, ...]) -> None:
         mark = f"{one.status:4}"
         if has_colour(sys.stdout):
             mark = click.style(mark, fg=_COLOURS[one.status], bold=True)
-        click.echo(f"  {mark}  {one.name:{width}}  {printable(one.text)}")
+        click.echo(f"  {mark}  {one.name:{width}}  {printable_line(one.text)}")
         if one.fix is not None:
-            click.echo(f"  {'':4}  {'':{width}}  -> {printable(one.fix)}")
+            click.echo(f"  {'':4}  {'':{width}}  -> {printable_line(one.fix)}")

@@ -12,6 +12,8 @@ from typing import Any
 
 import click
 
+from local_llm_kit.cli.terminal import printable_line
+
 _GAP = "  "
 _SHORTEST = 12
 
@@ -27,28 +29,29 @@ def echo_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def table(
-    headings: Sequence[str], rows: Sequence[Sequence[str]], width: int | None = None
+    headings: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    width: int | None = None,
+    *,
+    numbers: bool = False,
 ) -> list[str]:
     """The lines of a table.
 
     :param width: characters of a line; None sets no bound.
+    :param numbers: cells stand at the right of their columns.
     """
-    cells = [[printable(cell) for cell in row] for row in (headings, *rows)]
+    cells = [[printable_line(cell) for cell in row] for row in (headings, *rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     if width is not None:
         rest = sum(widths[1:]) + len(_GAP) * (len(widths) - 1)
         widths[0] = min(widths[0], max(width - rest, _SHORTEST))
+    place = str.rjust if numbers else str.ljust
     return [
         _GAP.join(
-            _cut(cell, size).ljust(size) for cell, size in zip(row, widths, strict=True)
+            place(_cut(cell, size), size) for cell, size in zip(row, widths, strict=True)
         ).rstrip()
         for row in cells
     ]
-
-
-def printable(text: str) -> str:
-    """A text that cannot steer a terminal: names come from files and from servers."""
-    return "".join(c if c.isprintable() else "�" for c in text)
 
 
 def _cut(text: str, width: int) -> str:
@@ -58,8 +61,8 @@ def _cut(text: str, width: int) -> str:
 def echo_json(value: Any) -> None:
     """Write a value as JSON; paths may be among it."""
     text = json.dumps(value, indent=2, ensure_ascii=False, default=os.fspath)
-    # What of a file's name is no UTF-8 becomes an escape, as JSON has it.
-    click.echo(text.encode("utf-8", "backslashreplace"))
+    # What could steer a terminal, and what of a file's name is no UTF-8, becomes an escape.
+    click.echo("".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text))
 
 
 def utc(seconds: float) -> str:

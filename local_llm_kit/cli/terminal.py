@@ -23,6 +23,11 @@ def printable(text: str) -> str:
     return text.translate(_VISIBLE)
 
 
+def printable_line(text: str) -> str:
+    """A text as one line that cannot steer a terminal: names come from files and from servers."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
 class Output:
     """Where an answer goes as it is made: on a terminal made harmless, in a pipe as it is.
 

@@ -92,7 +92,7 @@ def _reason(code: int, stderr: bytes) -> str:
         )
     lines = stderr.decode("utf-8", "replace").split("\n")
     said = next((line for line in reversed(lines) if line.strip()), f"it ended with {code}")
-    return "".join(c if c.isprintable() else "�" for c in said.strip()[:300])
+    return said.strip()[:300]
 
 
 def main(arguments: Sequence[str]) -> None:

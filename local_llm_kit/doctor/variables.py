@@ -51,8 +51,7 @@ def _described(name: str, environ: Mapping[str, str]) -> Finding:
 
 
 def _shown(name: str, value: str) -> str:
-    """A value as it may be printed."""
+    """A value without what is secret in it."""
     if _SECRET.search(name):
         return "set"
-    hidden = _CREDENTIALS.sub("***@", value)
-    return "".join(c if c.isprintable() else "�" for c in hidden[:200])
+    return _CREDENTIALS.sub("***@", value)[:200]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +12,7 @@ from LLM.streaming import ChatStream
 from LLM.types import ChatCompletionChunk
 from local_llm_kit.cli.loading_bar import loading_bar
 from local_llm_kit.cli.pace import Pace
+from local_llm_kit.cli.tables import echo_json
 from local_llm_kit.cli.terminal import Output, dim, printable
 from local_llm_kit.load_progress import LoadProgress
 
@@ -31,6 +33,15 @@ def test_a_pipe_has_the_text_as_it_is(kind: type[io.StringIO]) -> None:
     stream = kind(newline="")
     Output(stream).write(HOSTILE)
     assert stream.getvalue() == (printable(HOSTILE) if kind is Screen else HOSTILE)
+
+
+def test_json_steers_no_terminal_and_stays_readable(capsys: pytest.CaptureFixture[str]) -> None:
+    value = {"name": "a\x9b2Jé\u202e\U000e0001\udcff\n"}
+    echo_json(value)
+    told = capsys.readouterr().out
+    assert json.loads(told) == value
+    assert "é" in told
+    assert all(c.isprintable() or c == "\n" for c in told)
 
 
 def test_a_letter_that_the_locale_lacks_ends_nothing() -> None:

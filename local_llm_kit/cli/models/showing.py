@@ -11,7 +11,8 @@ from local_llm_kit.cli.command import Command
 from local_llm_kit.cli.model_names import complete_model
 from local_llm_kit.cli.models.finding import find_here
 from local_llm_kit.cli.options import json_option, load_options
-from local_llm_kit.cli.tables import echo_json, printable
+from local_llm_kit.cli.tables import echo_json
+from local_llm_kit.cli.terminal import printable_line
 
 if TYPE_CHECKING:
     from local_llm_kit.model_facts import ModelFacts
@@ -43,11 +44,12 @@ def show(name: str, backend: str | None, as_json: bool) -> None:
         )
         return
     for heading, text in _lines(facts):
-        click.echo(f"{heading:14}{printable(text)}")
+        click.echo(f"{heading:14}{printable_line(text)}")
 
 
 def _lines(facts: ModelFacts) -> list[tuple[str, str]]:
     from local_llm_kit.memory_plan import format_bytes
+    from local_llm_kit.model_facts import format_parameters
 
     stored = f"{facts.quantization or 'not told'}, {facts.bits_per_weight:.1f} bits a weight"
     lines = [
@@ -56,7 +58,7 @@ def _lines(facts: ModelFacts) -> list[tuple[str, str]]:
         ("license", facts.license),
         ("from", facts.source),
         ("architecture", facts.architecture),
-        ("parameters", _count(facts.n_params)),
+        ("parameters", format_parameters(facts.n_params, 2)),
         ("stored as", stored),
         ("window", f"{facts.n_ctx_train:,} tokens" if facts.n_ctx_train else "not told"),
         ("vocabulary", f"{facts.n_vocab:,} tokens"),
@@ -70,11 +72,3 @@ def _lines(facts: ModelFacts) -> list[tuple[str, str]]:
         *(("file", f"{path} ({format_bytes(size)})") for path, size in facts.files),
     ]
     return [(heading, text) for heading, text in lines if text]
-
-
-def _count(n: int) -> str:
-    """A number of weights as models are named by it."""
-    for size, unit in ((10**9, "B"), (10**6, "M")):
-        if n >= size:
-            return f"{n / size:.2f}{unit}"
-    return f"{n:,}"

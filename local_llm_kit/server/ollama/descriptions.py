@@ -15,7 +15,7 @@ from local_llm_kit.backends import JSONObject
 from local_llm_kit.engines.protocol import ModelInfo
 from local_llm_kit.hub_files import Kind
 from local_llm_kit.local_files import ModelFile, at_path
-from local_llm_kit.model_facts import ModelFacts, describe
+from local_llm_kit.model_facts import ModelFacts, describe, format_parameters
 from local_llm_kit.model_files import Sources, find_model
 from local_llm_kit.server.service import Service
 from local_llm_kit.server.timestamps import utc_text
@@ -71,7 +71,7 @@ class Description:
             "format": facts.kind if facts else "",
             "family": family,
             "families": [family] if family else [],
-            "parameter_size": _size_text(n_params),
+            "parameter_size": format_parameters(n_params, 1),
             "quantization_level": (facts.quantization if facts else None) or "",
         }
 
@@ -168,11 +168,3 @@ def _described(found: ModelFile, changed: int) -> ModelFacts:
     """
     del changed
     return describe(found)
-
-
-def _size_text(n_params: int) -> str:
-    """A number of weights as people say it: ``3.2B``."""
-    for unit, size in (("B", 1e9), ("M", 1e6), ("K", 1e3)):
-        if n_params >= size:
-            return f"{n_params / size:.1f}{unit}"
-    return str(n_params) if n_params else ""
