@@ -18,7 +18,7 @@ import click
 from local_llm_kit.cli.command import Option
 from local_llm_kit.cli.model_names import complete_model
 from local_llm_kit.cli.quantities import Adapter, Duration, Size
-from local_llm_kit.settings import BACKENDS
+from local_llm_kit.settings import API_KEY_VARIABLE, BACKENDS
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 Decorator = Callable[[FunctionT], FunctionT]
@@ -27,25 +27,29 @@ KV_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_n
 DTYPES = ("float32", "bfloat16", "float16")
 QUANTIZATIONS = ("int8",)
 MAX_SLOTS = 255
-API_KEY_VARIABLE = "LOCAL_LLM_KIT_API_KEY"
 
 _MODEL_HELP = (
     "A bundled model (tiny), the path of a GGUF file or of a folder of safetensors, a repository of"
     " the Hugging Face hub (owner/name:Q4_K_M), or a model of Ollama's store (ollama:NAME)."
-    "  [default: the one at LOCAL_LLM_KIT_MODEL_PATH, else tiny]"
 )
+_SEVERAL_HELP = " May be repeated: further models are loaded when a request names them."
+_DEFAULT_HELP = "  [default: the one at LOCAL_LLM_KIT_MODEL_PATH, else tiny]"
 
 
-def model_option(*, multiple: bool = False, help: str = _MODEL_HELP) -> Decorator[Any]:
+def model_option(*, multiple: bool = False) -> Decorator[Any]:
     """``--model``, ``-m``.
 
     :param multiple: take several; the parameter is then `models`, a tuple.
     """
-    name = "models" if multiple else "model"
     return click.option(
-        "-m", "--model", name, metavar="NAME|PATH", multiple=multiple, help=help,
+        "-m",
+        "--model",
+        "models" if multiple else "model",
+        metavar="NAME|PATH",
+        multiple=multiple,
+        help=_MODEL_HELP + (_SEVERAL_HELP if multiple else "") + _DEFAULT_HELP,
         shell_complete=complete_model,
-    )  # fmt: skip
+    )
 
 
 def _load(*names: str, **attrs: Any) -> Callable[[str], Decorator[Any]]:

@@ -13,15 +13,10 @@ import click
 
 from LLM.exceptions import LLMConfigError
 from local_llm_kit.cli.files import MAX_TEXT_BYTES, decoded, read_bytes, read_text
+from local_llm_kit.images import media_type
 
+#: More than a model here takes: a server elsewhere has bounds of its own.
 _MAX_IMAGE_BYTES = 20 << 20
-#: Types of images by how their files begin.
-_IMAGES = {
-    b"\x89PNG\r\n\x1a\n": "image/png",
-    b"\xff\xd8\xff": "image/jpeg",
-    b"GIF8": "image/gif",
-    b"RIFF": "image/webp",
-}
 
 
 def piped_text() -> str:
@@ -65,8 +60,8 @@ def image_url(path: Path) -> str:
     :raises LLMConfigError: it cannot be read, or is none that models take.
     """
     data = read_bytes(path, _MAX_IMAGE_BYTES)
-    kind = next((kind for start, kind in _IMAGES.items() if data.startswith(start)), None)
-    if kind is None or (kind == "image/webp" and data[8:12] != b"WEBP"):
+    kind = media_type(data)
+    if kind is None:
         raise LLMConfigError(f"{str(path)!r} is no image; models take PNG, JPEG, GIF and WebP")
     return f"data:{kind};base64,{base64.b64encode(data).decode()}"
 

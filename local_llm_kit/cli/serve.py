@@ -15,8 +15,9 @@ import click
 
 from local_llm_kit.cli.command import Command, Option
 from local_llm_kit.cli.loading_bar import loading_bar
-from local_llm_kit.cli.options import API_KEY_VARIABLE, LOAD_OPTIONS, load_options, model_option
+from local_llm_kit.cli.options import LOAD_OPTIONS, load_options, model_option
 from local_llm_kit.cli.quantities import Duration
+from local_llm_kit.settings import API_KEY_VARIABLE
 
 #: Seconds that a server has to finish its streams once its standard input is closed.
 _STOP_GRACE_S = 10.0
@@ -30,20 +31,13 @@ Examples:
   LOCAL_LLM_KIT_API_KEY=secret local-llm-kit serve --host 0.0.0.0 --port 9000
 """
 
-_MODELS_HELP = (
-    "A bundled model (tiny), the path of a GGUF file or of a folder of safetensors, a repository of"
-    " the Hugging Face hub (owner/name:Q4_K_M), or a model of Ollama's store (ollama:NAME). May be"
-    " repeated: further models are loaded when a request names them."
-    "  [default: the one at LOCAL_LLM_KIT_MODEL_PATH, else tiny]"
-)
-
 
 def _access(*names: str, **attrs: Any) -> Callable[[Any], Any]:
     return click.option(*names, cls=Option, section="Who may ask", **attrs)
 
 
 @click.command(cls=Command, epilog=_EXAMPLES)
-@model_option(multiple=True, help=_MODELS_HELP)
+@model_option(multiple=True)
 @click.option(
     "--alias",
     "aliases",

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from LLM.exceptions import LLMConfigError
+from local_llm_kit.settings import API_KEY_VARIABLE
 
-API_KEY_VARIABLE = "LOCAL_LLM_KIT_API_KEY"
 #: Seconds that running streams have to finish once the server is told to stop.
 GRACE_S = 10.0
 _MAX_KEY_CHARS = 1024
