@@ -66,7 +66,7 @@ class Model:
         self.n_ctx_train = int(llama.llama_model_n_ctx_train(self.pointer))
         self.n_params = int(llama.llama_model_n_params(self.pointer))
         self.size_bytes = int(llama.llama_model_size(self.pointer))
-        self.pieces = [self._piece(token) for token in self._tokens(asked)]
+        self.pieces = self._read_pieces(asked)
         self.longest_piece = max(map(len, self.pieces), default=1) or 1
         self.ends = [
             bool(llama.llama_vocab_is_eog(self.vocab, token)) for token in self._tokens(asked)
@@ -81,15 +81,18 @@ class Model:
                 asked.check()
             yield token
 
-    def _piece(self, token: int) -> bytes:
-        """Bytes of a token's text; control tokens have none."""
-        size = 64
-        while True:
-            buffer = ctypes.create_string_buffer(size)
-            n = self._lib.llama_token_to_piece(self.vocab, token, buffer, size, 0, False)
-            if n >= 0:
-                return buffer.raw[:n]
-            size = -n
+    def _read_pieces(self, asked: _Asked) -> list[bytes]:
+        """Bytes of each token's text; control tokens have none."""
+        # One buffer for all: a new one for each took longer than llama.cpp did.
+        to_piece, vocab, size = self._lib.llama_token_to_piece, self.vocab, 256
+        buffer = ctypes.create_string_buffer(size)
+        pieces = []
+        for token in self._tokens(asked):
+            while (n := to_piece(vocab, token, buffer, size, 0, False)) < 0:
+                size = -n
+                buffer = ctypes.create_string_buffer(size)
+            pieces.append(buffer[:n])
+        return pieces
 
     @property
     def chat_template(self) -> str | None:
