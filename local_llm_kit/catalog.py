@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import difflib
 import os
+import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
-from LLM.exceptions import LLMConfigError
+from LLM.exceptions import LLMConfigError, LLMServerError
 from local_llm_kit import settings
 from local_llm_kit.arguments import Defaults, parse_chat
 from local_llm_kit.backends import Backend
+from local_llm_kit.load_progress import LoadProgress
 from local_llm_kit.loading import LoadOptions, load_model, memory_budget, plan_model
 from local_llm_kit.model_files import present_models
 from local_llm_kit.pool import Holding, Lease, ModelPool, PoolOptions
@@ -84,6 +86,11 @@ class Catalog:
         )
 
     @property
+    def is_closed(self) -> bool:
+        """Whether it takes no more calls."""
+        return self._closed
+
+    @property
     def description(self) -> str:
         """The client's own model and its state, for a repr."""
         if self._info is None:
@@ -131,6 +138,10 @@ class Catalog:
         """
         self._loader.size(name, self._budget)
 
+    def download_no_more(self) -> None:
+        """Load from this machine alone from now on, even what has disappeared from it since."""
+        self._loader.download_no_more()
+
     def _is_own(self, name: str) -> bool:
         """Whether a name is what answers of the client's own model carry."""
         if self._info is None:
@@ -171,38 +182,63 @@ class Catalog:
         return self._pool.unload(name)
 
     def close(self) -> None:
-        """Close the models; repeatable."""
+        """Close the models; repeatable. What is being loaded ends where it is."""
         self._closed = True
+        self._loader.closing.set()
         self._pool.close()
 
 
-@dataclass(frozen=True, slots=True)
 class _Loader:
     """Loads a client's models, and tells what they would take.
 
     What says how to load the client's own model in particular is left out for others.
+
+    :ivar closing: set when nobody waits for a model any more.
     """
 
-    own_name: str
-    own: str | os.PathLike[str] | None
-    options: LoadOptions
-    defaults: Defaults
+    def __init__(
+        self,
+        own_name: str,
+        own: str | os.PathLike[str] | None,
+        options: LoadOptions,
+        defaults: Defaults,
+    ) -> None:
+        self.closing = threading.Event()
+        self._own_name = own_name
+        self._own = own
+        self._given = options
+        self._defaults = defaults
+
+    def download_no_more(self) -> None:
+        """Find models on this machine alone; an Ollama server's are no concern of ours."""
+        self._given = replace(self._given, offline=self._given.offline or not self._given.pull)
 
     def load(self, name: str, room_bytes: int | None) -> Backend:
-        """Load a model into so many bytes."""
-        options, is_own = self._options(name, room_bytes), name == self.own_name
-        model = self.own if is_own else name
-        return load_model(model, options, self.defaults, is_second=not is_own)
+        """Load a model into so many bytes.
+
+        :raises LLMServerError: the client was closed meanwhile.
+        """
+        options, is_own = self._options(name, room_bytes), name == self._own_name
+        options = replace(options, on_load=self._told)
+        model = self._own if is_own else name
+        return load_model(model, options, self._defaults, is_second=not is_own)
+
+    def _told(self, progress: LoadProgress) -> None:
+        """Hear how far a load is, and end it when the client is closed: it may take minutes."""
+        if self.closing.is_set():
+            raise LLMServerError("the client is closed", status_code=503, code="engine_closed")
+        if self._given.on_load is not None:
+            self._given.on_load(progress)
 
     def size(self, name: str, room_bytes: int | None) -> int:
         """Bytes that a model would take of so many; another program's take none."""
-        options, is_own = self._options(name, room_bytes), name == self.own_name
-        planned = plan_model(self.own if is_own else name, options, is_second=not is_own)
+        options, is_own = self._options(name, room_bytes), name == self._own_name
+        planned = plan_model(self._own if is_own else name, options, is_second=not is_own)
         return 0 if planned is None else planned.total_bytes
 
     def _options(self, name: str, room_bytes: int | None) -> LoadOptions:
-        options = replace(self.options, memory_budget=room_bytes)
-        if name == self.own_name:
+        options = replace(self._given, memory_budget=room_bytes)
+        if name == self._own_name:
             return options
         return replace(
             options, model_path=None, context_length=None, adapters=None, draft_model=None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 
 from pydantic_core import to_json
@@ -10,12 +11,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from LLM.exceptions import LLMError
+from LLM.exceptions import LLMError, LLMServerError
 from local_llm_kit.backends import JSONObject
 from local_llm_kit.server.departures import disconnected, gone
 from local_llm_kit.server.running import Running
 from local_llm_kit.server.shapes import Shape
 
+_log = logging.getLogger("local_llm_kit.server")
 _STREAM_HEADERS = [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
 
 
@@ -86,9 +88,9 @@ class AnswerStream:
 
     async def _send_all(self, send: Send) -> None:
         running, shape = self._running, self._shape
-        ready = shape.begin()
-        chunks = running.start()
         try:
+            ready = shape.begin()
+            chunks = running.start()
             while True:
                 if chunks:
                     ready += shape.chunks(chunks)
@@ -100,6 +102,9 @@ class AnswerStream:
             last = ready + shape.end()
         except LLMError as err:
             last = shape.failure(err)
+        except Exception:  # noqa: BLE001 - the status was sent: only the stream can still tell it
+            _log.exception("an answer failed while it was sent")
+            last = shape.failure(LLMServerError("the server failed; its log says why"))
         await self._send(send, last, more=False)
 
     @staticmethod

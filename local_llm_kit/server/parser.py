@@ -11,7 +11,12 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from httptools import HttpParserUpgrade, HttpRequestParser
+from httptools import (
+    HttpParserCallbackError,
+    HttpParserError,
+    HttpParserUpgrade,
+    HttpRequestParser,
+)
 
 
 class Connection(Protocol):
@@ -24,6 +29,9 @@ class Connection(Protocol):
 
     def on_body_complete(self) -> None:
         """All of a request is here."""
+
+    def on_malformed(self) -> None:
+        """What has come is no request."""
 
 
 class Parser(HttpRequestParser):
@@ -49,7 +57,7 @@ class Parser(HttpRequestParser):
         """Parse what has come.
 
         :param data: bytes.
-        :raises HttpParserError: it is no request.
+        :raises HttpParserCallbackError: the connection failed over it.
         """
         while data:
             data = self._take_body(data) if self._n_left else self._parse(data)
@@ -60,6 +68,11 @@ class Parser(HttpRequestParser):
             super().feed_data(data)
         except HttpParserUpgrade as asked:
             return data[asked.args[0] :]
+        except HttpParserError as err:
+            if _is_our_fault(err):
+                raise
+            # Said here: uvicorn would log a line for each, as many as anyone likes to send.
+            self._connection.on_malformed()
         return b""
 
     def _take_body(self, data: bytes) -> bytes:
@@ -70,3 +83,9 @@ class Parser(HttpRequestParser):
         if not self._n_left:
             self._connection.on_body_complete()
         return rest
+
+
+def _is_our_fault(error: HttpParserError) -> bool:
+    """Whether a callback failed, and not over an address that is none."""
+    failed = isinstance(error, HttpParserCallbackError)
+    return failed and not isinstance(error.__context__, HttpParserError)

@@ -29,13 +29,16 @@ from local_llm_kit.server.access_log import show_access_log
 from local_llm_kit.server.app import create_app
 from local_llm_kit.server.connection import Connection
 from local_llm_kit.server.guard import Access, Guard
-from local_llm_kit.server.options import API_KEY_VARIABLE, ServerOptions, api_keys
+from local_llm_kit.server.options import ServerOptions, api_keys
 from local_llm_kit.server.served_models import ServedModels
 from local_llm_kit.server.service import Service
+from local_llm_kit.settings import API_KEY_VARIABLE
 
 _KEEP_ALIVE_S = 30
 _BACKLOG = 2048
 _TICK_S = 0.05
+#: Seconds that the errors of what was running at the end have to reach their clients.
+_FAREWELL_S = 1.0
 
 
 class LocalServer:
@@ -76,6 +79,7 @@ class LocalServer:
             )
             for name in options.models:
                 self._catalog.find(name)  # now, so that no request ever starts a download
+            self._catalog.download_no_more()
             self._service = Service(self._catalog, models, load.max_queue)
             app = create_app(self._service, guard, logs_requests=options.log_requests)
             self._server = _Server(_config(app, options), self._service, options.grace_s)
@@ -167,9 +171,12 @@ class _Server(uvicorn.Server):
         while time.monotonic() < end and not self._hurries:
             await asyncio.sleep(_TICK_S)
         await asyncio.to_thread(self._service.close)
-        if self._hurries:
-            await asyncio.sleep(_TICK_S)  # the error events are on their way
-            self.force_exit = True
+        end = time.monotonic() + _FAREWELL_S
+        while self.server_state.tasks and time.monotonic() < end:
+            await asyncio.sleep(_TICK_S)
+        # Those who do not read their answer, or still send, are left like clients that have gone.
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:

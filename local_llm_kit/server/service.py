@@ -7,7 +7,6 @@ is loaded once however many requests wait for it.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
@@ -29,7 +28,7 @@ from local_llm_kit.server.metrics import Metrics, ModelNow, ServerNow
 from local_llm_kit.server.running import Running
 from local_llm_kit.server.served_models import ServedModels
 from local_llm_kit.server.shapes import Shape
-from local_llm_kit.server.workers import Workers
+from local_llm_kit.server.workers import Workers, outcome
 from local_llm_kit.stopping import Stop
 
 T = TypeVar("T")
@@ -136,7 +135,7 @@ class Service:
         lease = await self.lease(ask.model)
         future = self._submit(partial(ask.prepare, lease.model), lease)
         try:
-            return self._start(await asyncio.wrap_future(future), lease, began)
+            return self._start(await outcome(future), lease, began)
         except BaseException:
             # Not at once: the thread may still use the model for one who has left.
             ask.stop.set()
@@ -171,7 +170,7 @@ class Service:
         lease = await self.lease(name)
         future = self._submit(lambda: use(lease.model), lease)
         future.add_done_callback(lambda _: lease.release())
-        return await asyncio.wrap_future(future)
+        return await outcome(future)
 
     async def embeddings(self, arguments: EmbeddingArguments) -> JSONObject:
         """Embeddings in OpenAI's shape: some inputs at a time, so that others have their turn.

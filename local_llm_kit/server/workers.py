@@ -36,13 +36,15 @@ class Workers:
         """What `work` gives. Of a caller that is cancelled, what waits is dropped; begun, it ends.
 
         :raises LLMRateLimitError: too many are waiting.
+        :raises LLMServerError: the server is shutting down.
         """
-        return await asyncio.wrap_future(self.submit(work))
+        return await outcome(self.submit(work))
 
     def submit(self, work: Callable[[], T]) -> Future[T]:
         """What `work` will give, for a caller that must know when it has ended.
 
         :raises LLMRateLimitError: too many are waiting.
+        :raises LLMServerError: the server is shutting down.
         """
         with self._lock:
             if self._n_calls >= self._most:
@@ -52,9 +54,7 @@ class Workers:
             future = self._executor.submit(work)
         except RuntimeError:
             self._ended()
-            raise LLMServerError(
-                "the server is shutting down", status_code=503, code="engine_closed"
-            ) from None
+            raise _shutting_down() from None
         future.add_done_callback(self._ended)
         return future
 
@@ -66,6 +66,24 @@ class Workers:
     def close(self) -> None:
         """Take no more work; what runs goes on to its end, what waits is dropped."""
         self._executor.shutdown(wait=False, cancel_futures=True)
+
+
+async def outcome(future: Future[T]) -> T:
+    """What a submitted function gives.
+
+    :raises LLMServerError: it was dropped, as the server is shutting down.
+    """
+    try:
+        return await asyncio.wrap_future(future)
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        raise _shutting_down() from None  # `close` did it, not the caller's leaving
+
+
+def _shutting_down() -> LLMServerError:
+    return LLMServerError("the server is shutting down", status_code=503, code="engine_closed")
 
 
 def queue_full(n_waiting: int) -> LLMRateLimitError:

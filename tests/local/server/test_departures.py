@@ -155,13 +155,13 @@ def test_one_who_leaves_while_the_conversation_is_summarised_ends_the_summary(
         assert (model_of(server).stats.n_waiting, model_of(server).stats.n_running) == (0, 1)
 
 
-def slow_down(server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def slow_down(server: LocalServer, monkeypatch: pytest.MonkeyPatch, step_s: float = 0.01) -> None:
     """Give the engine the pace of a larger model, so that it is busy for some seconds."""
     context = model_of(server).engine._context
     decode = context.decode
 
     def decode_slowly(*args: Any) -> Any:
-        time.sleep(0.01)
+        time.sleep(step_s)
         return decode(*args)
 
     monkeypatch.setattr(context, "decode", decode_slowly)

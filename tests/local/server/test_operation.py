@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from local_llm_kit.server import LocalServer, ServerOptions
+from local_llm_kit.server.shapes import OpenAIShape
 from tests.local.http import ask, connect, read, request
 from tests.local.server.models import copy_of_tiny, metric, until
 from tests.local.support import model_of, running_server
@@ -90,6 +91,20 @@ def test_a_fault_of_ours_is_logged_once(
         assert ask(server.url, CHAT, {"messages": HELLO}).status == 500
         assert metric(server, f"http_requests_total,POST,{CHAT},500") == 1
     assert [one.message for one in caplog.records] == ["a request failed"]
+
+
+def test_a_fault_of_ours_amid_a_stream_is_its_last_event_and_frees_the_slot(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running_server() as server:
+        monkeypatch.setattr(OpenAIShape, "chunks", lambda *arguments: 1 / 0)
+        answer = ask(server.url, CHAT, ENDLESS)
+        assert answer.body.endswith(b"\r\n0\r\n\r\n")
+        assert b'"code":null' in answer.body
+        assert b"server_error" in answer.body
+        until(lambda: model_of(server).stats.n_running == 0)
+        until(lambda: not any(one.n_leases for one in server.catalog.loaded()))
+    assert [one.message for one in caplog.records] == ["an answer failed while it was sent"]
 
 
 @contextmanager
