@@ -8,7 +8,6 @@ marks and tokenised piece by piece, so that no name is left whole but the templa
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, partial
 from typing import Any
@@ -17,6 +16,7 @@ from LLM.exceptions import InvalidRequestError, LLMContextLengthError
 from local_llm_kit.engines.protocol import Engine
 from local_llm_kit.fields import unsupported
 from local_llm_kit.infill import infill_of
+from local_llm_kit.name_pattern import name_pattern
 from local_llm_kit.templates import CHATML, ChatTemplate
 
 #: A private character of Unicode's last plane; one that is in the messages already is taken out.
@@ -31,8 +31,7 @@ class PromptShield:
 
     def __init__(self, names: Iterable[str]) -> None:
         # A name of one character cannot be cut, and is no markup that a message could forge with.
-        ordered = sorted({name for name in names if len(name) > 1}, key=len, reverse=True)
-        self._names = re.compile("|".join(map(re.escape, ordered))) if ordered else None
+        self._names = name_pattern([name for name in names if len(name) > 1])
 
     def mark(self, value: Any) -> Any:
         """`value` with a mark inside each name in its texts; lists and dicts are walked."""

@@ -296,3 +296,10 @@ def test_a_request_that_ended_on_its_way_in_takes_no_slot(engine: LlamaCppEngine
     assert generate(engine, HELLO, sampling=GREEDY).wait().end.reason == "stop"
     assert engine.stats.n_running == 0
     scheduler._inbox.ended(late)
+
+
+def test_control_tokens_without_number_are_read_in_time(engine: LlamaCppEngine) -> None:
+    began = time.monotonic()
+    tokens = engine.tokenize("<|im_start|>a" * 40_000, parse_special=True)
+    assert time.monotonic() - began < 10  # all at once they take a minute
+    assert tokens == engine.tokenize("<|im_start|>a", parse_special=True) * 40_000

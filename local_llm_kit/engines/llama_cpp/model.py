@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 from collections.abc import Callable, Iterator
+from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 from LLM.exceptions import InvalidRequestError, LLMConfigError, LLMServerError
 from local_llm_kit.engines.llama_cpp.library import library, take_log
+from local_llm_kit.name_pattern import name_pattern
 
 _MEAN = 1  # llama_pooling_type
 _ASKED_EVERY = 4096  # tokens
+#: Control tokens in a part of a text that is tokenised part by part.
+_PART_NAMES = 256
 
 
 class Model:
@@ -72,6 +78,9 @@ class Model:
             bool(llama.llama_vocab_is_eog(self.vocab, token)) for token in self._tokens(asked)
         ]
         self.control_names = [self._control_name(token) for token in self._tokens(asked)]
+        self._closes_texts = bool(
+            llama.llama_vocab_get_add_eos(self.vocab) or llama.llama_vocab_get_add_sep(self.vocab)
+        )
         self.eos_token_id = self._eos()
 
     def _tokens(self, asked: _Asked) -> Iterator[int]:
@@ -171,6 +180,29 @@ class Model:
 
     def tokenize(self, text: str, *, add_special: bool, parse_special: bool) -> list[int]:
         """Token ids of `text`; safe beside a running decode, the vocabulary is read only."""
+        # What closes a text is wanted once, at its end.
+        closes = add_special and self._closes_texts
+        parts = self._parts(text) if parse_special and not closes else [text]
+        tokens = self._tokenize(parts[0], add_special, parse_special)
+        for part in parts[1:]:
+            tokens += self._tokenize(part, False, parse_special)
+        return tokens
+
+    @cached_property
+    def _control(self) -> re.Pattern[str] | None:
+        return name_pattern(self.control_names)
+
+    def _parts(self, text: str) -> list[str]:
+        """The text, cut before some control tokens: llama.cpp's time is the square of their number.
+
+        80,000 of them take minutes in one piece, half a second in parts.
+        """
+        if self._control is None or len(text) < _PART_NAMES:
+            return [text]
+        starts = [found.start() for found in self._control.finditer(text)][_PART_NAMES::_PART_NAMES]
+        return [text[begin:end] for begin, end in pairwise([0, *starts, len(text)])]
+
+    def _tokenize(self, text: str, add_special: bool, parse_special: bool) -> list[int]:
         data = text.encode()
         size = len(data) + 8
         while True:
