@@ -14,6 +14,9 @@ from local_llm_kit.server.errors import api_of
 
 MAX_BODY_BYTES = 8 << 20
 BODY_TIMEOUT_S = 30.0
+#: Brackets and braces in a body. Each may be a Python object, and 2.7 million of them, which fit a
+#: body, hold Python's lock for two seconds.
+MAX_BRACKETS = 1 << 18
 
 
 def _wrong(status: int, message: str, code: str) -> InvalidRequestError:
@@ -72,6 +75,8 @@ def parse_body(body: bytes) -> dict[str, Any]:
 
     :raises InvalidRequestError: not JSON, nested too deeply, a number too large, no object.
     """
+    if body.count(b"[") + body.count(b"{") > MAX_BRACKETS:
+        raise _wrong(400, f"the body has more than {MAX_BRACKETS:,} brackets", "invalid_json")
     try:
         data: Any = from_json(body, allow_inf_nan=False)
     except ValueError as err:

@@ -42,6 +42,7 @@ def locked() -> Iterator[LocalServer]:
         (CHAT, {"body": b""}, 400),
         (CHAT, {"body": b"{"}, 400),
         (CHAT, {"body": b"[" * 100_000}, 400),
+        (CHAT, {"body": b'{"messages":[' + b"[]," * 300_000 + b"0]}"}, 400),
         (CHAT, {"body": b'{"seed":' + b"9" * 10_000 + b"}"}, 400),
         (CHAT, {"body": b'{"temperature": NaN}'}, 400),
         (CHAT, {"body": b'{"messages": [{"role": "user", "content": "\\ud800"}]}'}, 400),
