@@ -4,7 +4,7 @@
  * Editing a turn and asking again add a sibling and take nothing away. Each message names its
  * parent, and the conversation names the leaf at which the path that is shown ends.
  *
- * message: {id, parent, role, text, images?, reasoning?, calls?, callId?, model?, finish?, stats?, error?}
+ * message: {id, parent, role, text, images?, reasoning?, calls?, callId?, model?, finish?, stats?, error?, nLeftOut?}
  */
 
 const TITLE_CHARS = 60;

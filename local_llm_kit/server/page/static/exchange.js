@@ -83,6 +83,7 @@ function readMessage(data, where) {
   const message = { id: data.id, parent: textOr(data.parent, null), role: data.role, text: data.text };
   for (const name of ["reasoning", "callId", "model", "finish", "error"])
     if (typeof data[name] === "string") message[name] = data[name];
+  if (Number.isSafeInteger(data.nLeftOut)) message.nLeftOut = data.nLeftOut;
   if (Array.isArray(data.images))
     message.images = data.images.filter((url) => typeof url === "string" && IMAGE.test(url));
   if (Array.isArray(data.calls))

@@ -60,7 +60,7 @@ export class Generation {
 
   #take(chunk) {
     if (typeof chunk.model === "string") this.message.model = chunk.model;
-    if (chunk.overflow) this.message.overflow = chunk.overflow;
+    if (chunk.overflow?.n_messages) this.message.nLeftOut = chunk.overflow.n_messages;
     if (chunk.usage) this.#count(chunk.usage);
     const choice = chunk.choices?.[0];
     if (choice) takeDelta(this.message, choice);

@@ -74,6 +74,7 @@ async function answer(parent) {
   await keep(asked);
   if (asked === conversation) draw();
   announce(error ? `Failed: ${error.message}` : "The answer is complete");
+  if (!error && !modelCard()?.context_length) await loadModels(); // loaded by now, it tells more
   if (error?.status === 401 && (await askForKey(error.message))) {
     await loadModels();
     if (asked === conversation) replace(message);

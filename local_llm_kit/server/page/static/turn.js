@@ -76,8 +76,9 @@ export class Turn {
   }
 
   #showNote(running) {
-    const { role, text, reasoning, error, finish, calls } = this.#message;
+    const { role, text, reasoning, error, finish, calls, nLeftOut } = this.#message;
     const parts = [];
+    if (nLeftOut) parts.push(el("span", {}, `The window was full: ${nLeftOut} older messages were left out.`));
     if (running && !text && !reasoning && !calls?.length) {
       parts.push(
         el("span", { class: "dots", role: "img", "aria-label": "Waiting" }, el("i"), el("i"), el("i")),

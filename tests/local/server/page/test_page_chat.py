@@ -42,6 +42,25 @@ def test_an_answer_is_shown_while_it_grows(peer: Peer, tab: Page) -> None:
     expect(tab.locator("#meter")).to_have_attribute("title", "15 % of the context is used")
 
 
+def test_a_model_that_tells_more_once_it_is_loaded_is_asked_again(
+    peer: Peer, visit: Callable[[str], Page]
+) -> None:
+    peer.cards = [{"id": "tiny"}]
+    tab = visit(peer.url)
+    peer.cards = [{"id": "tiny", "context_length": 30, "capabilities": ["vision"]}]
+    peer.answers.append(said("One"))
+    send(tab, "Hello!")
+    expect(tab.locator("#meter-text")).to_have_text("15 / 30")
+    expect(tab.locator("#attach")).to_be_visible()
+
+
+def test_turns_that_were_left_out_are_told(peer: Peer, tab: Page) -> None:
+    overflow = {"policy": "drop_oldest", "n_messages": 3}
+    peer.answers.append([event({"overflow": overflow, "choices": []}), *said("Yes.")])
+    send(tab, "Hello!")
+    expect(tab.locator(".turn-note").last).to_contain_text("3 older messages were left out")
+
+
 def test_what_was_said_goes_along(peer: Peer, tab: Page) -> None:
     peer.answers += [said("One"), said("Two")]
     send(tab, "First")
