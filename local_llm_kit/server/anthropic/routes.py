@@ -9,8 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from local_llm_kit.arguments import ChatArguments, parse_chat
-from local_llm_kit.backends import Backend, JSONObject
-from local_llm_kit.output_format import messages_with_schema
+from local_llm_kit.backends import JSONObject
 from local_llm_kit.server.anthropic.events import MessageEvents
 from local_llm_kit.server.anthropic.request import parse_count, parse_message
 from local_llm_kit.server.anthropic.shape import StreamedMessage, WholeMessage
@@ -18,6 +17,7 @@ from local_llm_kit.server.body import parse_body, read_body
 from local_llm_kit.server.departures import unless_gone
 from local_llm_kit.server.endpoints import Endpoint, Generation, json_response
 from local_llm_kit.server.headers import ignored_header
+from local_llm_kit.server.prompt_tokens import count_prompt
 from local_llm_kit.server.service import Ask, Service
 
 
@@ -46,18 +46,12 @@ class _Messages:
         """How many tokens a request's prompt has."""
         body = await read_body(request)
         arguments, ignored = await self._service.beside(lambda: self._counted(body))
-        work = self._service.with_model(arguments.model, lambda model: _n_tokens(model, arguments))
+        work = self._service.with_model(
+            arguments.model, lambda model: count_prompt(model, arguments)
+        )
         n_tokens = await unless_gone(request.receive, work)
         return json_response({"input_tokens": n_tokens}, ignored_header(ignored))
 
     def _counted(self, body: bytes) -> tuple[ChatArguments, tuple[str, ...]]:
         asked = parse_count(parse_body(body))
         return parse_chat(asked.fields, self._service.catalog.defaults), asked.ignored
-
-
-def _n_tokens(model: Backend, arguments: ChatArguments) -> int:
-    messages = messages_with_schema(arguments.messages, arguments.output)
-    if not arguments.continues:
-        return model.count_tokens(messages, arguments.tools)
-    n_before = model.count_tokens(messages[:-1], arguments.tools)
-    return n_before + len(model.tokenize(messages[-1]["content"]))

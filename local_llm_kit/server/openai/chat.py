@@ -20,8 +20,8 @@ from local_llm_kit.backends import Backend, Growing, Job, JSONObject
 from local_llm_kit.fields import Fields
 from local_llm_kit.server.endpoints import Endpoint, Generation, json_body, json_response
 from local_llm_kit.server.metadata import checked_metadata
-from local_llm_kit.server.openai.pages import page_of
 from local_llm_kit.server.openai.store import CompletionStore, KeptCompletion
+from local_llm_kit.server.pages import page_of
 from local_llm_kit.server.service import Ask, Service
 from local_llm_kit.server.shapes import OpenAIShape
 

@@ -12,7 +12,6 @@ from local_llm_kit.embeddings import MAX_DIMENSIONS, MAX_INPUTS
 from local_llm_kit.fields import MAX_TOKENS
 from local_llm_kit.hints import BOOKKEEPING, CHAT_HINTS
 from local_llm_kit.messages import MAX_MESSAGES, MAX_TOOLS
-from local_llm_kit.server.openai.pages import MAX_PAGE
 from local_llm_kit.server.openapi import fields
 from local_llm_kit.server.openapi.operation import EVENTS, Operation
 from local_llm_kit.server.openapi.schema import (
@@ -32,6 +31,7 @@ from local_llm_kit.server.openapi.schema import (
     ref,
     request,
 )
+from local_llm_kit.server.pages import MAX_PAGE
 
 _LIMIT = integer(0, MAX_TOKENS)
 _COMMON: Mapping[str, Schema] = {

@@ -26,9 +26,9 @@ from local_llm_kit.server.openapi.schema import (
     request,
     text,
 )
+from local_llm_kit.server.pages import MAX_PAGE
 from local_llm_kit.server.responses.items import MAX_ID_CHARS, MAX_ITEMS
 from local_llm_kit.server.responses.request import HINTS
-from local_llm_kit.server.responses.routes import MAX_PAGE
 
 RESPONSE = request(
     {},

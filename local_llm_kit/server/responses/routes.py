@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -13,14 +12,16 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from LLM.exceptions import InvalidRequestError
-from local_llm_kit.arguments import parse_chat
+from local_llm_kit.arguments import ChatArguments, parse_chat
 from local_llm_kit.backends import Backend, Job, JSONObject
 from local_llm_kit.fields import invalid, unsupported
-from local_llm_kit.output_format import messages_with_schema
 from local_llm_kit.server.body import parse_body, read_body
+from local_llm_kit.server.departures import unless_gone
 from local_llm_kit.server.endpoints import Endpoint, Generation, json_response
 from local_llm_kit.server.headers import ignored_header
 from local_llm_kit.server.owners import owner_of
+from local_llm_kit.server.pages import page_of
+from local_llm_kit.server.prompt_tokens import count_prompt
 from local_llm_kit.server.responses.background import Background
 from local_llm_kit.server.responses.conversation import chat_messages
 from local_llm_kit.server.responses.items import MAX_ITEMS, read_input
@@ -34,8 +35,6 @@ from local_llm_kit.server.service import Ask, Service
 MAX_CONVERSATION_BYTES = 16 << 20
 #: And of one in the background, of which many may wait in memory with nobody holding a connection.
 MAX_BACKGROUND_BYTES = 1 << 20
-MAX_PAGE = 100
-_PAGE = 20
 
 
 def routes(service: Service) -> list[Route]:
@@ -64,23 +63,19 @@ class _Responses:
         if not ask.shape.is_background:
             return await generation.answer(request, ask, is_slow)
         queued = self._background.start(ask, ask.shape)
-        return Response(to_json(queued), 200, dict(ask.headers), "application/json")
+        return json_response(queued, ask.headers)
 
     async def count(self, request: Request) -> Response:
         body = await read_body(request)
         owner = owner_of(request.scope)
-        wanted, fields = await self._service.beside(lambda: self._counted(owner, parse_body(body)))
+        arguments, ignored = await self._service.beside(lambda: self._counted(owner, body))
+        work = self._service.with_model(
+            arguments.model, lambda model: count_prompt(model, arguments)
+        )
         with own_names():
-            arguments = parse_chat(fields, self._service.catalog.defaults)
-            messages = messages_with_schema(arguments.messages, arguments.output)
-
-            def count(model: Backend) -> int:
-                return model.count_tokens(messages, arguments.tools)
-
-            n_tokens = await self._service.with_model(arguments.model, count)
+            n_tokens = await unless_gone(request.receive, work)
         answer = {"object": "response.input_tokens", "input_tokens": n_tokens}
-        headers = ignored_header(wanted.ignored)
-        return Response(to_json(answer), 200, headers, "application/json")
+        return json_response(answer, ignored_header(ignored))
 
     async def retrieve(self, request: Request) -> Response:
         kept = self._kept(request)
@@ -105,9 +100,14 @@ class _Responses:
 
     async def input_items(self, request: Request) -> Response:
         kept = self._kept(request)
-        limit, newest_first, after = _page(request.query_params)
-        items = await self._service.beside(kept.input_items)
-        return json_response(_listed(items, limit, newest_first, after))
+        query = request.query_params
+        found = await self._service.beside(kept.input_items)
+        items = {item["id"]: item for item in found}
+        if "after" in query and query["after"] not in items:
+            raise invalid(
+                "after", f"there is no item {query['after'][:80]!r} in the response's input"
+            )
+        return json_response(page_of([*items], query, items.__getitem__, order="desc", least=1))
 
     def _kept(self, request: Request) -> Kept:
         """The response of a request's path."""
@@ -144,9 +144,11 @@ class _Responses:
 
         return replace(ask, prepare=prepare, stream=wanted.stream)
 
-    def _counted(self, owner: int, body: JSONObject) -> tuple[ResponseRequest, JSONObject]:
-        wanted = parse_response(body, self._service.catalog.defaults)
-        return wanted, _with_messages(wanted, self._conversation(owner, wanted))
+    def _counted(self, owner: int, body: bytes) -> tuple[ChatArguments, tuple[str, ...]]:
+        wanted = parse_response(parse_body(body), self._service.catalog.defaults)
+        fields = _with_messages(wanted, self._conversation(owner, wanted))
+        with own_names():
+            return parse_chat(fields, self._service.catalog.defaults), wanted.ignored
 
     def _conversation(self, owner: int, wanted: ResponseRequest) -> list[JSONObject]:
         """The items of the earlier turns and of this one."""
@@ -203,34 +205,3 @@ def _not_kept(response_id: str, param: str | None, code: str) -> InvalidRequestE
 
 def _with_messages(wanted: ResponseRequest, items: list[JSONObject]) -> JSONObject:
     return wanted.fields | {"messages": chat_messages(items, wanted.instructions)}
-
-
-def _page(query: Mapping[str, str]) -> tuple[int, bool, str | None]:
-    """Items of a page, whether the newest come first, and the item before the page."""
-    limit, order = query.get("limit", str(_PAGE)), query.get("order", "desc")
-    if not (limit.isascii() and limit.isdigit() and len(limit) < 4 and 0 < int(limit) <= MAX_PAGE):
-        raise invalid("limit", f"limit must be a whole number from 1 to {MAX_PAGE}")
-    if order not in ("asc", "desc"):
-        raise invalid("order", "order must be 'asc' or 'desc'")
-    return int(limit), order == "desc", query.get("after")
-
-
-def _listed(
-    items: list[JSONObject], limit: int, newest_first: bool, after: str | None
-) -> JSONObject:
-    """A page of items."""
-    if newest_first:
-        items = items[::-1]
-    if after is not None:
-        places = [i for i, item in enumerate(items) if item["id"] == after]
-        if not places:
-            raise invalid("after", f"there is no item {after[:80]!r} in the response's input")
-        items = items[places[0] + 1 :]
-    page = items[:limit]
-    return {
-        "object": "list",
-        "data": page,
-        "first_id": page[0]["id"] if page else "",
-        "last_id": page[-1]["id"] if page else "",
-        "has_more": len(items) > limit,
-    }

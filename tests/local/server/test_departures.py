@@ -125,6 +125,27 @@ def test_one_who_leaves_among_embeddings_gets_no_more_of_them(
         assert embed.n_calls == 1
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/messages/count_tokens", {"messages": HELLO}),
+        ("/v1/responses/input_tokens", {"input": "Hello!"}),
+    ],
+    ids=["anthropic", "responses"],
+)
+def test_one_who_leaves_while_tokens_are_counted_waits_no_more(
+    held: Callable[[Any, str], Held], path: str, body: dict[str, Any]
+) -> None:
+    with running_server() as server:
+        count = held(model_of(server), "count_tokens")
+        with connect(server.url) as sock:
+            sock.sendall(request(server.url, path, body))
+            until(lambda: count.n_calls == 1)
+        until(lambda: metric(server, f"http_requests_total,POST,{path},499") == 1)
+        count.let_go()
+        until(lambda: n_leases(server) == 0)
+
+
 def test_one_who_leaves_in_the_engines_queue_is_taken_out_of_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
