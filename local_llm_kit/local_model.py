@@ -211,6 +211,7 @@ class LocalModel:
 
     def close(self) -> None:
         """End what runs and give the memory back; repeatable."""
+        self._compiler.close()
         self.engine.close()
 
     def _fitted(self, arguments: ChatArguments, stop: Stop) -> tuple[list[int], Overflow | None]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from LLM.exceptions import InvalidRequestError
+from LLM.exceptions import InvalidRequestError, LLMServerError
 from local_llm_kit.engines.compute import Vocabulary
 from local_llm_kit.fields import invalid
 from local_llm_kit.grammars import Grammar
@@ -46,13 +46,17 @@ class ConstraintCompiler:
         self._vocabulary = vocabulary
         self._kept: OrderedDict[Grammar, CompiledGrammar] = OrderedDict()
         self._lock = threading.Lock()
+        self._closed = False
 
     def compile(self, grammar: Grammar) -> CompiledGrammar:
         """The constraint that a grammar makes.
 
         :raises InvalidRequestError: the grammar is malformed, too hard, or matches no text.
+        :raises LLMServerError: it is closed.
         """
         with self._lock:
+            if self._closed:
+                raise LLMServerError("the engine is closed", status_code=503, code="engine_closed")
             found = self._kept.get(grammar)
             if found is None:
                 found = self._kept[grammar] = CompiledGrammar(
@@ -62,6 +66,11 @@ class ConstraintCompiler:
             if len(self._kept) > MAX_KEPT:
                 self._kept.popitem(last=False)
             return found
+
+    def close(self) -> None:
+        """Compile no more, and wait for what is compiled now: it reads the model's vocabulary."""
+        with self._lock:
+            self._closed = True
 
     @cached_property
     def _tokenizer(self) -> LLTokenizer:

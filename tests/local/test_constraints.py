@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor, wait
 from random import Random
 from typing import Any
 
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 
 from LLM import InvalidRequestError
+from LLM.exceptions import LLMServerError
 from local_llm_kit.arguments import Defaults, parse_chat
 from local_llm_kit.engines.compute import Vocabulary
 from local_llm_kit.engines.constraints import MAX_KEPT, CompiledGrammar, ConstraintCompiler
@@ -126,6 +129,34 @@ def test_a_grammar_is_compiled_once_and_the_oldest_forgotten() -> None:
     for i in range(MAX_KEPT):
         compiler.compile(Grammar("lark", f'start: "{i}"', "p"))
     assert compiler.compile(Grammar("lark", 'start: "a"', "p")) is not first
+
+
+class SlowLetters(Letters):
+    """The same, which waits in the middle of its first text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.goes_on = threading.Event(), threading.Event()
+
+    def tokenize(self, text: str, *, add_special: bool, parse_special: bool) -> list[int]:
+        self.begun.set()
+        assert self.goes_on.wait(30)
+        return super().tokenize(text, add_special=add_special, parse_special=parse_special)
+
+
+def test_closing_waits_for_who_reads_the_vocabulary_and_lets_nobody_in() -> None:
+    vocabulary, grammar = SlowLetters(), Grammar("lark", 'start: "a"', "p")
+    compiler = ConstraintCompiler(vocabulary)
+    with ThreadPoolExecutor(2) as threads:
+        compiling = threads.submit(compiler.compile, grammar)
+        assert vocabulary.begun.wait(30)
+        closing = threads.submit(compiler.close)
+        assert wait([closing], 0.05).not_done
+        vocabulary.goes_on.set()
+        closing.result(30)
+        assert compiling.result(30)
+    with pytest.raises(LLMServerError, match="closed"):
+        compiler.compile(grammar)
 
 
 @pytest.mark.parametrize(
