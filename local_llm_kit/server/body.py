@@ -9,6 +9,7 @@ from pydantic_core import from_json
 from starlette.requests import ClientDisconnect, Request
 
 from LLM.exceptions import InvalidRequestError, LLMAPIError
+from local_llm_kit.server.body_budget import held_body
 from local_llm_kit.server.departures import disconnected
 from local_llm_kit.server.errors import api_of
 
@@ -27,9 +28,11 @@ async def read_body(request: Request) -> bytes:
     """The body of a JSON request.
 
     :raises InvalidRequestError: no JSON by its headers, or too large: known before it is read.
+    :raises LLMRateLimitError: all bodies together are too large.
     :raises LLMAPIError: it did not arrive in time.
     """
     _check_headers(request)
+    held = held_body(request.scope)
     pieces: list[bytes] = []
     size = 0
     try:
@@ -38,6 +41,7 @@ async def read_body(request: Request) -> bytes:
                 size += len(piece)
                 if size > MAX_BODY_BYTES:
                     raise _too_large()
+                held.add(len(piece))
                 pieces.append(piece)
     except TimeoutError:
         raise LLMAPIError(

@@ -8,6 +8,7 @@ import time
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from local_llm_kit.server.access_log import log_request
+from local_llm_kit.server.body_budget import BodyBudget
 from local_llm_kit.server.errors import REQUEST_ID
 from local_llm_kit.server.guard import Guard, origin_of
 from local_llm_kit.server.metrics import Metrics
@@ -41,6 +42,7 @@ class Front:
         self._guard = guard
         self._metrics = metrics
         self._logs_requests = logs_requests
+        self._bodies = BodyBudget()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -66,6 +68,7 @@ class Front:
                 message["headers"] = [*own, *further, *marks]
             await send(message)
 
+        body = self._bodies.open(scope)
         self._metrics.in_flight.inc()
         try:
             await (self._guard.answer(scope) or self._app)(scope, receive, send_marked)
@@ -74,6 +77,7 @@ class Front:
             if not status:
                 raise
         finally:
+            body.close()
             took_s = time.perf_counter() - began
             self._metrics.in_flight.dec()
             self._metrics.request_ended(scope, status or _CLIENT_LEFT, took_s)

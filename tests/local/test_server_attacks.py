@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from local_llm_kit.server import LocalServer, body, connection
+from local_llm_kit.server import LocalServer, body, body_budget, connection
 from local_llm_kit.server.guard import host_name
 from tests.local.http import ask, connect, request, send
 from tests.local.support import model_of, running_server
@@ -118,6 +118,23 @@ def test_a_body_that_never_comes_ends_at_the_deadline(
     monkeypatch.setattr(body, "BODY_TIMEOUT_S", 0.1)
     answer = send(server.url, request(server.url, CHAT, b"", headers={"Content-Length": "10"}))
     assert (answer.status, answer.error["code"]) == (408, "request_timeout")
+
+
+def test_bodies_are_capped_together_and_small_ones_are_read(
+    server: LocalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(body_budget, "MAX_HELD_BYTES", 100_000)
+    large = {"messages": HELLO, "user": "a" * 4000, "metadata": {"note": "a" * 90_000}}
+    with connect(server.url) as holder:
+        holder.sendall(request(server.url, CHAT, large)[:-1])
+        while (answer := ask(server.url, CHAT, large)).status == 200:
+            continue  # until what the other sent has come
+        assert (answer.status, answer.error["code"]) == (429, "bodies_full")
+        assert answer.headers["retry-after"] == "1"
+        assert ask(server.url, CHAT, {"messages": HELLO, "max_tokens": 1}).status == 200
+    while ask(server.url, CHAT, large).status == 429:
+        continue  # until the other is gone
+    assert ask(server.url, CHAT, large).status == 200
 
 
 def test_headers_that_never_end_are_dropped(
