@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from LLM.exceptions import InvalidRequestError
@@ -28,6 +28,25 @@ def kind_of(value: Any) -> str:
     """How to call a wrong value without showing it: it may be a prompt."""
     names = {bool: "true or false", str: "text", list: "a list", dict: "an object"}
     return names.get(type(value), f"{type(value).__name__}")
+
+
+def quoted(value: Any, otherwise: str = "missing or no text") -> str:
+    """A wrong type or role as errors show it: its beginning, for it may be a prompt.
+
+    :param otherwise: what is said of one that is no text.
+    """
+    return repr(value[:40]) if isinstance(value, str) else otherwise
+
+
+def refuse_unknown(where: str, given: Iterable[Any], known: Collection[str]) -> None:
+    """Refuse fields of an object that nobody knows.
+
+    :param given: names of the object's fields.
+    :raises InvalidRequestError: names the object, and the first of them.
+    """
+    unknown = sorted(str(name) for name in given if name not in known)
+    if unknown:
+        raise invalid(where, f"{where} has the unknown field {unknown[0][:80]!r}")
 
 
 def shown(number: float) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from local_llm_kit.fields import check_text, invalid
+from local_llm_kit.fields import check_text, invalid, quoted, refuse_unknown
 from local_llm_kit.images import check_count, image_of
 
 MAX_MESSAGES = 4096
@@ -22,6 +22,7 @@ _TEMPLATE_ROLES = {"developer": "system", "function": "tool"}
 _FIELDS = ("role", "content", "name", "tool_calls", "tool_call_id", "function_call")
 #: Fields of an answer that come back with the next turn; they say nothing to the model.
 _IGNORED = frozenset(("refusal", "annotations", "audio", "parsed", "reasoning_content"))
+_KNOWN = _IGNORED.union(_FIELDS)
 
 
 def normalise_messages(messages: Any) -> list[dict[str, Any]]:
@@ -48,12 +49,10 @@ def _message(where: str, message: Any) -> dict[str, Any]:
         fields = {name: value for name, value in found.items() if value is not None}
     else:
         raise invalid(where, f"{where} must be an object with role and content")
-    unknown = sorted(fields.keys() - set(_FIELDS) - _IGNORED)
-    if unknown:
-        raise invalid(where, f"{where} has the unknown field {unknown[0][:80]!r}")
+    refuse_unknown(where, fields, _KNOWN)
     role = fields.get("role")
     if not isinstance(role, str) or role not in _ROLES:
-        shown = repr(role[:40]) if isinstance(role, str) else "missing or no text"
+        shown = quoted(role)
         raise invalid(f"{where}.role", f"the role of {where} is {shown}; roles: {sorted(_ROLES)}")
     out: dict[str, Any] = {"role": _TEMPLATE_ROLES.get(role, role)}
     calls = _calls(where, role, fields)
@@ -85,7 +84,7 @@ def _content(where: str, content: Any, *, optional: bool) -> str:
     for i, part in enumerate(content):
         kind = part.get("type") if isinstance(part, Mapping) else None
         if kind not in ("text", "image_url"):
-            shown = repr(kind[:40]) if isinstance(kind, str) else "of no known type"
+            shown = quoted(kind, "of no known type")
             raise invalid(
                 f"{where}[{i}]", f"{where}[{i}] is {shown}; there are 'text' and 'image_url' parts"
             )

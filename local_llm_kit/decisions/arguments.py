@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from local_llm_kit.decisions.input import input_messages, text_of
-from local_llm_kit.fields import Fields, check_text, invalid
+from local_llm_kit.fields import Fields, check_text, invalid, quoted
 from local_llm_kit.hints import BOOKKEEPING, ignore_hints
 
 MAX_QUESTIONS = 400
@@ -104,7 +104,7 @@ def _question(where: str, value: Any) -> Question:
     left = {name: item for name, item in value.items() if item is not None}
     kind = left.pop("type", None)
     if kind not in get_args(QuestionType):
-        shown = repr(kind[:40]) if isinstance(kind, str) else "missing or no text"
+        shown = quoted(kind)
         raise invalid(
             f"{where}.type",
             f"the type of {where} is {shown}; types: {', '.join(get_args(QuestionType))}",

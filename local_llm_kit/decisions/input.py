@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
-from local_llm_kit.fields import check_text, invalid
+from local_llm_kit.fields import check_text, invalid, quoted
 from local_llm_kit.images import refuse_images
 from local_llm_kit.messages import MAX_MESSAGES, normalise_messages
 
@@ -101,7 +101,7 @@ def _part(where: str, part: Any) -> str:
     field = _TEXT_FIELDS.get(kind) if isinstance(kind, str) else None
     text = part.get(field) if field is not None else None
     if not isinstance(text, str):
-        shown = repr(kind[:40]) if isinstance(kind, str) else "of no known type"
+        shown = quoted(kind, "of no known type")
         raise invalid(where, f"{where} is {shown}; the model reads input_text and input_json")
     check_text(where, text)
     return text

@@ -7,8 +7,8 @@ are pure, made anew for each request, and know nothing of sockets.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 from pydantic_core import to_json
 
@@ -18,6 +18,9 @@ from local_llm_kit.server.errors import describe
 
 EVENT_STREAM = "text/event-stream; charset=utf-8"
 JSON_LINES = "application/x-ndjson"
+#: Fields for a shape that is fed chunks whether it tells a stream or not: a whole answer does not
+#: tell in which order its text and its calls came. The last chunk has the counts.
+IN_CHUNKS: Mapping[str, Any] = {"stream": True, "stream_options": {"include_usage": True}}
 
 
 class Shape(Protocol):
@@ -26,9 +29,8 @@ class Shape(Protocol):
     For a stream `begin` is called once, then `chunks` any number of times, and last either `end` or
     `failure`: everything that they give is sent in that order.
 
-    For a whole answer `whole` is called once, last. Where the fields ask for a stream all the same,
-    `chunks` is called before it and what it gives is dropped: a whole answer of OpenAI's shape does
-    not tell in which order its text and its calls came.
+    For a whole answer `whole` is called once, last. Where the fields ask for a stream all the same
+    (`IN_CHUNKS`), `chunks` is called before it and what it gives is dropped.
     """
 
     @property

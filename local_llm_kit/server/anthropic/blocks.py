@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from local_llm_kit.backends import JSONObject
-from local_llm_kit.fields import invalid, unsupported
+from local_llm_kit.fields import invalid, quoted, unsupported
 from local_llm_kit.server.anthropic.reading import a_text, an_object, blocks_of, given
 
 _KINDS = ("text", "image", "document", "search_result")
@@ -54,7 +54,7 @@ def part_of(where: str, block: Any) -> JSONObject:
 
 def unread(where: str, kind: Any, known: tuple[str, ...]) -> Exception:
     """The error for a block of a kind that cannot be read there."""
-    shown = repr(kind[:40]) if isinstance(kind, str) else "of no known type"
+    shown = quoted(kind, "of no known type")
     there = ", ".join(map(repr, known))
     return unsupported(where, f"{where} is {shown}, which is not read here; there are {there}")
 

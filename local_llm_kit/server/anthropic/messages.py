@@ -11,7 +11,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from local_llm_kit.backends import JSONObject
-from local_llm_kit.fields import invalid
+from local_llm_kit.fields import invalid, quoted
 from local_llm_kit.server.anthropic.blocks import part_of, parts_of, text_of, unread
 from local_llm_kit.server.anthropic.reading import (
     a_flag,
@@ -50,7 +50,7 @@ def messages_of(system: Any, turns: Any) -> list[JSONObject]:
             told = text_of(f"{where}.content", content)
             messages.append({"role": "system", "content": told})
         else:
-            shown = repr(role[:40]) if isinstance(role, str) else "missing or no text"
+            shown = quoted(role)
             raise invalid(f"{where}.role", f"the role of {where} is {shown}; roles: {_ROLES}")
     return [_finished(message) for message in messages]
 

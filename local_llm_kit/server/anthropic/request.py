@@ -22,6 +22,7 @@ from local_llm_kit.server.anthropic.reading import (
 from local_llm_kit.server.anthropic.schemas import cleaned
 from local_llm_kit.server.anthropic.thinking import Thinking, take_thinking
 from local_llm_kit.server.anthropic.tools import take_tools
+from local_llm_kit.server.shapes import IN_CHUNKS
 
 #: Taken without effect: accounts and prices, where and how fast to compute, and what Anthropic does
 #: with a context, a container or a refusal that there is none of here.
@@ -71,10 +72,7 @@ def parse_message(body: Mapping[str, Any]) -> MessageRequest:
     limit = fields.integer("max_tokens", 0, MAX_TOKENS)
     if limit is None:
         raise invalid("max_tokens", "max_tokens is missing; give the most tokens of the answer")
-    # Always in pieces: the order of an answer's blocks is known only while it grows.
-    out: JSONObject = {
-        "max_tokens": limit, "stream": True, "stream_options": {"include_usage": True},
-    }  # fmt: skip
+    out: JSONObject = {"max_tokens": limit, **IN_CHUNKS}
     for name in ("temperature", "top_p", "top_k"):
         out[name] = fields.take(name)
     out["stop"] = _stops(fields.take("stop_sequences"))

@@ -7,7 +7,7 @@ from typing import Any
 
 from LLM.exceptions import InvalidRequestError
 from local_llm_kit.backends import JSONObject
-from local_llm_kit.fields import Fields, invalid, unsupported
+from local_llm_kit.fields import Fields, invalid, quoted, unsupported
 from local_llm_kit.messages import MAX_TOOLS
 from local_llm_kit.schemas import vet_schema
 from local_llm_kit.server.anthropic.reading import a_flag, a_list, a_name, a_text, an_object, given
@@ -38,7 +38,7 @@ def _tools(tools: Any, ignored: list[str]) -> list[JSONObject]:
 def _tool(where: str, tool: Any, ignored: list[str]) -> JSONObject:
     kind = an_object(where, tool).get("type")
     if kind not in (None, "custom"):
-        shown = repr(kind[:40]) if isinstance(kind, str) else "no text"
+        shown = quoted(kind, "no text")
         raise unsupported(
             f"{where}.type",
             f"the type of {where} is {shown}; tools of Anthropic's own are not here, only 'custom' "

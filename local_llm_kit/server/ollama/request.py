@@ -14,6 +14,7 @@ from local_llm_kit.fields import MAX_TOKENS, Fields, check_text, invalid, kind_o
 from local_llm_kit.server.ollama.durations import keep_alive_s
 from local_llm_kit.server.ollama.messages import openai_messages, with_images
 from local_llm_kit.server.ollama.options import read_options
+from local_llm_kit.server.shapes import IN_CHUNKS
 
 _EFFORTS = ("low", "medium", "high", "max")
 #: What to do about fields of ``/api/generate`` that are not honoured.
@@ -115,9 +116,7 @@ def _common(left: Fields) -> OllamaRequest:
     )
     asked.fields |= {
         "model": asked.model,
-        # Whole answers are gathered from a stream: its end alone tells everything in order.
-        "stream": True,
-        "stream_options": {"include_usage": True},
+        **IN_CHUNKS,
         **_format(left.take("format")),
     }
     if left.flag("truncate"):

@@ -15,7 +15,7 @@ from pydantic_core import to_json
 
 from local_llm_kit.backends import JSONObject
 from local_llm_kit.decisions import parse_decision
-from local_llm_kit.fields import Fields, invalid, kind_of
+from local_llm_kit.fields import Fields, invalid, kind_of, refuse_unknown
 from local_llm_kit.server.headers import ignored_header
 from local_llm_kit.server.ollama.request import read_model, takes_unload
 from local_llm_kit.server.service import Ask
@@ -76,9 +76,7 @@ def _question(where: str, question: Any) -> JSONObject:
     kind = question.get("type") if isinstance(question, Mapping) else None
     if not isinstance(kind, str) or kind not in _TYPES:
         raise invalid(where, f"{where} must be an object of the type 'noul', 'choice' or 'score'")
-    unknown = sorted(question.keys() - {"type", "instructions", "criteria"})
-    if unknown:
-        raise invalid(where, f"{where} has the unknown field {unknown[0][:80]!r}")
+    refuse_unknown(where, question, ("type", "instructions", "criteria"))
     instructions, criteria = question.get("instructions"), question.get("criteria")
     if isinstance(instructions, (list, dict)) and instructions:
         instructions = to_json(instructions).decode()

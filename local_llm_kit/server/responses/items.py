@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from local_llm_kit.backends import JSONObject
-from local_llm_kit.fields import check_text, invalid, kind_of, unsupported
+from local_llm_kit.fields import check_text, invalid, kind_of, quoted, refuse_unknown, unsupported
 from local_llm_kit.images import image_of
 from local_llm_kit.messages import MAX_MESSAGES, MAX_NAME_CHARS
 
@@ -71,12 +71,10 @@ def _item(where: str, value: Any, find: Find) -> JSONObject:
     given = {str(name): field for name, field in value.items() if field is not None}
     kind = given.get("type", "message" if "role" in given else "item_reference")
     if not isinstance(kind, str) or kind not in _FIELDS:
-        shown = repr(kind[:40]) if isinstance(kind, str) else "no text"
+        shown = quoted(kind, "no text")
         known = ", ".join(_FIELDS)
         raise unsupported(f"{where}.type", f"the type of {where} is {shown}; there are {known}")
-    unknown = sorted(given.keys() - _FIELDS[kind] - _COMMON_FIELDS)
-    if unknown:
-        raise invalid(where, f"{where} has the unknown field {unknown[0][:80]!r}")
+    refuse_unknown(where, given, _FIELDS[kind] | _COMMON_FIELDS)
     if given.get("status", "completed") not in _STATES:
         raise invalid(f"{where}.status", f"the status of {where} must be one of {_STATES}")
     if kind == "item_reference":
@@ -99,7 +97,7 @@ def _referred(where: str, given: JSONObject, find: Find) -> JSONObject:
 def _message(where: str, given: JSONObject) -> JSONObject:
     role = given.get("role")
     if role not in _ROLES:
-        shown = repr(role[:40]) if isinstance(role, str) else "missing or no text"
+        shown = quoted(role)
         raise invalid(f"{where}.role", f"the role of {where} is {shown}; roles: {_ROLES}")
     read = _said_part if role == "assistant" else _given_part
     content = given.get("content")
@@ -155,7 +153,7 @@ def _said_part(where: str, part: JSONObject) -> JSONObject:
 
 def _other_part(where: str, part: JSONObject, known: str) -> Exception:
     kind = part.get("type")
-    shown = repr(kind[:40]) if isinstance(kind, str) else "of no known type"
+    shown = quoted(kind, "of no known type")
     return unsupported(where, f"{where} is {shown}; there are {known} parts")
 
 

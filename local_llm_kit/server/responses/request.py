@@ -20,6 +20,7 @@ from local_llm_kit.server.metadata import checked_metadata
 from local_llm_kit.server.responses.items import MAX_ID_CHARS
 from local_llm_kit.server.responses.text_format import response_format, take_text_format
 from local_llm_kit.server.responses.tools import echoed_choice, echoed_tools, take_tools
+from local_llm_kit.server.shapes import IN_CHUNKS
 
 #: Taken, and without effect on the answer.
 HINTS: Mapping[str, HintKind] = {
@@ -144,9 +145,7 @@ def _generation(fields: Fields, defaults: Defaults) -> tuple[JSONObject, JSONObj
         "top_p": top_p,
         "response_format": response_format(text_format),
         "overflow": "drop_oldest" if truncation == "auto" else "error",
-        # Of whole answers too: only chunks tell in which order text and calls came.
-        "stream": True,
-        "stream_options": {"include_usage": True},
+        **IN_CHUNKS,
         **{name: fields.take(name) for name in FURTHER},
     }
     if scores or n_top:

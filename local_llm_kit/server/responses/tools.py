@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from local_llm_kit.backends import JSONObject
-from local_llm_kit.fields import Fields, invalid, kind_of, unsupported
+from local_llm_kit.fields import Fields, invalid, kind_of, quoted, refuse_unknown, unsupported
 from local_llm_kit.messages import MAX_TOOLS
 
 #: Say how a platform runs a function, and nothing to the model.
@@ -37,7 +37,7 @@ def _tool(where: str, tool: Any) -> JSONObject:
         raise invalid(where, f"{where} must be an object, not {kind_of(tool)}")
     kind = tool.get("type", "function")
     if kind != "function":
-        shown = repr(kind[:40]) if isinstance(kind, str) else "of no known type"
+        shown = quoted(kind, "of no known type")
         raise unsupported(
             f"{where}.type",
             f"{where} is {shown}, which would run on OpenAI's platform; tools of type 'function' "
@@ -46,9 +46,7 @@ def _tool(where: str, tool: Any) -> JSONObject:
     function = tool.get("function", tool)
     if not isinstance(function, Mapping):
         raise invalid(f"{where}.function", f"{where}.function must be an object")
-    unknown = sorted(set(function) - _FIELDS)
-    if unknown:
-        raise invalid(where, f"{where} has the unknown field {str(unknown[0])[:80]!r}")
+    refuse_unknown(where, function, _FIELDS)
     strict = function.get("strict")
     if not isinstance(strict, bool | None):
         raise invalid(f"{where}.strict", f"{where}.strict must be true or false")
