@@ -100,7 +100,7 @@ class Model:
             while (n := to_piece(vocab, token, buffer, size, 0, False)) < 0:
                 size = -n
                 buffer = ctypes.create_string_buffer(size)
-            pieces.append(buffer[:n])
+            pieces.append(buffer.raw[:n])
         return pieces
 
     @property
