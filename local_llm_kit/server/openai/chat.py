@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from pydantic_core import from_json
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from LLM.assembly import ChatAssembler
 from LLM.exceptions import InvalidRequestError
@@ -21,6 +23,7 @@ from local_llm_kit.fields import Fields
 from local_llm_kit.server.endpoints import Endpoint, Generation, json_body, json_response
 from local_llm_kit.server.metadata import checked_metadata
 from local_llm_kit.server.openai.store import CompletionStore, KeptCompletion
+from local_llm_kit.server.owners import owner_of
 from local_llm_kit.server.pages import page_of
 from local_llm_kit.server.service import Ask, Service
 from local_llm_kit.server.shapes import OpenAIShape
@@ -31,7 +34,7 @@ def chat_routes(service: Service) -> list[Route]:
     chats = _Chats(service)
     path = "/v1/chat/completions"
     return [
-        Route(path, Endpoint(Generation(service, chats.read)), methods=["POST"]),
+        Route(path, Endpoint(chats.create), methods=["POST"]),
         Route(path, Endpoint(chats.list), methods=["GET"]),
         Route(f"{path}/{{id}}", Endpoint(chats.retrieve), methods=["GET"]),
         Route(f"{path}/{{id}}", Endpoint(chats.update), methods=["POST"]),
@@ -91,7 +94,11 @@ class _Chats:
         self._service = service
         self._store = CompletionStore()
 
-    def read(self, body: JSONObject) -> Ask:
+    async def create(self, request: Request) -> ASGIApp:
+        read = partial(self._read, owner_of(request.scope))
+        return await Generation(self._service, read)(request)
+
+    def _read(self, owner: int, body: JSONObject) -> Ask:
         """What a body asks for. May be called on any thread."""
         store = body.get("store")
         if store is False:
@@ -100,7 +107,11 @@ class _Chats:
             return self._service.chat(body, OpenAIShape())
         metadata = checked_metadata(body.get("metadata"))
         fields = {**body, "store": None, "metadata": None}
-        shape = KeepingShape(lambda answer: self._store.put(answer, body.get("messages"), metadata))
+
+        def keep(answer: JSONObject) -> None:
+            self._store.put(answer, body.get("messages"), metadata, owner)
+
+        shape = KeepingShape(keep)
         ask = self._service.chat(fields, shape)
 
         def prepare(model: Backend) -> Job:
@@ -112,7 +123,8 @@ class _Chats:
 
     async def list(self, request: Request) -> Response:
         query = request.query_params
-        found = self._store.matching(query.get("model"), _wanted_metadata(query))
+        owner = owner_of(request.scope)
+        found = self._store.matching(query.get("model"), _wanted_metadata(query), owner)
         page = await self._service.beside(
             lambda: page_of(list(found), query, lambda one: found[one].completion())
         )
@@ -149,7 +161,7 @@ class _Chats:
 
     def _found(self, request: Request) -> tuple[str, KeptCompletion]:
         completion_id: str = request.path_params["id"]
-        kept = self._store.get(completion_id)
+        kept = self._store.get(completion_id, owner_of(request.scope))
         if kept is None:
             raise _not_kept(completion_id)
         return completion_id, kept

@@ -22,12 +22,14 @@ class KeptCompletion:
     :param messages: what it answers, as JSON.
     :param metadata: its client's notes.
     :param model: name of the model that answered.
+    :param owner: whose it is, see `owners`.
     """
 
     answer: bytes
     messages: bytes
     metadata: Mapping[str, str]
     model: str
+    owner: int = 0
 
     def completion(self) -> JSONObject:
         """The completion with its metadata."""
@@ -42,6 +44,8 @@ class KeptCompletion:
 class CompletionStore:
     """Keeps chat completions; every method may be called from any thread.
 
+    What was kept for another owner is not found.
+
     :param max_completions: most that are kept.
     :param max_bytes: most that they take together; one that takes more alone is not kept.
     """
@@ -53,22 +57,25 @@ class CompletionStore:
         self._n_bytes = 0
         self._lock = threading.Lock()
 
-    def put(self, answer: JSONObject, messages: object, metadata: Mapping[str, str]) -> None:
+    def put(
+        self, answer: JSONObject, messages: object, metadata: Mapping[str, str], owner: int = 0
+    ) -> None:
         """Keep a completion.
 
         :param answer: the whole of it.
         :param messages: what it answers, as the client sent it.
         """
-        kept = KeptCompletion(to_json(answer), to_json(messages), metadata, answer["model"])
+        kept = KeptCompletion(to_json(answer), to_json(messages), metadata, answer["model"], owner)
         with self._lock:
             self._kept[answer["id"]] = kept
             self._n_bytes += _size(kept)
             while self._n_bytes > self._max_bytes or len(self._kept) > self._max_completions:
                 self._drop(next(iter(self._kept)))
 
-    def get(self, completion_id: str) -> KeptCompletion | None:
+    def get(self, completion_id: str, owner: int = 0) -> KeptCompletion | None:
         """A completion; None where it is not kept."""
-        return self._kept.get(completion_id)
+        kept = self._kept.get(completion_id)
+        return kept if kept is not None and kept.owner == owner else None
 
     def annotate(self, completion_id: str, metadata: Mapping[str, str]) -> KeptCompletion | None:
         """Replace the notes of a completion; None where it is not kept."""
@@ -86,10 +93,16 @@ class CompletionStore:
         with self._lock:
             return self._drop(completion_id)
 
-    def matching(self, model: str | None, metadata: Mapping[str, str]) -> dict[str, KeptCompletion]:
-        """The completions that match, by their ids, the oldest first."""
+    def matching(
+        self, model: str | None, metadata: Mapping[str, str], owner: int = 0
+    ) -> dict[str, KeptCompletion]:
+        """The owner's completions that match, by their ids, the oldest first."""
         with self._lock:
-            return {one: kept for one, kept in self._kept.items() if kept.matches(model, metadata)}
+            return {
+                one: kept
+                for one, kept in self._kept.items()
+                if kept.owner == owner and kept.matches(model, metadata)
+            }
 
     def _drop(self, completion_id: str) -> bool:
         kept = self._kept.pop(completion_id, None)

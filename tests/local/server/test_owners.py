@@ -14,6 +14,7 @@ from tests.local.http import ask
 from tests.local.server.responses_support import PATH, create
 from tests.local.support import running_server
 
+CHAT = "/v1/chat/completions"
 OURS = {"Authorization": "Bearer ours"}
 THEIRS = {"Authorization": "Bearer theirs"}
 
@@ -64,6 +65,39 @@ def test_an_item_of_another_key_cannot_be_referred_to(shared: LocalServer, name:
     refused = ask(shared.url, PATH, body, headers=THEIRS)
     assert (refused.status, refused.error["code"]) == (400, "item_not_found")
     assert ask(shared.url, PATH, body, headers=OURS).status == 200
+
+
+@pytest.fixture(scope="module")
+def completion(shared: LocalServer) -> str:
+    """A chat completion of ours."""
+    body = {"messages": [{"role": "user", "content": "x"}], "store": True, "max_tokens": 4}
+    completion: str = ask(shared.url, CHAT, body, headers=OURS).json["id"]
+    return completion
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "", None),
+        ("GET", "/messages", None),
+        ("POST", "", {"metadata": {"of": "theirs"}}),
+        ("DELETE", "", None),
+    ],
+    ids=["read", "messages", "change", "delete"],
+)
+def test_a_completion_of_another_key_is_not_found(
+    shared: LocalServer, completion: str, method: str, path: str, body: dict[str, Any] | None
+) -> None:
+    path = f"{CHAT}/{completion}{path}"
+    answer = ask(shared.url, path, body, method=method, headers=THEIRS)
+    assert (answer.status, answer.error["code"]) == (404, "completion_not_found")
+
+
+def test_completions_of_another_key_are_not_listed(shared: LocalServer, completion: str) -> None:
+    assert ask(shared.url, CHAT, headers=THEIRS).json["data"] == []
+    listed = ask(shared.url, CHAT, headers=OURS).json["data"]
+    assert [one["id"] for one in listed] == [completion]
+    assert listed[0]["metadata"] == {}
 
 
 def test_a_key_is_one_owner_however_it_is_sent(shared: LocalServer, name: str) -> None:
