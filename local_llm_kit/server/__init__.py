@@ -1,4 +1,4 @@
-"""The OpenAI API over a model of this process, on starlette and uvicorn.
+"""The APIs of OpenAI, Anthropic and Ollama over models of this machine, and a page to chat on.
 
 `serve` blocks until it is told to stop; `LocalServer` is the same for a thread of your own.
 """

@@ -88,8 +88,8 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     path: str = request.scope["path"]
     message = {
-        404: f"there is nothing at {path[:200]!r}; the API is under /v1",
-        405: f"{request.method} is not possible at {path[:200]!r}",
+        404: f"there is nothing at {path[:200]!r}; /openapi.json lists the routes",
+        405: f"{request.method} is not possible at {path[:200]!r}; /openapi.json lists the routes",
     }.get(error.status_code, error.detail)
     code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code)
     return refusal(path, error.status_code, message, code, error.headers)

@@ -55,7 +55,9 @@ async def read_body(request: Request) -> bytes:
 
 
 def _too_large() -> InvalidRequestError:
-    return _wrong(413, f"the body is larger than {MAX_BODY_BYTES:,} bytes", "body_too_large")
+    return _wrong(
+        413, f"the body is larger than {MAX_BODY_BYTES:,} bytes; send less", "body_too_large"
+    )
 
 
 def _check_headers(request: Request) -> None:
@@ -68,7 +70,11 @@ def _check_headers(request: Request) -> None:
         # A page of another site can send plain text unasked, but not this.
         raise _wrong(415, "the Content-Type must be application/json", "unsupported_media_type")
     if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise _wrong(415, "compressed bodies are not read", "unsupported_media_type")
+        raise _wrong(
+            415,
+            "compressed bodies are not read; send it without Content-Encoding",
+            "unsupported_media_type",
+        )
     length = request.headers.get("content-length", "0")
     if length.isdigit() and (len(length) > 18 or int(length) > MAX_BODY_BYTES):
         raise _too_large()

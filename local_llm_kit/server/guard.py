@@ -92,7 +92,10 @@ class Guard:
             return refusal(scope["path"], 403, message, "origin_refused")
         for origin in origins:
             if not (self._is_ours(origin.partition("://")[2]) or self.cross_origin.allows(origin)):
-                message = "requests of other sites' pages are refused"
+                message = (
+                    "requests of other sites' pages are refused; whoever runs the server can let "
+                    "an origin in (--cors-origin)"
+                )
                 return refusal(scope["path"], 403, message, "origin_refused")
         return None
 
