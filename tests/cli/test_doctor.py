@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from local_llm_kit import doctor
-from local_llm_kit.cli import cli
+from local_llm_kit import doctor, hub_cache, ollama_store, settings
+from local_llm_kit.cli import cli, files
 from local_llm_kit.devices import Device
 from local_llm_kit.doctor import examination, servers
 from local_llm_kit.doctor.back_ends import (
@@ -34,7 +34,7 @@ from local_llm_kit.doctor.machine import check_folders, check_machine
 from local_llm_kit.doctor.packages import check_packages, requirements, satisfies
 from local_llm_kit.doctor.servers import Found, check_servers, identify, ollama_place, usual_places
 from local_llm_kit.doctor.trial import Trial, try_out
-from local_llm_kit.doctor.variables import check_variables
+from local_llm_kit.doctor.variables import NAMES, check_variables
 from tests.cli.answers import Answer, answering
 from tests.cli.caches import put_ollama
 from tests.local.support import running_server
@@ -289,6 +289,15 @@ def test_a_full_disk_is_warned_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert (found["downloads"].status, "5 B of the disk free" in found["downloads"].text) == (
         "warn", True,
     )  # fmt: skip
+
+
+def test_every_variable_of_ours_is_looked_at() -> None:
+    modules = (files, hub_cache, ollama_store, settings)
+    found = {
+        value for one in modules for name, value in vars(one).items() if name.endswith("_VARIABLE")
+    }
+    assert settings.API_KEY_VARIABLE in found
+    assert found <= set(NAMES)
 
 
 def test_keys_are_never_shown() -> None:

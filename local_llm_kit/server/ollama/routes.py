@@ -5,10 +5,10 @@ from __future__ import annotations
 from starlette.routing import Route
 
 from local_llm_kit.server.endpoints import Endpoint, Generation
-from local_llm_kit.server.ollama.administration import REFUSED, Refusal
 from local_llm_kit.server.ollama.embedding import Embedding
 from local_llm_kit.server.ollama.generation import OllamaGeneration
 from local_llm_kit.server.ollama.models import Models
+from local_llm_kit.server.ollama.refusals import REFUSED, Refusal
 from local_llm_kit.server.ollama.request import read_chat, read_generate
 from local_llm_kit.server.ollama.shape import told_as_message, told_as_response
 from local_llm_kit.server.ollama.systemone import read_systemone

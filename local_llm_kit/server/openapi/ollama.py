@@ -8,7 +8,7 @@ from local_llm_kit.arguments import MAX_LOGPROBS
 from local_llm_kit.decisions.arguments import MAX_QUESTIONS
 from local_llm_kit.embeddings import MAX_DIMENSIONS, MAX_INPUTS
 from local_llm_kit.messages import MAX_MESSAGES, MAX_TOOLS
-from local_llm_kit.server.ollama.administration import REFUSED
+from local_llm_kit.server.ollama.refusals import REFUSED
 from local_llm_kit.server.openapi.operation import Operation
 from local_llm_kit.server.openapi.schema import (
     FLAG,

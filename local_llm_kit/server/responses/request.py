@@ -125,9 +125,17 @@ def parse_response(body: JSONObject, defaults: Defaults) -> ResponseRequest:
     _ignore_stream_options(fields)
     fields.done(_ADVICE)
     return ResponseRequest(
-        given, previous_id, instructions, chat | offered, chat["model"], echo, stream, store,
-        background, tuple(fields.ignored),
-    )  # fmt: skip
+        input=given,
+        previous_id=previous_id,
+        instructions=instructions,
+        fields=chat | offered,
+        model=chat["model"],
+        echo=echo,
+        stream=stream,
+        store=store,
+        background=background,
+        ignored=tuple(fields.ignored),
+    )
 
 
 def _generation(fields: Fields, defaults: Defaults) -> tuple[JSONObject, JSONObject]:

@@ -11,6 +11,7 @@ import pytest
 from local_llm_kit.loading import LoadOptions
 from local_llm_kit.server import LocalServer
 from tests.local.http import ask, connect, request
+from tests.local.server.models import until
 from tests.local.server.responses_support import PATH, check_response, create
 from tests.local.support import model_of, running_server
 
@@ -30,18 +31,12 @@ def get(server: LocalServer, response: dict[str, Any]) -> dict[str, Any]:
 
 
 def polled(server: LocalServer, response: dict[str, Any], *states: str) -> dict[str, Any]:
-    end = time.monotonic() + 30
-    while (found := get(server, response))["status"] not in states:
-        assert time.monotonic() < end, found["status"]
-        time.sleep(0.01)
-    return found
+    until(lambda: get(server, response)["status"] in states)
+    return get(server, response)
 
 
 def until_idle(server: LocalServer) -> None:
-    end = time.monotonic() + 10
-    while model_of(server).engine.stats.n_running:
-        assert time.monotonic() < end
-        time.sleep(0.01)
+    until(lambda: model_of(server).engine.stats.n_running == 0)
 
 
 def cancel(server: LocalServer, response: dict[str, Any]) -> dict[str, Any]:
@@ -146,8 +141,7 @@ def test_a_client_that_leaves_frees_its_slot(two_slots: LocalServer, streamed: b
     body = ENDLESS | {"background": False, "stream": streamed}
     with connect(two_slots.url) as sock:
         sock.sendall(request(two_slots.url, PATH, body))
-        while not model_of(two_slots).engine.stats.n_running:
-            time.sleep(0.01)
+        until(lambda: model_of(two_slots).engine.stats.n_running > 0)
     until_idle(two_slots)
 
 
