@@ -15,7 +15,7 @@ else is in the batch: a sum of 1,000 small weights moves a drawn place past a bo
 from __future__ import annotations
 
 import math
-import secrets
+import random
 from collections.abc import Iterable
 from typing import Any
 
@@ -31,6 +31,8 @@ _NUCLEUS_GUESS = 1e-3
 #: Weights below this, against the likeliest one, never win a race.
 _NEGLIGIBLE = 1e-12
 _MASK = (1 << 64) - 1
+#: The system's own would let go of the interpreter, which a busy engine then keeps.
+_SEEDS = random.Random()
 
 
 class TokenCounts:
@@ -74,7 +76,7 @@ class Sampler:
 
     def __init__(self, params: SamplingParams, prompt: Iterable[int] = ()) -> None:
         self._params = params
-        self._seed = secrets.randbits(64) if params.seed is None else params.seed
+        self._seed = _SEEDS.getrandbits(64) if params.seed is None else params.seed
         self._step = 0
         penalised = bool(params.frequency_penalty or params.presence_penalty)
         self._generated = TokenCounts() if penalised else None
