@@ -85,6 +85,7 @@ def check_count(messages: Sequence[Mapping[str, Any]]) -> None:
     """Refuse more images than a request may have.
 
     :param messages: as templates take them.
+    :raises InvalidRequestError: there are more.
     """
     n_images = sum(len(message.get("images", ())) for message in messages)
     if n_images > MAX_IMAGES:

@@ -108,7 +108,7 @@ export class Generation {
 }
 
 /** Add what a chunk's choice brings to a message. Streams of all makers: fields may be missing. */
-export function takeDelta(message, { delta, finish_reason: finish }) {
+function takeDelta(message, { delta, finish_reason: finish }) {
   message.text += delta?.content ?? "";
   const thought = delta?.reasoning_content ?? delta?.reasoning;
   if (typeof thought === "string") message.reasoning = (message.reasoning ?? "") + thought;
