@@ -8,11 +8,16 @@ server stand on this.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Sequence
 
 from LLM.exceptions import LLMConfigError
 from local_llm_kit.backends import Growing, Job, JSONObject
 from local_llm_kit.engines.protocol import Event, Handle
+
+#: Events taken at once. For a client that reads slowly thousands may lie there; told in one
+#: go they would hold up all others for seconds.
+MAX_TAKEN = 64
 
 
 class _Mailbox:
@@ -20,8 +25,9 @@ class _Mailbox:
 
     def __init__(self) -> None:
         self.handles: Sequence[Handle] = ()
-        self._events: list[Event] = []
+        self._events: deque[Event] = deque()
         self._waiter: asyncio.Future[None] | None = None
+        self._is_behind = False
 
     def put(self, event: Event) -> None:
         self._events.append(event)
@@ -29,12 +35,15 @@ class _Mailbox:
             self._waiter.set_result(None)
 
     async def take(self) -> list[Event]:
-        """All events that have come, at least one."""
+        """The oldest events that have come, at least one."""
+        if self._is_behind:
+            await asyncio.sleep(0)
         while not self._events:
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
-        events, self._events = self._events, []
-        return events
+        n_taken = min(len(self._events), MAX_TAKEN)
+        self._is_behind = n_taken < len(self._events)
+        return [self._events.popleft() for _ in range(n_taken)]
 
 
 class Mailboxes:
