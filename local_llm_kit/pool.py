@@ -141,10 +141,7 @@ class ModelPool(Generic[ModelT]):
 
     def loaded_models(self) -> list[ModelT]:
         """The models that are ready, for a look at them: no lease keeps them from being closed."""
-        self._residents.check_open()
-        with self._residents.changed:
-            entries = self._residents.entries()
-            return [one.model for one in entries if one.model is not None and one.state == "ready"]
+        return [model for _, model in self.ready()]
 
     def ready(self) -> list[tuple[Holding, ModelT]]:
         """The models that are ready, and how each is held; see `loaded_models`."""
