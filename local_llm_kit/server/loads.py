@@ -15,7 +15,8 @@ from local_llm_kit.server.workers import Workers, queue_full
 
 _log = logging.getLogger("local_llm_kit.server")
 
-_N_LOADERS = 2
+#: Threads; those that wait for room must not keep a model waiting for which there is some.
+_N_LOADERS = 8
 #: Seconds that a request waits for room while the models in use leave none for its own.
 _ROOM_WAIT_S = 30.0
 #: Seconds for which a model that was just loaded is kept for those who waited for it.

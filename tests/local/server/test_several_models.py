@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,9 +11,11 @@ from typing import Any
 import pytest
 
 from LLM.exceptions import InvalidRequestError, LLMConfigError, LLMError
-from local_llm_kit import catalog
+from local_llm_kit import catalog, hub_cache
 from local_llm_kit.loading import LoadOptions
+from local_llm_kit.model_files import BUNDLED
 from local_llm_kit.server import LocalServer, ServerOptions
+from tests.local.fake_hub import running_hub
 from tests.local.http import ask, connect, request
 from tests.local.server.models import copy_of_tiny, metric, until
 from tests.local.support import running_server
@@ -96,6 +99,45 @@ def test_a_model_waits_for_those_in_use_to_make_room(tmp_path: Path) -> None:
             assert loaded(server) == ["tiny"]
         thread.join(20)
         assert loaded(server) == ["boat"]
+
+
+def test_models_that_wait_do_not_hold_up_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    goes_on, load = threading.Event(), catalog.load_model
+    waiting = [copy_of_tiny(tmp_path, name) for name in ("boat", "ship", "raft")]
+
+    def load_later(model: Any, *args: Any, **options: Any) -> Any:
+        assert model not in waiting or goes_on.wait(30)
+        return load(model, *args, **options)
+
+    monkeypatch.setattr(catalog, "load_model", load_later)
+    canoe = copy_of_tiny(tmp_path, "canoe")
+    with (
+        running_server(SMALL, models=[*waiting, canoe]) as server,
+        ThreadPoolExecutor(3) as threads,
+    ):
+        asked = [threads.submit(chat, server, name) for name in ("boat", "ship", "raft")]
+        until(lambda: metric(server, "requests_awaiting_load") == 3)
+        assert chat(server, "canoe").json["model"] == "canoe"
+        goes_on.set()
+        assert [one.result().status for one in asked] == [200] * 3
+
+
+def test_a_model_that_disappears_is_not_downloaded_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv(hub_cache.CACHE_DIR_VARIABLE, str(tmp_path))
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    with running_hub({"boat.gguf": BUNDLED["tiny"].read_bytes()}) as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        with running_server(SMALL, models=["hf:owner/name"]) as server:
+            assert len(hub.sent("boat.gguf")) == 1
+            shutil.rmtree(tmp_path)
+            refused = chat(server, "hf:owner/name")
+            assert (refused.status, refused.error["code"]) == (500, "model_load_failed")
+            assert "may be downloaded" in caplog.text
+            assert len(hub.sent("boat.gguf")) == 1
 
 
 def test_models_in_use_without_end_refuse_another_with_429(
