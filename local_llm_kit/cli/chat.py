@@ -42,7 +42,7 @@ Examples:
     help="Go on with the conversation of that name, or with the newest.")  # fmt: skip
 @click.option("--list", "only_list", is_flag=True, help="List the conversations that are kept.")
 @click.option("--save/--no-save", "kept", default=None,
-    help="Keep the conversation.  [default: at a terminal]")  # fmt: skip
+    help="Keep the conversation, and what was typed.  [default: at a terminal]")  # fmt: skip
 @sampling_options
 @url_options()
 @load_options(*LOAD_FOR_ONE)
@@ -64,17 +64,20 @@ def chat(
     """
     archive = Archive(data_folder() / "conversations")
     if only_list:
-        for one in archive.newest_first():
-            click.echo(one.stem)
+        names = [path.stem for path in archive.newest_first()]
+        click.echo("".join(f"{name}\n" for name in names), nl=False)
+        if not names:
+            note(f"no conversations are kept in {archive.folder}")
         return
     check_place(ctx)
-    talk, path = _begun(archive, resumed, _is_kept(kept, resumed))
+    is_kept = _is_kept(kept, resumed)
+    talk, path = _begun(archive, resumed, is_kept)
     talk.model, talk.system = model or talk.model, system or talk.system
     arguments = take_sampling(settings)
     session = Session(
         lambda name: open_answerer(name, settings, gives_way=True), talk, arguments, path
     )
-    lines = open_lines([*COMMANDS])
+    lines = open_lines([*COMMANDS], is_kept)
     with session:
         if sys.stdin.isatty():
             note(f"{session.answerer.name} answers; /help shows the commands, Ctrl-D leaves")

@@ -144,10 +144,12 @@ class Archive:
         if name:
             paths = [path for path in paths if path.stem == name]
         if not paths:
-            which = repr(name) if name else "of any name"
-            raise LLMConfigError(
-                f"there is no conversation {which} in {str(self.folder)!r}; see 'chat --list'"
+            which = (
+                f"{name!r} in {str(self.folder)!r}; see 'chat --list'"
+                if name
+                else (f"to go on with in {str(self.folder)!r}; begin one with 'chat'")
             )
+            raise LLMConfigError(f"there is no conversation {which}")
         return paths[0]
 
 

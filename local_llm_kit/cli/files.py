@@ -39,7 +39,10 @@ def private_folder(path: Path) -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as err:
-        raise _cannot("make the folder", path, err) from err
+        raise LLMConfigError(
+            f"cannot make the folder {str(path)!r}: {err.strerror or err}; set {DATA_VARIABLE} to "
+            "one that can be written, or keep nothing (--no-save)"
+        ) from err
     return path
 
 

@@ -40,19 +40,20 @@ class PipedLines:
 
 
 class TypedLines:
-    """Lines typed at a terminal, with a history that is kept and commands that complete.
+    """Lines typed at a terminal, with a history, and commands that complete.
 
     :param commands: words that complete at the beginning of a line.
+    :param is_kept: whether what is typed goes to the history's file; if not, none is read either.
     """
 
-    def __init__(self, commands: Sequence[str]) -> None:
+    def __init__(self, commands: Sequence[str], is_kept: bool) -> None:
         from prompt_toolkit import PromptSession
         from prompt_toolkit.completion import WordCompleter
-        from prompt_toolkit.history import FileHistory
+        from prompt_toolkit.history import FileHistory, InMemoryHistory
         from prompt_toolkit.output import ColorDepth
 
         self._session: PromptSession[str] = PromptSession(
-            history=FileHistory(str(_history_file())),
+            history=FileHistory(str(_history_file())) if is_kept else InMemoryHistory(),
             # sentence: only what begins the line completes, slash and all
             completer=WordCompleter(list(commands), sentence=True),
             complete_while_typing=False,
@@ -72,9 +73,9 @@ def _history_file() -> Path:
     return path
 
 
-def open_lines(commands: Sequence[str]) -> Lines:
-    """Lines of whoever is at standard input."""
-    return TypedLines(commands) if sys.stdin.isatty() else PipedLines()
+def open_lines(commands: Sequence[str], is_kept: bool) -> Lines:
+    """Lines of whoever is at standard input; see `TypedLines`."""
+    return TypedLines(commands, is_kept) if sys.stdin.isatty() else PipedLines()
 
 
 def read_text(lines: Lines, prompt: str) -> str:

@@ -156,6 +156,21 @@ def test_a_conversation_goes_on(data_folder: Path) -> None:
     assert len(json.loads(kept.read_text())["messages"]) == 4
 
 
+def test_a_folder_that_cannot_be_made_says_how_to_do_without(data_folder: Path) -> None:
+    data_folder.write_text("a file")
+    code, _, told = chat("Hello!", options=("--save",))
+    assert code == 1
+    assert told.startswith(f"error: cannot make the folder '{data_folder / 'conversations'}'")
+    assert "LOCAL_LLM_KIT_DATA_DIR" in told
+    assert "--no-save" in told
+
+
+def test_a_list_of_no_conversations_says_so(data_folder: Path) -> None:
+    listed = run("chat", "--list")
+    assert (listed.exit_code, listed.stdout) == (0, "")
+    assert listed.stderr == f"no conversations are kept in {data_folder / 'conversations'}\n"
+
+
 def test_a_conversation_that_is_not_there_is_told() -> None:
     code, _, told = chat(options=("--resume", "yesterday"))
     assert code == 1
@@ -198,6 +213,13 @@ def test_at_a_terminal_it_answers_and_tells_the_pace(screen: Terminal) -> None:
     screen.wait_for(">>>")  # until then the terminal itself would take the key
     screen.press("\x04")
     assert screen.exit_code() == 0
+
+
+def test_what_was_typed_is_in_no_file_if_nothing_is_kept(data_folder: Path) -> None:
+    with terminal("chat", *COLD, "--no-progress", "--no-save") as screen:
+        ask(screen, "Hello!")
+        screen.wait_for("to the first)")
+    assert not data_folder.exists()
 
 
 def test_ctrl_c_at_the_prompt_does_not_leave(screen: Terminal) -> None:
