@@ -5,9 +5,13 @@ It exists apart from `cli` because the console script is installed even where cl
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
+
+#: Why writing fails where nobody has closed the other end, which click sees to.
+_OUTPUT_FAILS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -29,7 +33,15 @@ def main(args: Sequence[str] | None = None) -> None:
         from local_llm_kit.cli.completion import register
 
         register()
-    cli.main(args, prog_name="local-llm-kit")
+    try:
+        cli.main(args, prog_name="local-llm-kit")
+    except OSError as err:
+        # What goes wrong with a named file is an error of ours long before.
+        if err.errno not in _OUTPUT_FAILS or err.filename is not None:
+            raise
+        # Python writes what is left once more when it ends, and would say so in lines of its own.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(f"error: cannot write to standard output: {err.strerror}")
 
 
 if __name__ == "__main__":

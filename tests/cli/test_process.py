@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -82,6 +83,20 @@ def test_the_page_and_the_metrics_are_told(served: Served) -> None:
     assert served.process.stderr is not None
     line = served.process.stderr.readline()
     assert line == f"page: {served.url}/  metrics: {served.url}/metrics\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
+@pytest.mark.parametrize(
+    "args",
+    [["run", "Hello!"], ["run", "Hello!", "--json"], ["models", "list"], ["completion", "bash"]],
+    ids=["text", "json", "table", "script"],
+)
+def test_a_full_disk_under_the_output_is_one_line_and_ends_with_1(args: list[str]) -> None:
+    command = [sys.executable, "-m", "local_llm_kit", *args]
+    with open("/dev/full", "w") as full:
+        run = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert run.returncode == 1
+    assert run.stderr == "error: cannot write to standard output: No space left on device\n"
 
 
 def test_a_ctrl_c_while_an_answer_is_awaited_ends_with_130() -> None:
