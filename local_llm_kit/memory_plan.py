@@ -80,9 +80,9 @@ class MemoryPlan:
         return self.table()
 
     def table(self) -> str:
-        """Planned beside measured, one line a part, then the decisions."""
+        """Planned beside what was measured, if it was, a line for each part; then the decisions."""
         lines = [f"{self.model}: {format_bytes(self.total_bytes)} planned{self._of_budget()}"]
-        lines.append(f"{'':12}{'planned':>12}{'measured':>12}")
+        lines.append(f"{'':12}{'planned':>12}" + (f"{'measured':>12}" if self.measured else ""))
         lines += [self._line(part, size, self.measured.get(part), self.deviation(part))
                   for part, size in self.parts.items()]  # fmt: skip
         found = [size for part, size in self.measured.items() if part in self.parts]

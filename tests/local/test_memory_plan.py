@@ -37,6 +37,13 @@ def test_a_plan_prints_as_a_table() -> None:
     ]
 
 
+def test_a_plan_that_was_not_loaded_has_no_column_for_it() -> None:
+    assert repr(PLAN).splitlines()[1:3] == [
+        "                 planned",
+        "weights        100.0 MiB",
+    ]
+
+
 def test_what_was_not_measured_has_no_deviation() -> None:
     assert PLAN.deviation("weights") is None
     assert PLAN.total_deviation is None
