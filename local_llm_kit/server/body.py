@@ -33,16 +33,15 @@ async def read_body(request: Request) -> bytes:
     """
     _check_headers(request)
     held = held_body(request.scope)
-    pieces: list[bytes] = []
-    size = 0
+    # One buffer: of a list of pieces 160 MiB stayed with the process after 60 bodies at once.
+    body = bytearray()
     try:
         async with asyncio.timeout(BODY_TIMEOUT_S):
             async for piece in request.stream():
-                size += len(piece)
-                if size > MAX_BODY_BYTES:
+                if len(body) + len(piece) > MAX_BODY_BYTES:
                     raise _too_large()
                 held.add(len(piece))
-                pieces.append(piece)
+                body += piece
     except TimeoutError:
         raise LLMAPIError(
             f"the body did not arrive within {BODY_TIMEOUT_S:g} seconds",
@@ -51,7 +50,7 @@ async def read_body(request: Request) -> bytes:
         ) from None
     except ClientDisconnect:
         raise disconnected() from None
-    return b"".join(pieces)
+    return bytes(body)
 
 
 def _too_large() -> InvalidRequestError:
