@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from local_llm_kit.server import LocalServer
 from tests.local.http import ask
 
@@ -68,6 +70,15 @@ def comparable(response: dict[str, Any]) -> dict[str, Any]:
         item.pop("call_id", None)
     del told["usage"]["input_tokens_details"]
     return dict(told)
+
+
+def near(value: Any) -> Any:
+    """A value whose numbers need only be close: a prompt from the cache is summed otherwise."""
+    if isinstance(value, dict):
+        return {name: near(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [near(one) for one in value]
+    return pytest.approx(value, abs=1e-3) if isinstance(value, float) else value
 
 
 def check_response(response: dict[str, Any]) -> None:
