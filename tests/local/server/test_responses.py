@@ -20,7 +20,6 @@ from tests.local.server.responses_support import (
     comparable,
     create,
     near,
-    near,
     stream,
     text_of,
 )
