@@ -63,11 +63,8 @@ class Embedding:
         body = await read_body(request)
         read = await self._service.beside(lambda: read_embeddings(parse_body(body)))
         model, arguments, ignored = read
-        vector: list[float] = []
-        if arguments is None:
-            (await self._service.lease(model)).release()
-        else:
-            vector = (await self._service.embeddings(arguments))["data"][0]["embedding"]
+        answer, _ = await unless_gone(request.receive, self._embedded(model, arguments))
+        vector = answer["data"][0]["embedding"] if answer["data"] else []
         return json_response({"embedding": vector}, ignored_header(ignored))
 
 

@@ -94,14 +94,26 @@ def test_one_who_leaves_while_waiting_for_a_thread_is_not_even_prepared(
         assert chat.n_calls == 4
 
 
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [
+        (CHAT, {"messages": HELLO}),
+        ("/v1/embeddings", {"input": "Hello"}),
+        ("/api/embeddings", {"prompt": "Hello"}),
+        ("/v1/messages/count_tokens", {"messages": HELLO}),
+        ("/v1/responses/input_tokens", {"input": "Hello"}),
+        ("/tokenize", {"content": "Hello"}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
 def test_one_who_leaves_while_a_model_loads_waits_no_more(
-    tmp_path: Path, held: Callable[[Any, str], Held]
+    tmp_path: Path, held: Callable[[Any, str], Held], path: str, fields: dict[str, Any]
 ) -> None:
     boat = copy_of_tiny(tmp_path, "boat")
     with running_server(models=[boat]) as server:
         load = held(catalog, "load_model")
         with connect(server.url) as sock:
-            sock.sendall(request(server.url, CHAT, {"model": "boat", "messages": HELLO}))
+            sock.sendall(request(server.url, path, {"model": "boat", **fields}))
             until(lambda: metric(server, "requests_awaiting_load") == 1)
         until(lambda: metric(server, "requests_awaiting_load") == 0)
         load.let_go()
