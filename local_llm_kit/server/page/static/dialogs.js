@@ -11,12 +11,13 @@ for (const button of document.querySelectorAll("dialog [data-close]")) {
 
 /**
  * Ask for the API key, and keep it where the user wants it.
- * @param reason what the server said.
  * @returns whether there is a new one.
  */
-export async function askForKey(reason) {
+export async function askForKey() {
+  $("api-key-reason").textContent = apiKey.get()
+    ? "The server does not take that key."
+    : "The server asks for a key. Whoever runs it can tell it.";
   apiKey.forget(); // what was refused is worth nothing
-  $("api-key-reason").textContent = reason;
   $("api-key-value").value = "";
   if ((await answerTo($("api-key"))) !== "use") return false;
   apiKey.set($("api-key-value").value.trim(), $("api-key-keep").checked);

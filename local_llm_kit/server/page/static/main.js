@@ -75,7 +75,7 @@ async function answer(parent) {
   if (asked === conversation) draw();
   announce(error ? `Failed: ${error.message}` : "The answer is complete");
   if (!error && !modelCard()?.context_length) await loadModels(); // loaded by now, it tells more
-  if (error?.status === 401 && (await askForKey(error.message))) {
+  if (error?.status === 401 && (await askForKey())) {
     await loadModels();
     if (asked === conversation) replace(message);
   }
@@ -125,7 +125,7 @@ async function loadModels() {
   try {
     models = await listModels();
   } catch (error) {
-    if (error.status === 401) return (await askForKey(error.message)) ? loadModels() : drawModels();
+    if (error.status === 401) return (await askForKey()) ? loadModels() : drawModels();
     toast(error.message);
   }
   drawModels();

@@ -246,7 +246,10 @@ def test_a_setting_that_cannot_be_is_not_taken(tab: Page, field: str, value: str
 def test_a_key_is_asked_for_and_kept_for_the_tab(peer: Peer, visit: Callable[[str], Page]) -> None:
     peer.required_key = "sk-1"
     tab = visit(peer.url)
-    expect(tab.locator("#api-key-reason")).to_contain_text("missing or wrong")
+    expect(tab.locator("#api-key-reason")).to_contain_text("asks for a key")
+    tab.fill("#api-key-value", "sk-2")
+    tab.press("#api-key-value", "Enter")
+    expect(tab.locator("#api-key-reason")).to_contain_text("does not take that key")
     tab.fill("#api-key-value", "sk-1")
     tab.press("#api-key-value", "Enter")
     expect(tab.locator("#model")).to_have_value("tiny")

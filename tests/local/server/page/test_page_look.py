@@ -172,6 +172,15 @@ def test_a_file_that_is_no_image_is_told(seeing: Page, name: str, kind: str, bod
     expect(seeing.locator(".attachment")).to_have_count(0)
 
 
+def test_a_narrow_screen_leaves_a_notice_most_of_its_width(seeing: Page) -> None:
+    seeing.set_viewport_size({"width": 360, "height": 640})
+    seeing.set_input_files("#attach-file", [file("a.png", "image/png", b"no image")])
+    notice = seeing.locator("#toast").bounding_box()
+    assert notice is not None
+    assert notice["width"] > 230
+    assert notice["x"] >= 0
+
+
 def test_a_model_without_eyes_is_offered_no_images(tab: Page) -> None:
     expect(tab.locator("#attach")).to_be_hidden()
 
