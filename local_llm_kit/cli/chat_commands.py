@@ -48,6 +48,8 @@ def _system(session: Session, argument: str, _lines: Lines) -> str:
 def _model(session: Session, argument: str, _lines: Lines) -> str:
     if not argument:
         others = [name for name in session.answerer.models() if name != session.answerer.name]
+        if not others:
+            return f"{session.answerer.name} answers; /model NAME or PATH takes another"
         return "\n".join([f"{session.answerer.name} answers; /model NAME takes another:", *others])
     session.switch(argument)
     return f"{session.answerer.name} answers from here on"

@@ -121,7 +121,7 @@ def test_retry_answers_the_last_question_anew() -> None:
 
 def test_models_are_listed_and_taken() -> None:
     told = chat("/model", "/model tiny", "Hello!")[2]
-    assert "tiny answers; /model NAME takes another:" in told
+    assert told.startswith("tiny answers; /model NAME or PATH takes another\n")
     assert told.endswith("tiny answers from here on\n")
 
 
