@@ -41,9 +41,12 @@ class _Mailbox:
         while not self._events:
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
-        n_taken = min(len(self._events), MAX_TAKEN)
-        self._is_behind = n_taken < len(self._events)
-        return [self._events.popleft() for _ in range(n_taken)]
+        self._is_behind = len(self._events) > MAX_TAKEN
+        if self._is_behind:
+            return [self._events.popleft() for _ in range(MAX_TAKEN)]
+        events = list(self._events)
+        self._events.clear()
+        return events
 
 
 class Mailboxes:
