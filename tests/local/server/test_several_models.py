@@ -129,6 +129,7 @@ def test_a_model_that_disappears_is_not_downloaded_again(
 ) -> None:
     monkeypatch.setenv(hub_cache.CACHE_DIR_VARIABLE, str(tmp_path))
     monkeypatch.delenv("HF_HUB_OFFLINE")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)  # read at its import
     with running_hub({"boat.gguf": BUNDLED["tiny"].read_bytes()}) as hub:
         monkeypatch.setenv("HF_ENDPOINT", hub.url)
         with running_server(SMALL, models=["hf:owner/name"]) as server:
