@@ -17,6 +17,7 @@ from LLM.exceptions import (
 from LLM.retry import RetryPolicy
 from local_llm_kit.cli.loading_bar import loading_bar
 from local_llm_kit.cli.options import LOAD_OPTIONS, given
+from local_llm_kit.cli.terminal import note
 
 if TYPE_CHECKING:
     from LLM import LLM
@@ -227,8 +228,28 @@ def _card(llm: LLM, model: str | None, url: str) -> Model:
     if not cards:
         raise ModelNotFoundError(f"the server at {url} has no models")
     found = [card for card in cards if model in (None, card.id)]
+    if found:
+        return found[0]
     # A server may answer to names that it does not list.
-    return found[0] if found else cards[0].model_copy(update={"id": model})
+    note(f"(the server at {url} does not list {model!r}; another model may answer for it)")
+    return cards[0].model_copy(update={"id": model})
+
+
+def check_model(name: str, settings: Mapping[str, Any]) -> None:
+    """Find a model, downloading it where need be, while another one still answers.
+
+    What a server has costs nothing to try.
+
+    :param settings: as for `open_answerer`.
+    :raises LLMError: there is no such model, or it cannot be loaded.
+    """
+    if settings["url"] is not None:
+        return
+    from local_llm_kit.loading import LoadOptions, plan_model
+
+    around = ("url", "api_key")
+    options = {option: value for option, value in settings.items() if option not in around}
+    plan_model(name, LoadOptions(**options))
 
 
 def check_place(ctx: click.Context) -> None:

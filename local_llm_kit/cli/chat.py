@@ -10,7 +10,12 @@ import click
 
 from LLM.exceptions import LLMError
 from local_llm_kit.cli import conversation
-from local_llm_kit.cli.answerer import LOAD_FOR_ONE, check_place, open_answerer
+from local_llm_kit.cli.answerer import (
+    LOAD_FOR_ONE,
+    check_model,
+    check_place,
+    open_answerer,
+)
 from local_llm_kit.cli.chat_commands import COMMANDS, obey
 from local_llm_kit.cli.chat_session import Session
 from local_llm_kit.cli.command import Command
@@ -75,7 +80,11 @@ def chat(
     talk.model, talk.system = model or talk.model, system or talk.system
     arguments = take_sampling(settings)
     session = Session(
-        lambda name: open_answerer(name, settings, gives_way=True), talk, arguments, path
+        lambda name: open_answerer(name, settings, gives_way=True),
+        lambda name: check_model(name, settings),
+        talk,
+        arguments,
+        path,
     )
     lines = open_lines([*COMMANDS], is_kept)
     with session:

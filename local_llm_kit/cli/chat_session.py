@@ -24,6 +24,7 @@ class Session:
     """A chat; use it in a ``with`` block, which loads the model.
 
     :param open_model: opens the model that answers.
+    :param check_model: finds a model, or raises `LLMError`.
     :param talk: what was said before.
     :param arguments: of each call: temperature and so on.
     :param path: where the conversation is kept after each answer; None keeps it nowhere.
@@ -32,6 +33,7 @@ class Session:
     def __init__(
         self,
         open_model: OpenModel,
+        check_model: Callable[[str], None],
         talk: Conversation,
         arguments: dict[str, Any],
         path: Path | None = None,
@@ -45,6 +47,7 @@ class Session:
         self.n_tokens: int | None = None
         self.out = Output(sys.stdout)
         self._open_model = open_model
+        self._check_model = check_model
         self._asked = talk.model  # a path says more than the name of what was found there
         self._stack = ExitStack()
         self._question: dict[str, Any] | None = None
@@ -70,6 +73,7 @@ class Session:
 
         :raises LLMError: it cannot be had; the one before answers on.
         """
+        self._check_model(name)
         before, self._asked = self._asked, name
         self._stack.close()  # first: both might not fit into the memory
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 from typing import Any
 
@@ -12,7 +13,7 @@ from LLM.exceptions import LLMError
 
 #: Commands by name: the module that has a function of that name, and the line that help shows.
 _COMMANDS = {
-    "serve": ("local_llm_kit.cli.serve", "Serve models behind the OpenAI API."),
+    "serve": ("local_llm_kit.cli.serve", "Serve models to any client, with a chat page."),
     "chat": ("local_llm_kit.cli.chat", "Chat with a model in the terminal."),
     "run": ("local_llm_kit.cli.run", "Answer one prompt on standard output."),
     "bench": ("local_llm_kit.cli.bench", "Measure how fast a model reads and writes."),
@@ -44,6 +45,19 @@ class _Commands(click.Group):
             return None
         command: click.Command = getattr(importlib.import_module(_COMMANDS[cmd_name][0]), cmd_name)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is named first.
+
+        :raises click.UsageError: there is none of that name; says which is near.
+        """
+        name = args[0]
+        near = difflib.get_close_matches(name, _COMMANDS, n=1)
+        if name in _COMMANDS or name.startswith("-") or not near:
+            return super().resolve_command(ctx, args)
+        raise click.UsageError(f"No such command {name!r}. Did you mean {near[0]!r}?", ctx)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from LLM.exceptions import LLMConfigError, LLMServerError
+from LLM.exceptions import LLMConfigError, LLMServerError, ModelNotFoundError
 from LLM.streaming import ChatStream
 from LLM.types import ChatCompletionChunk
 from local_llm_kit.cli.chat_commands import obey
@@ -57,16 +57,25 @@ class Scripted:
 
 
 @contextmanager
-def session(*models: Scripted, path: Path | None = None) -> Iterator[Session]:
+def session(
+    *models: Scripted, path: Path | None = None, opens: list[str | None] | None = None
+) -> Iterator[Session]:
+    """A chat with scripted models; `opens` gets the names that are opened."""
     by_name = {model.name: model for model in models}
+    opens = [] if opens is None else opens
 
     @contextmanager
     def open_model(name: str | None) -> Iterator[Scripted]:
-        if name not in (None, *by_name):
-            raise LLMServerError(f"no {name}")
+        if name == "broken":
+            raise LLMServerError("no broken")
+        opens.append(name)
         yield by_name[name or models[0].name]
 
-    with Session(open_model, Conversation(), {}, path) as opened:
+    def check_model(name: str) -> None:
+        if name not in (*by_name, "broken"):
+            raise ModelNotFoundError(f"no {name}")
+
+    with Session(open_model, check_model, Conversation(), {}, path) as opened:
         yield opened
 
 
@@ -108,13 +117,22 @@ def test_thoughts_are_no_part_of_the_answer(capsys: pytest.CaptureFixture[str]) 
     assert chat.talk.turns[-1]["content"] == "Yes."
 
 
-def test_a_model_that_cannot_be_had_leaves_the_one_before() -> None:
+def test_a_model_that_cannot_be_loaded_leaves_the_one_before() -> None:
     with session(Scripted("a", chunk("A"), END), Scripted("b", chunk("B"), END)) as chat:
         chat.switch("b")
-        with pytest.raises(LLMServerError, match="no c"):
-            chat.switch("c")
+        with pytest.raises(LLMServerError, match="no broken"):
+            chat.switch("broken")
         chat.ask("Who?")
     assert (chat.talk.model, chat.talk.turns[-1]["content"]) == ("b", "B")
+
+
+def test_a_model_that_is_not_there_is_told_before_the_one_that_answers_goes() -> None:
+    opens: list[str | None] = []
+    with session(Scripted("a", chunk("A"), END), opens=opens) as chat:
+        with pytest.raises(ModelNotFoundError, match="no c"):
+            chat.switch("c")
+        chat.ask("Who?")
+    assert opens == [None]
 
 
 def test_images_go_with_one_question() -> None:

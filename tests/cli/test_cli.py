@@ -166,6 +166,13 @@ def test_help_shows_examples(arguments: list[str]) -> None:
     assert "Examples:\n    local-llm-kit serve\n" in result.output
 
 
+def test_a_command_that_is_not_there_is_answered_with_the_nearest() -> None:
+    result = run("serv")
+    assert result.exit_code == 2
+    assert "No such command 'serv'. Did you mean 'serve'?" in result.stderr
+    assert "Did you mean" not in run("nothing").stderr
+
+
 def test_without_click_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "click", None)
     for name in ("local_llm_kit.cli", "local_llm_kit.cli.group"):

@@ -160,6 +160,7 @@ def test_verbose_tells_the_pace_on_standard_error() -> None:
 def test_a_server_answers_in_place_of_a_model_here(local_server_url: str) -> None:
     assert run("run", FRANCE, *COLD, "--url", local_server_url).stdout == PARIS
     named = run("run", FRANCE, *COLD, "--url", local_server_url, "--model", "gpt-4", "--json")
+    assert "does not list 'gpt-4'; another model may answer for it" in named.stderr
     assert json.loads(named.stdout)["model"] == "tiny"
 
 

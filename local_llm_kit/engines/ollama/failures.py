@@ -69,7 +69,7 @@ class Failures:
         """Nobody takes the connection."""
         return LLMConnectionError(
             f"cannot connect to Ollama at {self.origin} ({excerpt(reason)}); start it with "
-            "'ollama serve', or say by host or OLLAMA_HOST where it runs",
+            "'ollama serve', or set OLLAMA_HOST to where it runs",
             provider=self.origin,
             code="connect",
         )
