@@ -1,4 +1,4 @@
-"""No test of the command line touches the user's own conversations."""
+"""No test of the command line touches the conversations or, with `machine`, the models here."""
 
 from __future__ import annotations
 
@@ -13,3 +13,12 @@ def data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("LOCAL_LLM_KIT_DATA_DIR", str(folder))
     monkeypatch.delenv("NO_COLOR", raising=False)
     return folder
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache and an empty store."""
+    monkeypatch.setenv("LOCAL_LLM_KIT_CACHE_DIR", str(tmp_path / "hub"))
+    monkeypatch.setenv("OLLAMA_MODELS", str(tmp_path / "ollama"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

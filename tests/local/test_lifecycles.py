@@ -14,8 +14,8 @@ import pytest
 from LLM import LLMConfigError, LLMServerError, LLMTimeoutError
 from local_llm_kit import AsyncLLMClient, LLMClient, catalog, deadlines, pool
 from local_llm_kit.backends import Backend
+from tests.local.pools import make_pool
 from tests.local.test_client_surface import ENDLESS
-from tests.local.test_pool import make_pool
 
 
 class Clock:

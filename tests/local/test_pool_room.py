@@ -1,14 +1,11 @@
-"""The pool of models, with models that only count."""
+"""The pool of models: one loading for all who ask, and room for it within the bounds."""
 
 from __future__ import annotations
 
-import gc
-import os
 import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ClassVar
 
@@ -16,52 +13,7 @@ import pytest
 
 from LLM.exceptions import LLMConfigError, LLMRateLimitError, LLMServerError
 from local_llm_kit.pool import Lease, ModelPool, PoolOptions
-
-
-class Model:
-    """Knows whether it was closed."""
-
-    def __init__(self, name: str, room: int | None) -> None:
-        self.name = name
-        self.room = room
-        self.closed = threading.Event()
-
-    def close(self) -> None:
-        self.closed.set()
-
-
-class Clock:
-    """Seconds that pass when the test says so."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def size_of(name: str, room: int) -> int:
-    """Models are named by their size; those of an even size can be halved."""
-    size = int(name.rstrip("abc"))
-    if size <= room:
-        return size
-    if size % 2 == 0 and size // 2 <= room:
-        return size // 2
-    raise LLMConfigError(f"{name!r} does not fit into {room}")
-
-
-def make_pool(
-    budget: int | None = None,
-    keep_alive_s: float | None = None,
-    max_models: int | None = None,
-    clock: Callable[[], float] = time.monotonic,
-) -> ModelPool[Model]:
-    options = PoolOptions(budget, keep_alive_s, max_models)
-    return ModelPool(Model, size_of, options, clock=clock)
-
-
-def names(pool: ModelPool[Model]) -> list[str]:
-    return [holding.name for holding in pool.loaded()]
+from tests.local.pools import Clock, Gate, Model, make_pool, names, size_of
 
 
 def test_a_model_is_loaded_once_and_kept() -> None:
@@ -132,24 +84,6 @@ def test_no_more_models_are_loaded_than_allowed() -> None:
             pool.lease("1")
 
 
-class Gate:
-    """A loader that waits, and then gives a model or fails."""
-
-    def __init__(self, error: BaseException | None = None) -> None:
-        self.entered, self.open = threading.Event(), threading.Event()
-        self.calls = 0
-        self.error = error
-
-    def __call__(self, name: str, room: int | None) -> Model:
-        self.calls += 1
-        self.entered.set()
-        assert self.open.wait(30)
-        if self.error is not None:
-            error, self.error = self.error, None
-            raise error
-        return Model(name, room)
-
-
 def lease_from_threads(pool: ModelPool[Model], gate: Gate, n: int) -> list[object]:
     """What `n` threads get that ask for one model while it is being loaded."""
     with ThreadPoolExecutor(n) as threads:
@@ -198,122 +132,6 @@ def test_ctrl_c_in_one_loader_leaves_the_others_to_load() -> None:
         ["KeyboardInterrupt", "Lease"],
         ["Lease", "Lease"],
     )
-
-
-def test_idle_models_are_closed_after_the_keep_alive() -> None:
-    clock = Clock()
-    pool = make_pool(keep_alive_s=60.0, clock=clock)
-    used, idle = pool.lease("1"), pool.lease("2")
-    idle.release()
-    clock.now += 59
-    assert pool.close_idle() == pytest.approx(1.0)
-    clock.now += 1
-    pool.close_idle()
-    assert names(pool) == ["1"]
-    assert idle.model.closed.is_set()
-    assert not used.model.closed.is_set()
-
-
-def test_a_keep_alive_of_zero_closes_at_once() -> None:
-    pool = make_pool(keep_alive_s=0)
-    lease = pool.lease("1")
-    assert not lease.model.closed.wait(0.01)
-    lease.release()
-    assert lease.model.closed.wait(30)
-
-
-def test_a_dropped_lease_lets_its_model_go() -> None:
-    pool = make_pool(keep_alive_s=0)
-    lease = pool.lease("1")
-    model = lease.model
-    del lease
-    gc.collect()
-    assert model.closed.wait(30)
-
-
-def test_a_lease_ends_once() -> None:
-    pool = make_pool()
-    first, second = pool.lease("1"), pool.lease("1")
-    first.release()
-    first.release()
-    assert pool.loaded()[0].n_leases == 1
-    second.release()
-    assert pool.loaded()[0].n_leases == 0
-
-
-def test_a_pool_that_nothing_holds_closes_its_models() -> None:
-    pool = make_pool(keep_alive_s=60)
-    lease = pool.lease("1")
-    model = lease.model
-    del pool
-    gc.collect()
-    assert not model.closed.is_set()  # the lease holds it
-    lease.release()
-    del lease
-    gc.collect()
-    assert model.closed.wait(30)
-
-
-def test_close_ends_leases_and_refuses_calls() -> None:
-    pool = make_pool()
-    lease = pool.lease("1")
-    pool.close()
-    pool.close()
-    assert lease.model.closed.is_set()
-    lease.release()
-    with pytest.raises(LLMServerError, match="closed"):
-        pool.lease("1")
-
-
-def test_close_waits_for_leases_if_asked() -> None:
-    pool = make_pool()
-    lease = pool.lease("1")
-    with ThreadPoolExecutor() as threads:
-        closing = threads.submit(pool.close, 30.0)
-        assert not lease.model.closed.wait(0.01)
-        lease.release()
-        closing.result(30)
-    assert lease.model.closed.is_set()
-
-
-def test_a_model_that_was_being_loaded_when_the_pool_closed_is_closed() -> None:
-    gate = Gate()
-    pool = ModelPool(gate)
-    with ThreadPoolExecutor() as threads:
-        loading = threads.submit(pool.lease, "1")
-        assert gate.entered.wait(30)
-        pool.close()
-        gate.open.set()
-        with pytest.raises(LLMServerError, match="closed"):
-            loading.result(30)
-
-
-def test_unload_closes_what_nobody_uses() -> None:
-    pool = make_pool()
-    lease = pool.lease("1")
-    assert not pool.unload("1")
-    assert not pool.unload("2")
-    lease.release()
-    assert pool.unload("1")
-    assert lease.model.closed.is_set()
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-def test_a_forked_child_is_told_and_leaves_the_models_alone() -> None:
-    pool = make_pool()
-    lease = pool.lease("1")
-    child = os.fork()
-    if not child:
-        try:
-            lease.release()
-            pool.close()
-            pool.lease("1")
-        except LLMServerError as err:
-            os._exit(0 if "forked" in str(err) and not lease.model.closed.is_set() else 1)
-        os._exit(2)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    pool.close()
 
 
 @pytest.mark.parametrize(
@@ -381,27 +199,3 @@ def test_eight_threads_and_three_models_keep_to_the_budget() -> None:
     assert Counted.most_bytes <= 10
     assert Counted.bytes_alive == 0
     assert not any(Counted.alive.values())
-
-
-def test_a_pool_tells_how_long_a_model_would_stay() -> None:
-    clock = Clock()
-    pool = make_pool(keep_alive_s=10.0, clock=clock)
-    lease = pool.lease("1")
-    ((used, model),) = pool.ready()
-    clock.now += 100
-    assert (model.name, pool.seconds_left(used)) == ("1", 10.0)
-    lease.release()
-    ((idle, _),) = pool.ready()
-    clock.now += 4
-    assert pool.seconds_left(idle) == 6.0
-    clock.now += 100
-    assert pool.seconds_left(idle) == 0.0
-    pool.close()
-
-
-def test_without_a_keep_alive_models_stay_for_ever() -> None:
-    pool = make_pool()
-    pool.lease("1").release()
-    ((idle, _),) = pool.ready()
-    assert pool.seconds_left(idle) is None
-    pool.close()

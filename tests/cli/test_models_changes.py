@@ -1,8 +1,7 @@
-"""`local-llm-kit models`: what it prints where, and how it ends."""
+"""`local-llm-kit models`: what `pull` and `rm` bring and take, and that every example runs."""
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
@@ -14,34 +13,18 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
-from local_llm_kit import devices
-from local_llm_kit.cli import cli
-from local_llm_kit.cli.tables import table
-from local_llm_kit.devices import Device
 from local_llm_kit.model_files import BUNDLED
 from local_llm_kit.open_files import mapped_by
-from local_llm_kit.server import LocalServer
 from tests.cli.caches import DATA, FIRST, put_ollama, put_version, tree
+from tests.cli.models_support import Q4, as_json, run
 from tests.local.fake_hub import COMMIT, FakeHub, running_hub
 from tests.local.ollama.fake import FakeOllama, fake_ollama, ndjson
-from tests.local.support import running_server
 
+pytestmark = pytest.mark.usefixtures("machine")
 ROOT = Path(__file__).resolve().parents[2]
-Q4 = "tiny-Q4_K_M.gguf"
-
-
-@pytest.fixture(autouse=True)
-def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache and an empty store."""
-    monkeypatch.setenv("LOCAL_LLM_KIT_CACHE_DIR", str(tmp_path / "hub"))
-    monkeypatch.setenv("OLLAMA_MODELS", str(tmp_path / "ollama"))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 @pytest.fixture
@@ -60,159 +43,6 @@ def ollama(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeOllama]:
     with fake_ollama() as fake:
         monkeypatch.setenv("OLLAMA_HOST", fake.host)
         yield fake
-
-
-@pytest.fixture(scope="module")
-def locked_server() -> Iterator[LocalServer]:
-    with running_server(api_key="secret") as server:
-        yield server
-
-
-def run(*arguments: str, stdin: str | None = None) -> Result:
-    return CliRunner().invoke(cli, ["models", *arguments], input=stdin)
-
-
-def as_json(*arguments: str, stdin: str | None = None) -> Any:
-    return json.loads(run(*arguments, "--json", stdin=stdin).stdout)
-
-
-def test_list_is_a_table_without_padding(machine: Path) -> None:
-    put_version(machine / "hub", {Q4: DATA})
-    put_ollama(machine / "ollama")
-    lines = run("list").stdout.splitlines()
-    assert [line.split()[0] for line in lines] == [
-        "NAME", "tiny", f"owner/name:{Q4}", "ollama:llama3.2:1b",
-    ]  # fmt: skip
-    assert lines[0].split() == ["NAME", "SIZE", "FROM", "MODIFIED"]
-    assert all(line == line.rstrip() for line in lines)
-
-
-def test_list_as_json_tells_files_and_times(machine: Path) -> None:
-    put_version(machine / "hub", {Q4: DATA})
-    tiny, model = as_json("list")
-    assert tiny["source"] == "bundled"
-    assert (model["name"], model["size_bytes"]) == (f"owner/name:{Q4}", len(DATA))
-    assert model["files"] == [str(machine / f"hub/models--owner--name/snapshots/{FIRST}/{Q4}")]
-    assert model["modified"].endswith("Z")
-
-
-def test_ollama_as_the_back_end_hides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LOCAL_LLM_KIT_BACKEND", "ollama")
-    assert as_json("list")[0]["name"] == "tiny"
-    assert as_json("show", "tiny")["kind"] == "gguf"
-
-
-def test_names_that_are_no_text_are_told_all_the_same(
-    machine: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    name = os.fsdecode(b"\xff.gguf")
-    (machine / name).write_bytes(DATA)
-    monkeypatch.setenv("LOCAL_LLM_KIT_MODEL_PATH", str(machine))
-    assert as_json("list")[1]["files"] == [str(machine / name)]
-    assert run("list").stdout.splitlines()[2].startswith("�  ")
-    assert run("pull", str(machine / name)).stdout_bytes == os.fsencode(machine / name) + b"\n"
-
-
-def test_list_warns_of_damaged_models_on_stderr(machine: Path) -> None:
-    put_ollama(machine / "ollama").write_text("{}")
-    result = run("list")
-    assert result.exit_code == 0
-    assert "unusable" in result.stdout
-    assert result.stderr.startswith("warning: the model 'llama3.2:1b'")
-
-
-def test_list_asks_a_running_server(locked_server: LocalServer) -> None:
-    cards = as_json("list", "--url", locked_server.url, "--api-key", "secret")
-    assert cards[0]["id"] == "tiny"
-    lines = run("list", "--url", f"{locked_server.url}/v1", "--api-key", "secret").stdout
-    assert lines.splitlines()[1].split()[:2] == ["tiny", "2,048"]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--url", "nope"], "error: --url must look like"),
-        (["--url", "http://127.0.0.1:8000", "--api-key", " x"], "error: --api-key has white space"),
-    ],
-    ids=["url", "key"],
-)
-def test_an_address_that_is_none_is_named_by_its_flag(arguments: list[str], message: str) -> None:
-    result = run("list", *arguments)
-    assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr.startswith(message)
-
-
-def test_a_wrong_key_is_an_error(locked_server: LocalServer) -> None:
-    result = run("list", "--url", locked_server.url, "--api-key", "wrong-key")
-    assert (result.exit_code, result.stdout) == (1, "")
-    assert "API key is missing or wrong" in result.stderr
-    assert "wrong-key" not in result.stderr
-
-
-def test_show_tells_the_header() -> None:
-    result = run("show", "tiny")
-    told = dict(line.split(None, 1) for line in result.stdout.splitlines())
-    assert (told["architecture"], told["parameters"]) == ("llama", "1.12M")
-    assert (told["window"], told["template"]) == ("2,048 tokens", "yes")
-
-
-def test_show_as_json_is_the_facts() -> None:
-    facts = as_json("show", "tiny", "--backend", "transformers")
-    assert (facts["kind"], facts["quantization"], facts["bits_per_weight"]) == (
-        "safetensors", "F16", 16.0,
-    )  # fmt: skip
-    assert facts["size_bytes"] == sum(file["size_bytes"] for file in facts["files"])
-
-
-def test_a_model_that_is_not_here_names_the_command_that_brings_it() -> None:
-    for command in ("show", "plan"):
-        result = run(command, "owner/name:Q8_0")
-        assert (result.exit_code, result.stdout) == (1, "")
-        assert result.stderr.endswith("local-llm-kit models pull owner/name:Q8_0\n")
-
-
-def test_a_name_near_by_is_offered() -> None:
-    result = run("show", "tinny")
-    assert (result.exit_code, result.stdout) == (1, "")
-    assert "did you mean 'tiny'?" in result.stderr
-
-
-def test_plan_is_the_plan_of_the_library() -> None:
-    planned = as_json("plan", "tiny", "--memory-budget", "24MiB", "--slots", "4")
-    assert planned["fits"] is True
-    assert planned["total_bytes"] == sum(planned["parts"].values()) <= 24 << 20
-    assert (planned["n_slots"], planned["context_length"]) == (4, 2048)
-    assert run("plan", "tiny").stdout.startswith("tiny: ")
-
-
-def test_a_plan_beyond_the_budget_ends_with_1_and_names_the_flag() -> None:
-    result = run("plan", "tiny", "--memory-budget", "4MiB", "--json")
-    assert result.exit_code == 1
-    assert json.loads(result.stdout)["fits"] is False
-    assert result.stderr.startswith("does not fit: 'tiny' needs ")
-    assert "--memory-budget is 4.0 MiB; raise it" in result.stderr
-
-
-@pytest.mark.parametrize(
-    ("free", "advice"),
-    [(30 << 20, "with --memory-budget 30MiB it would have a window of 2,048"), (1, "raise it")],
-    ids=["with less cache", "not at all"],
-)
-def test_a_plan_beyond_the_free_memory_says_what_would_fit(
-    monkeypatch: pytest.MonkeyPatch, free: int, advice: str
-) -> None:
-    monkeypatch.setattr(devices, "host", lambda: Device("cpu", 1 << 40, free))
-    result = run("plan", "tiny")
-    assert result.exit_code == 1
-    assert result.stdout.startswith("tiny: ")
-    assert "is free" in result.stderr
-    assert advice in result.stderr
-
-
-def test_ollamas_memory_is_not_planned() -> None:
-    result = run("plan", "tiny", "--backend", "ollama")
-    assert result.exit_code == 1
-    assert "is that server's" in result.stderr
 
 
 def test_pull_brings_a_model_and_prints_its_path(hub: FakeHub, machine: Path) -> None:
@@ -392,17 +222,6 @@ def test_an_example_runs_as_it_stands(
 
 def test_a_name_that_is_missing_is_wrong_usage() -> None:
     assert [run(command).exit_code for command in ("show", "plan", "pull", "rm")] == [2] * 4
-
-
-def test_a_narrow_terminal_gets_shorter_names() -> None:
-    lines = table(("NAME", "SIZE"), [("owner/a-very-long-name", "1.2 MiB")], width=24)
-    assert lines == ["NAME             SIZE", "owner/a-very-l…  1.2 MiB"]
-    assert max(map(len, lines)) <= 24
-
-
-def test_names_cannot_steer_the_terminal() -> None:
-    (line,) = table(("a\x1b[31mb\n",), [])
-    assert line == "a�[31mb�"
 
 
 def test_this_process_is_told_to_map_what_it_maps(tmp_path: Path) -> None:
