@@ -64,7 +64,7 @@ def streams(settings: Settings) -> list[Finding]:
 def http(settings: Settings) -> list[Finding]:
     """Tokens a second of eight streams over HTTP, against the engine with nothing around it."""
     found = []
-    for model, tokens in (("speed-f32", 256), ("half-q4_0", 48)):
+    for model, tokens in (("speed-f32", 256), ("half-q4_0", 128)):
         path, n = settings.model(f"{model}.gguf"), settings.tokens(tokens)
         starts: dict[str, Callable[[], Child]] = {
             OURS: partial(Server, servers.ours(path, 8, _CONTEXT)),
