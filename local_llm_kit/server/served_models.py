@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -44,6 +45,7 @@ class ServedModels:
         self._clock = clock
         self._present: dict[str, str] = {}
         self._looked_at = float("-inf")
+        self._looking = threading.Lock()
 
     @property
     def own(self) -> str:
@@ -64,9 +66,12 @@ class ServedModels:
         self._look()
         return list(dict.fromkeys((self.own, *self._aliases, *self._further, *self._present)))
 
-    def is_known(self, name: str | None) -> bool:
-        """Whether `resolve` answers without looking at the disk."""
-        return self._at_hand(name) is not None or self._is_fresh
+    def known(self, name: str | None) -> str | None:
+        """What `resolve` gives, as far as it is known without a look at the disk; else None."""
+        found = self._at_hand(name)
+        if found is None and not self._strict and self._is_fresh:
+            return self._catalog.name
+        return found
 
     def resolve(self, name: str | None) -> str:
         """The catalog's name of the model that answers. May look at the disk.
@@ -138,8 +143,10 @@ class ServedModels:
         return self._strict or self._clock() - self._looked_at < _BELIEVED_S
 
     def _look(self) -> None:
-        """Look which models are on this disk."""
-        if not self._is_fresh:
+        """Look which models are on this disk; of many who want to, one does and the rest wait."""
+        with self._looking:
+            if self._is_fresh:
+                return
             # A further model that is loaded is listed by what it was given as, maybe a path.
             given = self._further.values()
             self._present = {name: name for name in self._catalog.names() if name not in given}

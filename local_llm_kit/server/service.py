@@ -199,9 +199,8 @@ class Service:
 
     def _lease_at_hand(self, name: str | None) -> Lease[Backend] | None:
         """Hold a model that is loaded and found without a look at the disk."""
-        if not self.models.is_known(name):
-            return None
-        return self.catalog.lease_ready(self.models.resolve(name))
+        found = self.models.known(name)
+        return None if found is None else self.catalog.lease_ready(found)
 
     def info(self, name: str) -> ModelInfo | None:
         """Facts about a model; None where it is not loaded. May look at the disk.
