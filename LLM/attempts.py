@@ -1,0 +1,69 @@
+"""The tries of one call: after each failure, how long to wait, or the error to end with.
+
+Pure, so that blocking and async calls give up and wait by the same rules: who makes the call sends,
+hands failures in, and sleeps for what it is told.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+
+from LLM.codec import Source
+from LLM.error_response import api_error
+from LLM.exceptions import LLMError
+from LLM.retry import RetryStrategy
+
+logger = logging.getLogger("LLM")
+
+
+class Attempts:
+    """Counts the tries of one call.
+
+    :param policy: decides whether another try may follow.
+    :param source: who answers, for the errors.
+    """
+
+    def __init__(self, policy: RetryStrategy, source: Source) -> None:
+        self.made = 0
+        self._policy = policy
+        self._source = source
+
+    def delay_s(self, failure: LLMError) -> float:
+        """Take a failed try. :return: seconds to wait before the next one.
+
+        :raises LLMError: `failure`, when no other try may follow; it then says how many were made.
+        """
+        self.made += 1
+        self._source.complete(failure)
+        delay_s = self._policy.delay(failure, self.made)
+        if delay_s is None or not delay_s >= 0:
+            if self.made > 1:
+                failure.message += f" (tried {self.made} times)"
+                failure.args = (failure.message,)
+            logger.error("call failed: %s", _loggable(failure))
+            raise failure
+        logger.warning("try %d failed, next in %.2f s: %s", self.made, delay_s, _loggable(failure))
+        return delay_s
+
+
+def refusal(status: int, headers: Mapping[str, str], body: bytes, source: Source) -> LLMError:
+    """The error for an answer whose status is not 2xx."""
+    return api_error(
+        status,
+        headers,
+        body,
+        provider=source.provider,
+        model=source.model,
+        secret=source.secret,
+        now=time.time(),
+    )
+
+
+def _loggable(failure: LLMError) -> str:
+    """What a log may hold: a server's own words can quote the prompt, and stay in the error."""
+    if failure.status_code is None:
+        return str(failure)
+    name = type(failure).__name__
+    return f"{name}, status {failure.status_code}, code {failure.code}, id {failure.request_id}"
