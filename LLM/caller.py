@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeVar
 
 from pydantic_core import to_json
 
+from LLM.answer import Answer
 from LLM.cache import ResponseCache, request_key
 from LLM.codec import ChunkDecoder, Source, decode_answer, encode_body
 from LLM.error_response import api_error
@@ -18,7 +19,7 @@ from LLM.exceptions import LLMError
 from LLM.rate_limit import RateLimiter
 from LLM.retry import RetryStrategy
 from LLM.secrets import Secrets, scrub_text
-from LLM.transport import Answer, StreamedAnswer, Transport
+from LLM.transport import StreamedAnswer, Transport
 from LLM.types import ChatCompletionResponse, CompletionResponse, OpenAIModel, Usage
 from LLM.usage import UsageTracker, estimate_tokens
 

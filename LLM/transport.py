@@ -9,7 +9,6 @@ import os
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,32 +17,21 @@ import requests
 import urllib3
 from requests.utils import get_environ_proxies, select_proxy
 
+from LLM.answer import (
+    DRAIN_READS,
+    DRAIN_S,
+    MAX_ANSWER_BYTES,
+    MAX_ERROR_BYTES,
+    MAX_STREAM_BYTES,
+    Answer,
+)
 from LLM.chunked import ChunkedDecoder
-from LLM.exceptions import LLMConfigError, LLMError, LLMResponseError
+from LLM.connection_errors import too_large, too_long_stream
+from LLM.exceptions import LLMConfigError, LLMError
 from LLM.transport_errors import WIRE_ERRORS, is_closed_pool, translated
 from LLM.transport_session import READ_BYTES, DeadlineReader, new_session
 
-#: Largest answer that is read, in decoded bytes.
-MAX_ANSWER_BYTES = 32 * 1024 * 1024
-#: Most decoded bytes that a stream may bring: some 900,000 chunks, beyond any model's output.
-MAX_STREAM_BYTES = 256 * 1024 * 1024
-#: Largest error body that is read; the rest is left unread.
-MAX_ERROR_BYTES = 1024 * 1024
-
-# How long to wait for the end of a body whose content is complete, to keep the connection.
-_DRAIN_S = 0.1
-_DRAIN_READS = 4
-
 _CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A whole answer: its status, headers (looked up case-insensitively) and decoded body."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
 
 
 class Transport:
@@ -176,7 +164,7 @@ class Transport:
         if not 200 <= raw.status < 300:
             return Answer(raw.status, raw.headers, _read_start(raw))
         try:
-            return Answer(raw.status, raw.headers, _read_capped(raw, MAX_ANSWER_BYTES))
+            return Answer(raw.status, raw.headers, _read_capped(raw))
         except (*WIRE_ERRORS, LLMError) as err:
             raw.close()
             failure = translated(err, self._origin, timeout_s, "total")
@@ -216,10 +204,7 @@ class StreamedAnswer:
             for piece in self._unwrap_chunks() if self._is_plain_chunked() else self._read_plain():
                 left -= len(piece)
                 if left < 0:
-                    raise LLMResponseError(
-                        f"the stream of {self._origin} passed {MAX_STREAM_BYTES:,} bytes without "
-                        "an end and was closed"
-                    )
+                    raise too_long_stream(self._origin)
                 yield piece
             return
         except WIRE_ERRORS as err:
@@ -229,9 +214,9 @@ class StreamedAnswer:
     def drain(self, pieces: Iterator[bytes]) -> None:
         """Read what little may follow the last event, so that the connection can be kept."""
         if self._reader is not None:
-            self._reader.deadline = time.monotonic() + _DRAIN_S
+            self._reader.deadline = time.monotonic() + DRAIN_S
         try:
-            for _ in zip(range(_DRAIN_READS), pieces, strict=False):
+            for _ in zip(range(DRAIN_READS), pieces, strict=False):
                 continue
         except LLMError:
             self.close()
@@ -278,8 +263,9 @@ class StreamedAnswer:
             raise http.client.IncompleteRead(b"", self._raw.length_remaining)
 
 
-def _read_capped(raw: Any, limit: int) -> bytes:
-    """The whole decoded body. :raises LLMResponseError: it is larger than `limit` bytes."""
+def _read_capped(raw: Any) -> bytes:
+    """The whole decoded body. :raises LLMResponseError: it is larger than 32 MiB."""
+    limit = MAX_ANSWER_BYTES
     length = raw.length_remaining
     if length is not None and length <= limit and "content-encoding" not in raw.headers:
         return bytes(raw.read())
@@ -289,10 +275,7 @@ def _read_capped(raw: Any, limit: int) -> bytes:
         pieces.append(piece)
         left -= len(piece)
     if left < 0:
-        raise LLMResponseError(
-            f"the answer is larger than {limit:,} bytes when decoded and was not read to its end; "
-            "ask for less in one call, or stream it"
-        )
+        raise too_large()
     return b"".join(pieces)
 
 

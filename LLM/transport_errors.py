@@ -5,12 +5,24 @@ from __future__ import annotations
 import http.client
 import ssl
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any
 
 import requests
 import urllib3.exceptions
 
-from LLM.exceptions import LLMConnectionError, LLMError, LLMResponseError, LLMTimeoutError
+from LLM.connection_errors import (
+    Deadline,
+    broken_body,
+    disconnected,
+    no_http,
+    not_connected,
+    one_line,
+    proxy_failed,
+    timed_out,
+    tls_failed,
+    unknown_host,
+)
+from LLM.exceptions import LLMError
 
 #: What those libraries raise for a peer's misbehaviour.
 WIRE_ERRORS = (
@@ -20,16 +32,6 @@ WIRE_ERRORS = (
     OSError,
     ValueError,
 )
-
-#: Which deadline runs: until the answer's headers, between two stream events, for all of an answer.
-Deadline = Literal["connect", "first_byte", "between_chunks", "total"]
-
-_NEVER_REACHED: dict[Deadline, str] = {
-    "connect": "no connection to",
-    "first_byte": "no answer from",
-    "between_chunks": "no further event in the stream from",
-    "total": "no complete answer from",
-}
 
 
 def translated(err: Exception, origin: str, timeout_s: float, deadline: Deadline) -> LLMError:
@@ -84,55 +86,23 @@ def _failure(
         return next((e for e in chain if isinstance(e, types)), None)
 
     errors = urllib3.exceptions
-    last = _one_line(chain[-1])
+    last = chain[-1]
     if find(errors.ConnectTimeoutError) and not find(errors.NewConnectionError):
-        return _timed_out(origin, timeout_s, "connect")
+        return timed_out(origin, timeout_s, "connect")
     if find(TimeoutError, errors.ReadTimeoutError):
-        return _timed_out(origin, timeout_s, deadline)
+        return timed_out(origin, timeout_s, deadline)
     if find(errors.NameResolutionError):
-        return LLMConnectionError(
-            f"cannot find the host of {origin}; check base_url and the network", code="unknown_host"
-        )
-    if "WRONG_VERSION_NUMBER" in str(find(ssl.SSLError, errors.SSLError)):
-        return LLMConnectionError(
-            f"{origin} does not speak TLS; begin base_url with http:// or give its TLS port",
-            code="tls",
-        )
+        return unknown_host(origin)
     if problem := find(ssl.SSLError, errors.SSLError):
-        return LLMConnectionError(
-            f"no TLS connection to {origin}: {_one_line(problem)}; for a private certificate set "
-            "LLMConfig.verify to its CA bundle",
-            code="tls",
-        )
+        return tls_failed(origin, problem)
     if find(errors.ProxyError, requests.exceptions.InvalidProxyURL):
-        return LLMConnectionError(
-            f"the proxy for {origin} failed: {last}; check HTTP_PROXY, HTTPS_PROXY and NO_PROXY",
-            code="connect",
-        )
-    if find(ConnectionRefusedError):
-        return LLMConnectionError(
-            f"nothing listens at {origin}; start the server or check base_url", code="connect"
-        )
-    if find(errors.NewConnectionError):
-        return LLMConnectionError(f"cannot connect to {origin}: {last}", code="connect")
+        return proxy_failed(origin, one_line(last))
+    refused = find(ConnectionRefusedError)
+    if refused or find(errors.NewConnectionError):
+        return not_connected(origin, refused or last)
     if deadline != "first_byte":
-        return LLMResponseError(f"the answer of {origin} is cut short or broken: {last}")
+        return broken_body(origin, last)
     if find(ConnectionError):
         # http.client's RemoteDisconnected is one of these, too.
-        return LLMConnectionError(
-            f"{origin} closed the connection before answering", code="disconnected"
-        )
-    return LLMResponseError(f"{origin} does not answer in HTTP: {last}; check base_url")
-
-
-def _timed_out(origin: str, timeout_s: float, deadline: Deadline) -> LLMTimeoutError:
-    return LLMTimeoutError(
-        f"{_NEVER_REACHED[deadline]} {origin} within {timeout_s:g} s (deadline {deadline!r}); "
-        "raise timeout if the model needs longer",
-        code=deadline,
-    )
-
-
-def _one_line(err: BaseException) -> str:
-    text = " ".join(str(err).split())
-    return f"{type(err).__name__}: {text[:200]}" if text else type(err).__name__
+        return disconnected(origin)
+    return no_http(origin, last)
