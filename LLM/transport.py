@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import ipaddress
 import os
 import threading
 import time
@@ -15,7 +14,6 @@ from urllib.parse import urlsplit
 
 import requests
 import urllib3
-from requests.utils import get_environ_proxies, select_proxy
 
 from LLM.answer import (
     DRAIN_READS,
@@ -27,11 +25,12 @@ from LLM.answer import (
 )
 from LLM.chunked import ChunkedDecoder
 from LLM.connection_errors import too_large, too_long_stream
+from LLM.environment import ca_bundle, proxy_of
 from LLM.exceptions import LLMConfigError, LLMError
 from LLM.transport_errors import WIRE_ERRORS, is_closed_pool, translated
 from LLM.transport_session import READ_BYTES, DeadlineReader, new_session
 
-_CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+_NO_SOCKS = "names a SOCKS proxy, which needs the package PySocks"
 
 
 class Transport:
@@ -57,12 +56,11 @@ class Transport:
         self._api_root = api_root
         self._origin = f"{parts.scheme}://{parts.netloc}"
         self.headers = dict(headers)
-        self._verify = _ca_bundle(verify) if parts.scheme == "https" else verify
+        self._verify = ca_bundle(verify) if parts.scheme == "https" else verify
         self._max_connections = max_connections
-        # The environment is searched for proxies here, once. A program on this machine is never
-        # reached through a proxy, as Go's standard library has it.
-        local = _is_loopback(parts.hostname or "")
-        self._proxies = {} if local else _environment_proxies(api_root)
+        no_socks = None if find_spec("socks") else _NO_SOCKS
+        proxy = proxy_of(api_root, socks_problem=no_socks)
+        self._proxies = {parts.scheme: proxy} if proxy else {}
         self._lock = threading.Lock()
         self._closed = False
         self._pid = os.getpid()
@@ -294,48 +292,3 @@ def _read_start(raw: Any) -> bytes:
     if not complete:
         raw.close()
     return b"".join(pieces)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
-
-
-def _environment_proxies(api_root: str) -> dict[str, str]:
-    """The environment's proxies, of which the one for `api_root` is checked.
-
-    It may hold a password, which the libraries' errors about a broken address would show.
-    """
-    proxies = dict(get_environ_proxies(api_root))
-    problem = _proxy_problem(select_proxy(api_root, proxies))
-    if problem:
-        raise LLMConfigError(f"HTTP_PROXY, HTTPS_PROXY or ALL_PROXY {problem}")
-    return proxies
-
-
-def _proxy_problem(proxy: str | None) -> str | None:
-    if not proxy:
-        return None
-    if proxy.lower().startswith("socks") and find_spec("socks") is None:
-        return "names a SOCKS proxy, which needs the package PySocks"
-    try:
-        host = urllib3.util.parse_url(proxy).host
-    except ValueError:
-        host = None
-    # urllib3 before 2.8 takes control characters for a host.
-    return None if host and host.isprintable() else "holds no address of a proxy"
-
-
-def _ca_bundle(verify: bool | str) -> bool | str:
-    """The bundle to check certificates against, from the environment where `verify` is True."""
-    source = "LLMConfig.verify"
-    if verify is True:
-        for source in _CA_VARIABLES:
-            if path := os.environ.get(source):
-                verify = path
-                break
-    if isinstance(verify, str) and not os.path.exists(verify):
-        raise LLMConfigError(f"{source} names {verify!r}, which does not exist")
-    return verify

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import trustme
 
-from LLM import LLM, LLMConfig, LLMConfigError, LLMConnectionError, LLMTimeoutError, transport
+from LLM import LLM, LLMConfig, LLMConfigError, LLMConnectionError, LLMTimeoutError, environment
 from tests.remote import wire
 from tests.remote.conftest import MESSAGES
 from tests.remote.scripted_server import Connection, ScriptedServer, hang, wait
@@ -155,7 +155,7 @@ def test_a_tunnel_through_a_tls_proxy_carries_the_call(
 
     proxy = server([tunnel])
     monkeypatch.setenv("https_proxy", proxy.url)
-    monkeypatch.setattr(transport, "_is_loopback", lambda host: False)
+    monkeypatch.setattr(environment, "is_loopback", lambda host: False)
     llm = client(origin, verify=bundle, timeout=0.5)
     assert llm.chat_completion(MESSAGES, stream=True).response.text == "Hello!"
     with pytest.raises(LLMTimeoutError):
