@@ -6,7 +6,7 @@ import difflib
 import math
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -94,9 +94,6 @@ class EndpointConfig(BaseModel):
         protected_namespaces=(),
     )
 
-    #: What the user has called with these settings, for error messages; None for the class's name.
-    owner: ClassVar[str | None] = None
-
     base_url: str
     api_key: ApiKey | None = None
     model: str = Field(min_length=1)
@@ -173,7 +170,7 @@ class EndpointConfig(BaseModel):
             if name not in cls.model_fields:
                 near = difflib.get_close_matches(name, cls.model_fields, n=1)
                 hint = f"; did you mean {near[0]!r}?" if near else ""
-                return f"{cls.owner or cls.__name__} has no setting {name!r}{hint}"
+                return f"{cls.__name__} has no setting {name!r}{hint}"
         return None
 
     @classmethod
@@ -183,7 +180,7 @@ class EndpointConfig(BaseModel):
         for problem in err.errors(include_url=False, include_input=False, include_context=False):
             name = str(problem["loc"][0]) if problem["loc"] else "settings"
             text = problem["msg"].removeprefix("Value error, ")
-            lines.append(f"{cls.owner or cls.__name__}.{name} {text}")
+            lines.append(f"{cls.__name__}.{name} {text}")
         return "\n".join(dict.fromkeys(lines))
 
 

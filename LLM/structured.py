@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from LLM.exceptions import LLMContentFilterError, LLMResponseError
 from LLM.secrets import Secrets, scrub, scrub_text
 from LLM.types import Choice
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
 
 # Providers cap the schema's name at 64 characters of this set.
 _NOT_IN_NAME = re.compile(r"[^A-Za-z0-9_-]+")
@@ -77,23 +79,35 @@ def parse_choices(
         message = choice.message
         if message.refusal or message.tool_calls or message.function_call:
             continue
-        if choice.finish_reason == "content_filter":
-            raise LLMContentFilterError(
-                f"the content filter cut the answer, so it is no {model.__name__}",
-                code="content_filter",
-            )
-        try:
-            message.parsed = model.model_validate_json(message.content or "")
-            continue
-        except ValidationError as err:
-            problem = _first_problem(err)
-        # Out of the handler: the validation error quotes the answer, which may echo the key.
-        raise LLMResponseError(
-            f"the answer does not fit {model.__name__}: {scrub_text(problem, secret)}; "
-            + _advice(choice.finish_reason),
-            body=scrub(message.content, secret),
-            code="length" if choice.finish_reason == "length" else "schema_mismatch",
+        message.parsed = parsed_content(message.content, choice.finish_reason, model, secret)
+
+
+def parsed_content(
+    content: str | None, finish_reason: str | None, model: type[ModelT], secret: Secrets = None
+) -> ModelT:
+    """An answer's content as `model`.
+
+    :param finish_reason: why the answer ended, for the advice.
+    :param secret: keys to keep out of the error.
+    :raises LLMResponseError: the content does not fit `model`; the message says where.
+    :raises LLMContentFilterError: the provider's filter cut the content.
+    """
+    if finish_reason == "content_filter":
+        raise LLMContentFilterError(
+            f"the content filter cut the answer, so it is no {model.__name__}",
+            code="content_filter",
         )
+    try:
+        return model.model_validate_json(content or "")
+    except ValidationError as err:
+        problem = _first_problem(err)
+    # Out of the handler: the validation error quotes the answer, which may echo the key.
+    raise LLMResponseError(
+        f"the answer does not fit {model.__name__}: {scrub_text(problem, secret)}; "
+        + _advice(finish_reason),
+        body=scrub(content, secret),
+        code="length" if finish_reason == "length" else "schema_mismatch",
+    )
 
 
 def _first_problem(err: ValidationError) -> str:

@@ -15,11 +15,14 @@ ROOT = Path(__file__).resolve().parent.parent
 #: What each of our packages may import of ours, besides itself.
 LAYERS: dict[str, frozenset[str]] = {
     "LLM": frozenset(),
+    "ai": frozenset({"cloud"}),
+    "cloud": frozenset({"LLM"}),
     "local_llm_kit": frozenset({"LLM"}),
 }
 
 #: Where each library may be imported: paths below the root, with `*` for the rest of a name.
 DOORS: dict[str, tuple[str, ...]] = {
+    "aiohttp": ("LLM/async_transport*.py",),
     "click": ("local_llm_kit/cli/*",),
     "httptools": ("local_llm_kit/server/*",),
     "jinja2": ("local_llm_kit/templates.py", "local_llm_kit/templates/*"),
@@ -31,8 +34,8 @@ DOORS: dict[str, tuple[str, ...]] = {
     "ollama": ("local_llm_kit/engines/ollama/*",),
     "prometheus_client": ("local_llm_kit/server/*",),
     "prompt_toolkit": ("local_llm_kit/cli/*",),
-    "pydantic": ("LLM/*", "local_llm_kit/*"),
-    "pydantic_core": ("LLM/*", "local_llm_kit/*"),
+    "pydantic": ("LLM/*", "cloud/*", "local_llm_kit/*"),
+    "pydantic_core": ("LLM/*", "cloud/*", "local_llm_kit/*"),
     "requests": ("LLM/transport*.py",),
     "rich": ("local_llm_kit/cli/*",),
     "safetensors": ("local_llm_kit/engines/transformers/*",),
@@ -43,6 +46,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "urllib3": ("LLM/transport*.py",),
     "uvicorn": ("local_llm_kit/server/*",),
     "uvloop": ("local_llm_kit/server/*",),
+    "yarl": ("LLM/async_transport*.py",),
 }
 
 

@@ -1,0 +1,101 @@
+"""From a streamed answer's bytes to what a decoder makes of them, within the gap between two.
+
+Written for blocking and async answers; the decoders are pure and the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from typing import Any, Protocol, TypeVar
+
+ItemT = TypeVar("ItemT")
+_ItemT_co = TypeVar("_ItemT_co", covariant=True)
+
+
+class Decoder(Protocol[_ItemT_co]):
+    """Makes items of a stream's bytes."""
+
+    @property
+    def done(self) -> bool:
+        """Whether the stream has said that it is over."""
+        ...
+
+    def feed(self, data: bytes, /) -> Iterable[_ItemT_co]:
+        """Take the next bytes. :return: the items that they complete."""
+        ...
+
+
+class StreamedBytes(Protocol):
+    """An answer whose body arrives bit by bit: `LLM.transport.StreamedAnswer`."""
+
+    def progress(self) -> None:
+        """Waiting for the next item begins now."""
+        ...
+
+    def pieces(self) -> Iterator[bytes]:
+        """The body's bytes."""
+        ...
+
+    def drain(self, pieces: Iterator[bytes], /) -> None:
+        """Read what little may follow the last item."""
+        ...
+
+
+class AsyncStreamedBytes(Protocol):
+    """The twin of `StreamedBytes`: `LLM.async_transport.AsyncStreamedAnswer`."""
+
+    def progress(self) -> None:
+        """Waiting for the next item begins now."""
+        ...
+
+    def pieces(self) -> AsyncIterator[bytes]:
+        """The body's bytes."""
+        ...
+
+    async def drain(self, pieces: Any, /) -> None:
+        """Read what little may follow the last item."""
+        ...
+
+
+def read_items(
+    answer: StreamedBytes, decoder: Decoder[ItemT], finish: Callable[[], Iterable[ItemT]]
+) -> Iterator[ItemT]:
+    """The items of a stream, each as soon as it is complete.
+
+    :param finish: called when the bytes end before the decoder is done; gives the last items, or
+        raises what is wrong with such an end.
+    """
+    # The caller may have waited before asking for the first item; the server is not to blame.
+    answer.progress()
+    pieces = answer.pieces()
+    for piece in pieces:
+        arrived = False
+        for item in decoder.feed(piece):
+            yield item
+            arrived = True
+        if decoder.done:
+            answer.drain(pieces)
+            return
+        if arrived:
+            answer.progress()
+    yield from finish()
+
+
+async def aread_items(
+    answer: AsyncStreamedBytes, decoder: Decoder[ItemT], finish: Callable[[], Iterable[ItemT]]
+) -> AsyncIterator[ItemT]:
+    """The twin of `read_items` for coroutines."""
+    answer.progress()
+    pieces = answer.pieces()
+    async for piece in pieces:
+        arrived = False
+        for item in decoder.feed(piece):
+            yield item
+            arrived = True
+        if decoder.done:
+            await answer.drain(pieces)
+            return
+        if arrived:
+            answer.progress()
+    for item in finish():
+        yield item

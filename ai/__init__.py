@@ -1,0 +1,1 @@
+"""What is built on models: `ai.ai_agents`."""

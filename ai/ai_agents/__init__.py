@@ -1,0 +1,1 @@
+"""What agents need of models: `ai.ai_agents.providers`."""

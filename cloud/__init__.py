@@ -1,0 +1,3 @@
+"""Clients of services in the cloud: `cloud.llm` for language models."""
+
+from __future__ import annotations

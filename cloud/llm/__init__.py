@@ -1,0 +1,117 @@
+"""Clients of language model providers, blocking and async, with one interface.
+
+::
+
+    from cloud.llm import OpenAICompatClient
+
+    client = OpenAICompatClient(api_key="sk-...", model="gpt-4o")
+    print(client.chat([{"role": "user", "content": "Hello!"}]).content)
+
+A name's module is loaded when the name is first used: blocking clients bring requests, async ones
+aiohttp, and neither brings the other.
+"""
+
+from __future__ import annotations
+
+import importlib
+import typing
+
+if typing.TYPE_CHECKING:
+    from cloud.llm.config import ClientConfig
+    from cloud.llm.events import (
+        Finish,
+        Ping,
+        ReasoningDelta,
+        RefusalDelta,
+        Start,
+        StreamEvent,
+        TextDelta,
+        ToolCallDelta,
+        UsageUpdate,
+    )
+    from cloud.llm.openai_compat.async_client import AsyncOpenAICompatClient
+    from cloud.llm.openai_compat.client import OpenAICompatClient
+    from cloud.llm.streams import AsyncEventStream, AsyncTextStream, EventStream, TextStream
+    from cloud.llm.types import ChatMessage, ChatResponse, ToolCall
+    from LLM.exceptions import (
+        InvalidRequestError,
+        LLMAPIError,
+        LLMAuthError,
+        LLMConfigError,
+        LLMConnectionError,
+        LLMContentFilterError,
+        LLMContextLengthError,
+        LLMError,
+        LLMRateLimitError,
+        LLMResponseError,
+        LLMServerError,
+        LLMTimeoutError,
+        ModelNotFoundError,
+    )
+
+# Which module each public name lives in.
+_HOMES = {
+    "LLM.exceptions": (
+        "InvalidRequestError LLMAPIError LLMAuthError LLMConfigError LLMConnectionError "
+        "LLMContentFilterError LLMContextLengthError LLMError LLMRateLimitError LLMResponseError "
+        "LLMServerError LLMTimeoutError ModelNotFoundError"
+    ),
+    "cloud.llm.config": "ClientConfig",
+    "cloud.llm.events": (
+        "Finish Ping ReasoningDelta RefusalDelta Start StreamEvent TextDelta ToolCallDelta "
+        "UsageUpdate"
+    ),
+    "cloud.llm.openai_compat.async_client": "AsyncOpenAICompatClient",
+    "cloud.llm.openai_compat.client": "OpenAICompatClient",
+    "cloud.llm.streams": "AsyncEventStream AsyncTextStream EventStream TextStream",
+    "cloud.llm.types": "ChatMessage ChatResponse ToolCall",
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> typing.Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOME_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+__all__ = [
+    "AsyncEventStream",
+    "AsyncOpenAICompatClient",
+    "AsyncTextStream",
+    "ChatMessage",
+    "ChatResponse",
+    "ClientConfig",
+    "EventStream",
+    "Finish",
+    "InvalidRequestError",
+    "LLMAPIError",
+    "LLMAuthError",
+    "LLMConfigError",
+    "LLMConnectionError",
+    "LLMContentFilterError",
+    "LLMContextLengthError",
+    "LLMError",
+    "LLMRateLimitError",
+    "LLMResponseError",
+    "LLMServerError",
+    "LLMTimeoutError",
+    "ModelNotFoundError",
+    "OpenAICompatClient",
+    "Ping",
+    "ReasoningDelta",
+    "RefusalDelta",
+    "Start",
+    "StreamEvent",
+    "TextDelta",
+    "TextStream",
+    "ToolCall",
+    "ToolCallDelta",
+    "UsageUpdate",
+]

@@ -1,0 +1,1 @@
+"""Anthropic: its wire form and its clients."""

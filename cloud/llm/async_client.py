@@ -1,0 +1,190 @@
+"""The shell of every provider client for coroutines: the twin of `cloud.llm.client`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Self, TypeVar
+
+from LLM.async_transport import AsyncStreamedAnswer, AsyncTransport
+
+from cloud.llm.base import BaseClient, Prepared
+from cloud.llm.events import ResponseAssembler, StreamEvent
+from cloud.llm.streams import AsyncEventStream, AsyncTextStream
+from cloud.llm.types import ChatResponse
+from LLM.answer import Answer
+from LLM.codec import Source
+from LLM.exceptions import LLMError
+from LLM.reading import aread_items
+
+SentT = TypeVar("SentT", bound=Answer | AsyncStreamedAnswer)
+
+
+class AsyncChatClient(BaseClient):
+    """A client of one provider for coroutines; safe to share between tasks.
+
+    It may be used in one event loop after another. All clients of one address share its
+    connections, whatever their keys. The parameters are those of `BaseClient`.
+    """
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self._transport = AsyncTransport(
+            self.codec.api_root, self._headers, verify=self.config.verify, shared=True
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.close()
+
+    async def chat(
+        self,
+        messages: Any,
+        model: str | None = None,
+        *,
+        system: str | list[dict[str, Any]] | None = None,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        tools: Any = None,
+        tool_choice: Any = None,
+        response_format: Any = None,
+        timeout: float | None = None,
+        **kwargs: Any,
+    ) -> ChatResponse:
+        """Answer a conversation.
+
+        Arguments and errors are those of `ChatClient.chat`. Cancelling the task ends the request.
+        """
+        prepared = self._prepare(
+            messages,
+            model,
+            response_format,
+            timeout,
+            stream=False,
+            system=system,
+            temperature=temperature,
+            max_tokens=max_tokens,
+            tools=tools,
+            tool_choice=tool_choice,
+            extra=kwargs,
+        )
+        request, source = prepared.request, prepared.source
+        answer = await self._tries(
+            lambda: self._transport.call(
+                "POST", request.path, request.body, timeout_s=prepared.timeout_s
+            ),
+            source,
+        )
+        response = self.codec.response(answer.body, answer.status, source)
+        prepared.accept(response)
+        return response
+
+    def events(
+        self,
+        messages: Any,
+        model: str | None = None,
+        *,
+        system: str | list[dict[str, Any]] | None = None,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        tools: Any = None,
+        tool_choice: Any = None,
+        response_format: Any = None,
+        timeout: float | None = None,
+        **kwargs: Any,
+    ) -> AsyncEventStream:
+        """Answer a conversation, telling all that happens as it happens.
+
+        The request is sent when the stream is first iterated. Arguments and errors are those of
+        `chat`; `timeout` bounds the wait for the answer to begin, and then each gap.
+
+        :return: an iterator of events (see `cloud.llm.events`), with the answer in `.response`.
+        """
+        prepared = self._prepare(
+            messages,
+            model,
+            response_format,
+            timeout,
+            stream=True,
+            system=system,
+            temperature=temperature,
+            max_tokens=max_tokens,
+            tools=tools,
+            tool_choice=tool_choice,
+            extra=kwargs,
+        )
+        reading = _Reading(self, prepared)
+        assembler = ResponseAssembler(prepared.source.model or "")
+        return AsyncEventStream(reading.events(), reading.close, assembler, reading.accept)
+
+    def chat_stream(
+        self, messages: Any, model: str | None = None, **kwargs: Any
+    ) -> AsyncTextStream:
+        """Answer a conversation, piece by piece: iterate it with ``async for``.
+
+        Arguments and errors are those of `events`. The answer's usage and tool calls are in the
+        stream's `.response`.
+        """
+        return AsyncTextStream(self.events(messages, model, **kwargs))
+
+    async def close(self) -> None:
+        """Nothing to do: connections belong to all clients of the address.
+
+        `cloud.close_all_cloud_clients` closes them; idle ones close by themselves.
+        """
+
+    async def _tries(self, send: Callable[[], Awaitable[SentT]], source: Source) -> SentT:
+        """Send until an answer says yes or the policy gives up."""
+        attempts = self._attempts(source)
+        while True:
+            try:
+                answer = await send()
+                if 200 <= answer.status < 300:
+                    return answer
+                body = answer.body if isinstance(answer, Answer) else b""
+                failure = self.codec.refusal(answer.status, answer.headers, body, source)
+            except LLMError as err:
+                failure = err
+            await asyncio.sleep(attempts.delay_s(failure))
+
+
+class _Reading:
+    """One stream from its request to its end."""
+
+    def __init__(self, client: AsyncChatClient, prepared: Prepared) -> None:
+        self._client = client
+        self._prepared = prepared
+        self._answer: AsyncStreamedAnswer | None = None
+
+    async def events(self) -> AsyncIterator[StreamEvent]:
+        """Send the request, and give the events as they arrive."""
+        client, prepared = self._client, self._prepared
+        request = prepared.request
+        answer = await client._tries(
+            lambda: client._transport.stream(
+                request.path, request.body, timeout_s=prepared.timeout_s
+            ),
+            prepared.source,
+        )
+        assert isinstance(answer, AsyncStreamedAnswer), (
+            "tries end with a success, which is streamed"
+        )
+        self._answer = answer
+        decoder = client.codec.decoder(answer.status, prepared.source)
+        try:
+            async for event in aread_items(answer, decoder, decoder.finish):
+                yield event
+        except LLMError as err:
+            prepared.source.complete(err)
+            raise
+
+    def close(self) -> None:
+        """End the connection unless the answer was read to its end."""
+        if self._answer is not None:
+            self._answer.close()
+
+    async def accept(self, response: ChatResponse) -> None:
+        """Take the complete answer."""
+        self._prepared.accept(response)

@@ -1,0 +1,168 @@
+"""What a provider's blocking and async clients have in common: all but the I/O."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel
+
+from cloud.llm.calls import chat_call
+from cloud.llm.codec import Codec, WireRequest
+from cloud.llm.config import ClientConfig
+from cloud.llm.types import ChatResponse
+from LLM.attempts import Attempts
+from LLM.codec import Source
+from LLM.endpoint import checked_timeout_s
+from LLM.exceptions import LLMConfigError
+from LLM.headers import merged_headers
+from LLM.retry import RetryStrategy
+from LLM.structured import is_model_class, parsed_content
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A call that is ready to be sent.
+
+    :param timeout_s: seconds for the call, or for each gap of a stream.
+    :param wanted: the pydantic class that the answer must fit; None for any text.
+    """
+
+    request: WireRequest
+    source: Source
+    timeout_s: float
+    wanted: type[BaseModel] | None
+
+    def accept(self, response: ChatResponse) -> None:
+        """Fill in what the caller asked to have made of the answer.
+
+        :raises LLMResponseError: the content does not fit the class.
+        :raises LLMContentFilterError: the provider's filter cut the content.
+        """
+        if self.wanted is None or response.refusal or response.tool_calls:
+            return
+        response.parsed = parsed_content(
+            response.content, response.finish_reason, self.wanted, self.source.secret
+        )
+
+
+class BaseClient:
+    """A client of one provider, without its I/O.
+
+    :param api_key: the key; None sends none.
+    :param model: the model that is asked where a call names none.
+    :param base_url: the provider's address, or that of a server that speaks its language.
+    :param timeout: seconds that one try may take from connecting to the last byte; for a stream,
+        until its answer begins, and then until each event.
+    :param max_retries: tries after the first, 0 to 100, on rate limits, passing server troubles and
+        connections that broke before any answer.
+    :param headers: further HTTP headers, sent with every request; not printed.
+    :param verify: check TLS certificates: True, False, or the path of a CA bundle.
+    :param retry_policy: decides on retries in place of the one that the settings describe.
+    :param settings: further fields of `ClientConfig`.
+    :raises LLMConfigError: a value cannot work, or the provider's own address has no key.
+    """
+
+    #: Makes the provider's wire form of the settings.
+    codec_class: ClassVar[type[Codec]]
+    #: The provider's own address.
+    default_base_url: ClassVar[str]
+    #: The model that is asked where neither client nor call names one.
+    default_model: ClassVar[str]
+    #: Environment variables that `from_env` looks for the key in, in this order.
+    key_variables: ClassVar[tuple[str, ...]] = ()
+    #: The environment variable that `from_env` looks for the address in.
+    url_variable: ClassVar[str | None] = None
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        model: str | None = None,
+        base_url: str | None = None,
+        *,
+        timeout: float = 120.0,
+        max_retries: int = 3,
+        headers: Mapping[str, str] | None = None,
+        verify: bool | str = True,
+        retry_policy: RetryStrategy | None = None,
+        **settings: Any,
+    ) -> None:
+        if api_key is None and base_url is None and self.key_variables:
+            name = type(self).__name__
+            raise LLMConfigError(
+                f"{name} needs a key for {self.default_base_url}; give api_key=…, or call "
+                f"{name}.from_env(), which reads {' or '.join(self.key_variables)}"
+            )
+        self.config = ClientConfig(
+            api_key=api_key,
+            model=self.default_model if model is None else model,
+            base_url=self.default_base_url if base_url is None else base_url,
+            timeout=timeout,
+            max_retries=max_retries,
+            headers=dict(headers or {}),
+            verify=verify,
+            **settings,
+        )
+        self._policy = retry_policy or self.config.retry_policy()
+        #: The provider's wire form, as these settings have it.
+        self.codec = type(self).codec_class(self.config)
+        self._headers = merged_headers(self.codec.headers, self.config.headers)
+        self._host = urlsplit(self.codec.api_root).netloc
+
+    def __repr__(self) -> str:
+        config = self.config
+        return f"{type(self).__name__}(model={config.model!r}, base_url={config.base_url!r})"
+
+    @property
+    def model(self) -> str:
+        """The model that is asked where a call names none."""
+        return self.config.model
+
+    @classmethod
+    def from_env(cls, **settings: Any) -> Self:
+        """A client with the provider's environment variables filling in what is not given.
+
+        The key of the environment goes to the provider's own address, or to the one that the
+        environment names; beside a `base_url` that is given, none is read.
+
+        :param settings: as for the constructor; they win over the environment.
+        :raises LLMConfigError: a value cannot work, or there is no key.
+        """
+        if settings.get("base_url") is None:
+            if settings.get("api_key") is None:
+                found = filter(None, map(os.environ.get, cls.key_variables))
+                settings["api_key"] = next(found, None)
+            if cls.url_variable and os.environ.get(cls.url_variable):
+                settings["base_url"] = os.environ[cls.url_variable]
+        return cls(**settings)
+
+    def _prepare(
+        self,
+        messages: Any,
+        model: str | None,
+        response_format: Any,
+        timeout: float | None,
+        **fields: Any,
+    ) -> Prepared:
+        """Check a call's arguments and make the request of them.
+
+        :param fields: the other arguments of `chat_call`.
+        """
+        model = self.config.model if model is None else model
+        call = chat_call(model, messages, response_format=response_format, **fields)
+        return Prepared(
+            request=self.codec.request(call),
+            source=self._source(model),
+            timeout_s=checked_timeout_s(timeout, self.config.timeout),
+            wanted=response_format if is_model_class(response_format) else None,
+        )
+
+    def _source(self, model: str | None) -> Source:
+        """Who answers, for errors."""
+        return Source(self._host, model, self.config.secrets)
+
+    def _attempts(self, source: Source) -> Attempts:
+        return Attempts(self._policy, source)

@@ -1,0 +1,115 @@
+"""From the arguments of a `chat` to a checked call in OpenAI's words. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cloud.llm.codec import ChatCall
+from cloud.llm.types import as_openai_call
+from LLM.codec import check_sampling, message_list
+from LLM.exceptions import InvalidRequestError
+from LLM.structured import is_model_class, response_format_of
+from LLM.tools import nested_tools
+
+#: Keywords of the openai SDK that mean something else here.
+_SDK_KEYWORDS = ("extra_body", "extra_headers", "extra_query", "stream")
+
+_CHOICES = {"auto": "auto", "none": "none", "required": "required", "any": "required"}
+
+
+def chat_call(
+    model: str,
+    messages: Any,
+    *,
+    stream: bool,
+    system: str | list[dict[str, Any]] | None,
+    temperature: float | None,
+    max_tokens: int | None,
+    tools: Any,
+    tool_choice: Any,
+    response_format: Any,
+    extra: dict[str, Any],
+) -> ChatCall:
+    """Check the arguments of a call and bring them into one form.
+
+    :param system: goes before the messages as a ``system`` turn; None for none.
+    :param response_format: as OpenAI has it, or a pydantic class.
+    :param extra: further keywords; None among them is as if it were not given.
+    :raises InvalidRequestError: an argument cannot work; the message names it.
+    """
+    for name in _SDK_KEYWORDS:
+        if name in extra:
+            raise InvalidRequestError(_sdk_advice(name))
+    check_sampling(temperature, max_tokens)
+    listed = [_with_plain_calls(message) for message in message_list(messages)]
+    if system is not None:
+        listed = [_system_turn(system), *listed]
+    if is_model_class(response_format):
+        response_format = response_format_of(response_format)
+    elif not isinstance(response_format, Mapping | None):
+        raise InvalidRequestError(
+            f"response_format is a {type(response_format).__name__}; give a pydantic class or a "
+            "dict such as {'type': 'json_object'}"
+        )
+    return ChatCall(
+        model=model,
+        messages=listed,
+        stream=stream,
+        temperature=temperature,
+        max_tokens=max_tokens,
+        tools=nested_tools(tools) or None,
+        tool_choice=nested_choice(tool_choice),
+        response_format=response_format,
+        extra={name: value for name, value in extra.items() if value is not None},
+    )
+
+
+def nested_choice(choice: Any) -> Any:
+    """A tool choice as OpenAI has it, from any provider's form.
+
+    :param choice: ``auto``, ``none``, ``required`` (or ``any``), a tool's name, a dict with the
+        name in it (OpenAI's nested or flat form, Anthropic's), or None.
+    :raises InvalidRequestError: it is none of these.
+    """
+    if choice is None:
+        return None
+    if isinstance(choice, str):
+        return _CHOICES.get(choice) or {"type": "function", "function": {"name": choice}}
+    if isinstance(choice, Mapping):
+        function = choice.get("function")
+        name = function.get("name") if isinstance(function, Mapping) else choice.get("name")
+        if isinstance(name, str) and name:
+            return {"type": "function", "function": {"name": name}}
+        if choice.get("type") in _CHOICES:
+            return _CHOICES[choice["type"]]
+    raise InvalidRequestError(
+        f"tool_choice is {choice!r}; give 'auto', 'none', 'required', a tool's name, or "
+        "{'type': 'function', 'function': {'name': …}}"
+    )
+
+
+def _system_turn(system: Any) -> dict[str, Any]:
+    if isinstance(system, str | list):
+        return {"role": "system", "content": system}
+    raise InvalidRequestError(
+        f"system is a {type(system).__name__}; give text, or a list of text parts"
+    )
+
+
+def _with_plain_calls(message: dict[str, Any]) -> dict[str, Any]:
+    calls = message.get("tool_calls")
+    if not calls:
+        return message
+    if not isinstance(calls, list):
+        raise InvalidRequestError(f"tool_calls of a message is a {type(calls).__name__}, no list")
+    return {**message, "tool_calls": [as_openai_call(call) for call in calls]}
+
+
+def _sdk_advice(name: str) -> str:
+    if name == "stream":
+        return "chat takes no 'stream'; call chat_stream for text, or events for all that happens"
+    return (
+        f"{name} belongs to the openai SDK; here, further fields of the API are keywords, and "
+        "headers are the client's `headers`"
+    )

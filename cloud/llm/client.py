@@ -1,0 +1,198 @@
+"""The blocking shell of every provider client: sends what a codec says, reads what it can read."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Self, TypeVar
+
+from cloud.llm.base import BaseClient, Prepared
+from cloud.llm.events import ResponseAssembler, StreamEvent
+from cloud.llm.streams import EventStream, TextStream
+from cloud.llm.types import ChatResponse
+from LLM.answer import Answer
+from LLM.codec import Source
+from LLM.exceptions import LLMError
+from LLM.reading import read_items
+from LLM.transport import StreamedAnswer, Transport
+
+SentT = TypeVar("SentT", bound=Answer | StreamedAnswer)
+
+
+class ChatClient(BaseClient):
+    """A blocking client of one provider; safe to share between threads.
+
+    All clients of one address share its connections, whatever their keys. The parameters are those
+    of `BaseClient`.
+    """
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self._transport = Transport(
+            self.codec.api_root, self._headers, verify=self.config.verify, shared=True
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def chat(
+        self,
+        messages: Any,
+        model: str | None = None,
+        *,
+        system: str | list[dict[str, Any]] | None = None,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        tools: Any = None,
+        tool_choice: Any = None,
+        response_format: Any = None,
+        timeout: float | None = None,
+        **kwargs: Any,
+    ) -> ChatResponse:
+        """Answer a conversation.
+
+        :param messages: dicts with `role` and `content`, or objects that have them.
+        :param model: in place of the client's.
+        :param system: goes before the messages; a list of text parts may carry `cache_control`.
+        :param temperature: 0.0 to 2.0; None leaves it to the provider.
+        :param max_tokens: most tokens to generate; None leaves it to the provider, where it can.
+        :param tools: flat, ``{"name": …, "parameters": …}``, or nested as OpenAI has them.
+        :param tool_choice: ``auto``, ``none``, ``required``, a tool's name, or OpenAI's dict.
+        :param response_format: a pydantic class (the answer is then checked against it, and its
+            object is in `.parsed`), or OpenAI's dict.
+        :param timeout: seconds, in place of the client's.
+        :param kwargs: further fields. Those of OpenAI that others know by another name (`stop`,
+            `top_p`, `reasoning_effort`, …) are put into the provider's words; the provider's own
+            fields are sent as they are. None is not sent.
+        :raises InvalidRequestError: an argument cannot work, or the provider says so.
+        :raises LLMAuthError: the key is refused.
+        :raises LLMRateLimitError: 429 after all retries, or at once when the quota is spent.
+        :raises LLMConnectionError: no answer; LLMTimeoutError: a deadline passed.
+        :raises LLMServerError: 5xx after all retries.
+        :raises LLMResponseError: the answer is unreadable, or not of `response_format`.
+        """
+        prepared = self._prepare(
+            messages,
+            model,
+            response_format,
+            timeout,
+            stream=False,
+            system=system,
+            temperature=temperature,
+            max_tokens=max_tokens,
+            tools=tools,
+            tool_choice=tool_choice,
+            extra=kwargs,
+        )
+        request, source = prepared.request, prepared.source
+        answer = self._tries(
+            lambda: self._transport.call(
+                "POST", request.path, request.body, timeout_s=prepared.timeout_s
+            ),
+            source,
+        )
+        response = self.codec.response(answer.body, answer.status, source)
+        prepared.accept(response)
+        return response
+
+    def events(
+        self,
+        messages: Any,
+        model: str | None = None,
+        *,
+        system: str | list[dict[str, Any]] | None = None,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        tools: Any = None,
+        tool_choice: Any = None,
+        response_format: Any = None,
+        timeout: float | None = None,
+        **kwargs: Any,
+    ) -> EventStream:
+        """Answer a conversation, telling all that happens as it happens.
+
+        The request is sent when the stream is first iterated. Arguments and errors are those of
+        `chat`; `timeout` bounds the wait for the answer to begin, and then each gap.
+
+        :return: an iterator of events (see `cloud.llm.events`), with the answer in `.response`.
+        """
+        prepared = self._prepare(
+            messages,
+            model,
+            response_format,
+            timeout,
+            stream=True,
+            system=system,
+            temperature=temperature,
+            max_tokens=max_tokens,
+            tools=tools,
+            tool_choice=tool_choice,
+            extra=kwargs,
+        )
+        reading = _Reading(self, prepared)
+        assembler = ResponseAssembler(prepared.source.model or "")
+        return EventStream(reading.events(), reading.close, assembler, prepared.accept)
+
+    def chat_stream(self, messages: Any, model: str | None = None, **kwargs: Any) -> TextStream:
+        """Answer a conversation, piece by piece: ``for text in client.chat_stream(messages): …``.
+
+        Arguments and errors are those of `events`. The answer's usage and tool calls are in the
+        stream's `.response`.
+        """
+        return TextStream(self.events(messages, model, **kwargs))
+
+    def close(self) -> None:
+        """Nothing to do: connections belong to all clients of the address.
+
+        `cloud.close_all_cloud_clients` closes them; idle ones close by themselves.
+        """
+
+    def _tries(self, send: Callable[[], SentT], source: Source) -> SentT:
+        """Send until an answer says yes or the policy gives up."""
+        attempts = self._attempts(source)
+        while True:
+            try:
+                answer = send()
+                if 200 <= answer.status < 300:
+                    return answer
+                body = answer.body if isinstance(answer, Answer) else b""
+                failure = self.codec.refusal(answer.status, answer.headers, body, source)
+            except LLMError as err:
+                failure = err
+            time.sleep(attempts.delay_s(failure))
+
+
+class _Reading:
+    """One stream from its request to its end."""
+
+    def __init__(self, client: ChatClient, prepared: Prepared) -> None:
+        self._client = client
+        self._prepared = prepared
+        self._answer: StreamedAnswer | None = None
+
+    def events(self) -> Iterator[StreamEvent]:
+        """Send the request, and give the events as they arrive."""
+        client, prepared = self._client, self._prepared
+        request = prepared.request
+        answer = client._tries(
+            lambda: client._transport.stream(
+                request.path, request.body, timeout_s=prepared.timeout_s
+            ),
+            prepared.source,
+        )
+        assert isinstance(answer, StreamedAnswer), "a success, and so streamed"
+        self._answer = answer
+        decoder = client.codec.decoder(answer.status, prepared.source)
+        try:
+            yield from read_items(answer, decoder, decoder.finish)
+        except LLMError as err:
+            prepared.source.complete(err)
+            raise
+
+    def close(self) -> None:
+        """End the connection unless the answer was read to its end."""
+        if self._answer is not None:
+            self._answer.close()

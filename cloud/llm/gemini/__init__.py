@@ -1,0 +1,1 @@
+"""Google's Gemini: its wire form and its clients."""

@@ -1,0 +1,1 @@
+"""Ollama: its wire form and its clients."""

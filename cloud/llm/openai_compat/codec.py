@@ -1,0 +1,244 @@
+"""OpenAI's chat completions as requests, answers and events.
+
+Source: https://platform.openai.com/docs/api-reference/chat; reasoning text as DeepSeek, vLLM
+(`reasoning_content`) and OpenRouter (`reasoning`) send it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic_core import from_json
+
+from cloud.llm.codec import ChatCall, WireRequest
+from cloud.llm.config import ClientConfig
+from cloud.llm.events import (
+    Finish,
+    ReasoningDelta,
+    RefusalDelta,
+    Start,
+    StreamEvent,
+    TextDelta,
+    ToolCallDelta,
+    UsageUpdate,
+)
+from cloud.llm.types import ChatResponse, ToolCall
+from LLM.attempts import refusal
+from LLM.codec import ChunkDecoder, Source, decode_answer, encode_body
+from LLM.endpoint import names_version
+from LLM.exceptions import LLMError
+from LLM.headers import bearer
+from LLM.types import (
+    ChatCompletionChunk,
+    ChatCompletionResponse,
+    ChoiceDelta,
+    ResponseMessage,
+    Usage,
+)
+from LLM.types import (
+    ToolCallDelta as CallPiece,
+)
+
+PATH = "/chat/completions"
+
+
+class OpenAICodec:
+    """The wire form of OpenAI and its imitators.
+
+    :param config: the client's settings.
+    """
+
+    def __init__(self, config: ClientConfig) -> None:
+        url = config.base_url
+        self.api_root = url if names_version(url) else url + "/v1"
+        self.headers = bearer(config.api_key)
+        # OpenAI itself refuses fields that its imitators take or want, and has renamed one.
+        self._is_openai = urlsplit(url).hostname == "api.openai.com"
+        self._stream_usage = config.stream_usage
+
+    def request(self, call: ChatCall) -> WireRequest:
+        """:raises InvalidRequestError: a value has no JSON form."""
+        limit = "max_completion_tokens" if self._is_openai else "max_tokens"
+        fields = {
+            "model": call.model,
+            "messages": [self._message(message) for message in call.messages],
+            "temperature": call.temperature,
+            limit: call.max_tokens,
+            "tools": call.tools,
+            "tool_choice": call.tool_choice,
+            "response_format": call.response_format,
+            **call.extra,
+        }
+        if call.stream:
+            fields["stream"] = True
+            if self._stream_usage:
+                fields.setdefault("stream_options", {"include_usage": True})
+        return WireRequest(PATH, encode_body(fields))
+
+    def response(self, body: bytes, status: int, source: Source) -> ChatResponse:
+        """:raises LLMAPIError: the body holds an error, or cannot be read."""
+        answer = decode_answer(ChatCompletionResponse, body, status, source)
+        choice, usage = answer.choices[0], answer.usage
+        message = choice.message
+        return ChatResponse(
+            content=message.content or "",
+            model=answer.model or source.model or "",
+            input_tokens=usage.prompt_tokens if usage else 0,
+            output_tokens=usage.completion_tokens if usage else 0,
+            finish_reason=choice.finish_reason or "stop",
+            tool_calls=_calls(message),
+            raw=from_json(body),
+            reasoning=_reasoning(message.__pydantic_extra__) or None,
+            refusal=message.refusal,
+            usage=usage,
+            id=answer.id,
+        )
+
+    def decoder(self, status: int, source: Source) -> OpenAIDecoder:
+        """A decoder for one stream."""
+        return OpenAIDecoder(status, source)
+
+    def refusal(
+        self, status: int, headers: Mapping[str, str], body: bytes, source: Source
+    ) -> LLMError:
+        """The error for an answer whose status is not 2xx."""
+        return refusal(status, headers, body, source)
+
+    def _message(self, message: dict[str, Any]) -> dict[str, Any]:
+        if "thinking_blocks" in message:
+            message = _without(message, "thinking_blocks")  # Anthropic's
+        if not self._is_openai:
+            return message
+        message = _without(message, "cache_control")
+        content = message.get("content")
+        if isinstance(content, list):
+            message["content"] = [_without(part, "cache_control") for part in content]
+        if calls := message.get("tool_calls"):
+            message["tool_calls"] = [_without(call, "extra_content") for call in calls]
+        return message
+
+
+class OpenAIDecoder:
+    """Decodes one stream of chunks. Of several choices, the first is told."""
+
+    def __init__(self, status: int, source: Source) -> None:
+        self._chunks = ChunkDecoder(ChatCompletionChunk, status, source)
+        self._id: str | None = None
+        self._started = False
+        self._finished = False
+        self._call_ids: list[str] = []
+
+    @property
+    def done(self) -> bool:
+        """Whether ``[DONE]`` has arrived."""
+        return self._chunks.done
+
+    def feed(self, data: bytes) -> Iterator[StreamEvent]:
+        """Take the next bytes. :return: the events that they complete.
+
+        :raises LLMAPIError: an event holds an error, or cannot be read.
+        """
+        for chunk in self._chunks.feed(data):
+            yield from self._events(chunk)
+
+    def finish(self) -> Iterator[StreamEvent]:
+        """The bytes have ended without ``[DONE]``.
+
+        :raises LLMResponseError: the stream was cut short, or was none.
+        """
+        for chunk in self._chunks.finish(lambda: self._finished):
+            yield from self._events(chunk)
+
+    def _events(self, chunk: ChatCompletionChunk) -> Iterator[StreamEvent]:
+        # Azure's first chunk has neither id nor model.
+        if not self._started or (chunk.id and not self._id):
+            self._started, self._id = True, chunk.id
+            yield Start(chunk.model or "", chunk.id)
+        for choice in chunk.choices:
+            if choice.index != 0:
+                continue
+            delta = choice.delta
+            if delta.content:
+                yield TextDelta(delta.content)
+            # Nearly every chunk holds text and nothing else.
+            if len(delta.model_fields_set) > 1 or not delta.content:
+                yield from self._rest(delta)
+            if choice.finish_reason:
+                self._finished = True
+                yield Finish(choice.finish_reason)
+        usage = chunk.usage or _groq_usage(chunk.__pydantic_extra__)
+        if usage is not None:
+            yield UsageUpdate(usage)
+
+    def _rest(self, delta: ChoiceDelta) -> Iterator[StreamEvent]:
+        if thought := _reasoning(delta.__pydantic_extra__):
+            yield ReasoningDelta(thought)
+        if delta.refusal:
+            yield RefusalDelta(delta.refusal)
+        for piece in delta.tool_calls or ():
+            yield self._call_piece(piece)
+        if function := delta.function_call:
+            yield ToolCallDelta(0, "", function.name or "", function.arguments or "")
+
+    def _call_piece(self, piece: CallPiece) -> ToolCallDelta:
+        index, ids = piece.index, self._call_ids
+        if index is None:
+            # No index: a new id starts a call, anything else goes on with the last one.
+            starts = not ids or (piece.id and piece.id != ids[-1])
+            index = len(ids) if starts else len(ids) - 1
+        while len(ids) <= index < _MOST_CALLS:
+            ids.append("")
+        if piece.id and index < len(ids):
+            ids[index] = piece.id
+        function = piece.function
+        extra = (piece.__pydantic_extra__ or {}).get("extra_content")
+        return ToolCallDelta(
+            index,
+            piece.id or "",
+            (function.name if function else None) or "",
+            (function.arguments if function else None) or "",
+            extra if isinstance(extra, dict) else None,
+        )
+
+
+#: An index beyond this is kept, but does not count for calls that come without one.
+_MOST_CALLS = 1024
+
+
+def _calls(message: ResponseMessage) -> list[ToolCall]:
+    calls = [
+        ToolCall(
+            call.id,
+            call.function.name,
+            call.function.arguments,
+            (call.__pydantic_extra__ or {}).get("extra_content"),
+        )
+        for call in message.tool_calls or ()
+    ]
+    if message.function_call and not calls:
+        calls = [ToolCall("", message.function_call.name, message.function_call.arguments)]
+    return calls
+
+
+def _reasoning(extra: Mapping[str, Any] | None) -> str:
+    for name in ("reasoning_content", "reasoning"):
+        value = (extra or {}).get(name)
+        if isinstance(value, str) and value:
+            return value
+    return ""
+
+
+def _groq_usage(extra: Mapping[str, Any] | None) -> Usage | None:
+    """The counts that Groq sends in a field of its own."""
+    groq = (extra or {}).get("x_groq")
+    usage = groq.get("usage") if isinstance(groq, dict) else None
+    return Usage.model_validate(usage) if isinstance(usage, dict) else None
+
+
+def _without(fields: Any, name: str) -> Any:
+    """A copy of a dict without the key `name`; anything else as it is."""
+    if isinstance(fields, dict):
+        return {key: value for key, value in fields.items() if key != name}
+    return fields
