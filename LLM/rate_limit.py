@@ -79,3 +79,12 @@ class RateLimiter:
         if self._tokens and used != reserved:
             with self._lock:
                 self._tokens.take(used - reserved, self._clock())
+
+    def cancel(self) -> None:
+        """Give back a request that was booked and will never be sent.
+
+        Who queued up behind it keeps their place; who comes next gains it.
+        """
+        if self._requests:
+            with self._lock:
+                self._requests.take(-1.0, self._clock())

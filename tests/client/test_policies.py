@@ -121,6 +121,13 @@ def test_a_call_beyond_a_whole_minute_passes_and_is_paid_off() -> None:
     assert limiter.reserve(120) == pytest.approx(60.0)
 
 
+def test_a_turn_that_is_left_goes_to_who_comes_next() -> None:
+    limiter = RateLimiter(requests_per_minute=2, clock=Clock())
+    assert [limiter.reserve(0) for _ in range(4)] == [0.0, 0.0, 30.0, 60.0]
+    limiter.cancel()
+    assert limiter.reserve(0) == 60.0
+
+
 @pytest.mark.parametrize("limit", [0, -1, float("nan")])
 def test_a_limit_that_lets_nothing_through_is_refused(limit: float) -> None:
     with pytest.raises(LLMConfigError, match="above 0"):
