@@ -2,48 +2,32 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Generator
-from typing import TYPE_CHECKING, Any, Literal, Self, overload
+from typing import Any, Literal, Self, overload
 
 from LLM.assembly import ChatAssembler, CompletionAssembler
 from LLM.cache import ResponseCache
 from LLM.caller import Caller
-from LLM.codec import check_prompt, check_sampling, message_list
 from LLM.config import LLMConfig
-from LLM.exceptions import InvalidRequestError, LLMConfigError
+from LLM.endpoint import checked_timeout_s
+from LLM.exceptions import LLMConfigError
 from LLM.headers import request_headers
 from LLM.overflow import Count, OverflowPolicy, Summarise
+from LLM.preparation import Arguments, Preparation, Prompt, user_message
 from LLM.rate_limit import RateLimiter
-from LLM.retry import RetryPolicy, RetryStrategy
+from LLM.retry import RetryStrategy
+from LLM.steps import run_steps
 from LLM.streaming import ChatStream, CompletionStream
-from LLM.structured import is_model_class, parse_choices, response_format_of
-from LLM.tools import nested_tools
 from LLM.transport import Transport
-from LLM.types import (
-    ChatCompletionChunk,
-    ChatCompletionResponse,
-    CompletionChunk,
-    CompletionResponse,
-    ModelsResponse,
-)
-from LLM.usage import UsageTracker
-from LLM.window import Window
-
-if TYPE_CHECKING:
-    from pydantic import BaseModel
+from LLM.types import ChatCompletionResponse, CompletionResponse, ModelsResponse
+from LLM.window import TextWanted
 
 logger = logging.getLogger("LLM")
-logger.addHandler(logging.NullHandler())
-
-#: A text, several, the token ids of one, or those of several.
-Prompt = str | list[str] | list[int] | list[list[int]]
-
-#: What an answer of the last call can be.
-LastResponse = ChatCompletionResponse | CompletionResponse | None
 
 
-class LLM:
+class LLM(Preparation):
     """Calls one OpenAI-compatible address; keep it, for it reuses its connections.
 
     Safe to share between threads. Use it in a ``with`` block, or `close` it. Everything that goes
@@ -71,37 +55,20 @@ class LLM:
         count_tokens: Count | None = None,
         summarise: Summarise | None = None,
     ) -> None:
-        config = LLMConfig() if config is None else config
-        if not isinstance(config, LLMConfig):
-            given = repr(config) if isinstance(config, type) else f"a {type(config).__name__}"
+        if inspect.iscoroutinefunction(summarise):
             raise LLMConfigError(
-                f"LLM takes an LLMConfig, not {given}; write LLM(LLMConfig(base_url=…, model=…))"
+                "summarise is a coroutine function, which LLM cannot await; use AsyncLLM"
             )
-        self.config = config
-        #: Tokens used so far, in all and by model.
-        self.usage = UsageTracker(config.max_total_tokens)
-        if rate_limiter is None and (config.requests_per_minute or config.tokens_per_minute):
-            rate_limiter = RateLimiter(config.requests_per_minute, config.tokens_per_minute)
+        super().__init__(config, count_tokens, summarise)
+        config = self.config
         self._transport = Transport(
             config.api_root,
             request_headers(config),
             verify=config.verify,
             max_connections=config.max_connections,
         )
-        self._caller = Caller(
-            self._transport,
-            retry_policy or RetryPolicy.of(config),
-            self.usage,
-            rate_limiter=rate_limiter,
-            cache=cache,
-            secret=config.secrets,
-        )
-        self._window = Window(config, count_tokens, summarise)
-        self._last_response: LastResponse = None
-        logger.info("initialized for %s, model %s", config.api_root, config.model)
-
-    def __repr__(self) -> str:
-        return f"LLM(base_url={self.config.base_url!r}, model={self.config.model!r})"
+        self._ledger = self._new_ledger(self._transport, retry_policy, rate_limiter, cache)
+        self._caller = Caller(self._transport, self._ledger)
 
     def __enter__(self) -> Self:
         return self
@@ -190,38 +157,14 @@ class LLM:
         :raises UsageLimitError: the call would pass `max_total_tokens`.
         :raises LLMContextLengthError: the messages do not fit, and `overflow` may not drop enough.
         """
-        wanted: type[BaseModel] | None = None
-        if is_model_class(response_format):
-            wanted, response_format = response_format, response_format_of(response_format)
-        fields = {
-            "model": kwargs.pop("model", None) or self.config.model,
-            "messages": message_list(messages),
-            **self._sampling(temperature, max_tokens, kwargs),
-            "response_format": response_format,
-            "tools": nested_tools(kwargs.pop("tools", None)),
-            **kwargs,
-        }
-        report = self._window.fit(fields, overflow, self._answer_text)
-        logger.info(
-            "chat completion: model %s, %d messages, temperature %s",
-            fields["model"],
-            len(fields["messages"]),
-            fields["temperature"],
-        )
-
-        def finish(response: ChatCompletionResponse) -> None:
-            self._last_response = response
-            response.overflow = report or response.overflow
-            if wanted is not None:
-                parse_choices(response.choices, wanted, self.config.secrets)
-
-        path, timeout_s = "/chat/completions", self._timeout_s(timeout)
+        arguments = Arguments(temperature, max_tokens, stream, timeout, kwargs)
+        steps = self._chat(messages, arguments, response_format, overflow)
+        call, report = run_steps(steps, self._text)
         if not stream:
-            return self._caller.post(path, fields, ChatCompletionResponse, timeout_s, finish)
+            return self._caller.post(call)
         assembler = ChatAssembler(report)
-        self._ask_for_stream(fields)
-        chunks, close = self._caller.stream(path, fields, ChatCompletionChunk, assembler, timeout_s)
-        return ChatStream(chunks, close, finish, assembler)
+        chunks, close = self._caller.stream(call, assembler)
+        return ChatStream(chunks, close, call.accept, assembler)
 
     @overload
     def completion(
@@ -281,25 +224,13 @@ class LLM:
         :return: the answer, or the stream.
         :raises LLMError: as `chat_completion`.
         """
-        check_prompt(prompt)
-        fields = {
-            "model": kwargs.pop("model", None) or self.config.model,
-            "prompt": prompt,
-            **self._sampling(temperature, max_tokens, kwargs),
-            **kwargs,
-        }
-        logger.info("completion: model %s, temperature %s", fields["model"], fields["temperature"])
-
-        def finish(response: CompletionResponse) -> None:
-            self._last_response = response
-
-        path, timeout_s = "/completions", self._timeout_s(timeout)
+        arguments = Arguments(temperature, max_tokens, stream, timeout, kwargs)
+        call = self._completion(prompt, arguments)
         if not stream:
-            return self._caller.post(path, fields, CompletionResponse, timeout_s, finish)
+            return self._caller.post(call)
         assembler = CompletionAssembler()
-        self._ask_for_stream(fields)
-        chunks, close = self._caller.stream(path, fields, CompletionChunk, assembler, timeout_s)
-        return CompletionStream(chunks, close, finish, assembler)
+        chunks, close = self._caller.stream(call, assembler)
+        return CompletionStream(chunks, close, call.accept, assembler)
 
     def stream_text(
         self,
@@ -313,8 +244,7 @@ class LLM:
         A string in place of messages is taken as one user message. Arguments and errors are those
         of `chat_completion`.
         """
-        if isinstance(messages, str):
-            messages = [{"role": "user", "content": messages}]
+        messages = user_message(messages)
         with self.chat_completion(
             messages, temperature, max_tokens, stream=True, **kwargs
         ) as stream:
@@ -327,26 +257,13 @@ class LLM:
         :raises LLMError: as `chat_completion`.
         """
         logger.info("list models")
-        return self._caller.get("/models", ModelsResponse, self._timeout_s(timeout))
-
-    def get_last_response(self) -> LastResponse:
-        """The last answer of `chat_completion` or `completion`, a finished stream's included."""
-        return self._last_response
-
-    def get_request_count(self) -> int:
-        """API calls made since the start or the last `reset_session`.
-
-        A call counts once, whatever its retries and its outcome; one answered from the cache or
-        refused before it was sent does not.
-        """
-        return self._caller.request_count
+        timeout_s = checked_timeout_s(timeout, self.config.timeout)
+        return self._caller.get("/models", ModelsResponse, timeout_s)
 
     def reset_session(self) -> None:
         """Drop idle connections, the last response and the request count; `usage` stays."""
         self._transport.reset()
-        self._caller.reset_count()
-        self._last_response = None
-        logger.info("session reset")
+        self._forget()
 
     def close(self) -> None:
         """Drop idle connections; further calls raise. Safe to call again.
@@ -357,38 +274,11 @@ class LLM:
             self._transport.close()
             logger.info("session closed")
 
-    def _sampling(
-        self, temperature: float | None, max_tokens: int | None, kwargs: dict[str, Any]
-    ) -> dict[str, Any]:
-        temperature = self.config.temperature if temperature is None else temperature
-        for name in ("extra_body", "extra_headers", "extra_query"):
-            if name in kwargs:
-                raise InvalidRequestError(
-                    f"{name} belongs to the openai SDK; here, further fields of the API are "
-                    "keywords, and headers are LLMConfig.headers"
-                )
-        # OpenAI's newer name for the same limit; sending both is refused.
-        if max_tokens is None and kwargs.get("max_completion_tokens") is None:
-            max_tokens = self.config.max_tokens
-        check_sampling(temperature, max_tokens)
-        return {"temperature": temperature, "max_tokens": max_tokens}
-
-    def _answer_text(self, model: str, messages: list[dict[str, Any]], max_tokens: int) -> str:
-        """What the model writes to fit messages: the calls that summaries are made of."""
+    def _text(self, wanted: TextWanted) -> str:
+        """A summary of what does not fit, by the function that was given for it or the model."""
+        if wanted.write is not None:
+            # A coroutine function was refused, so this is the text.
+            return str(wanted.write(wanted.messages))
         return self.chat_completion(
-            messages, max_tokens=max_tokens, overflow="error", model=model
+            wanted.messages, max_tokens=wanted.max_tokens, overflow="error", model=wanted.model
         ).text
-
-    def _ask_for_stream(self, fields: dict[str, Any]) -> None:
-        fields["stream"] = True
-        if self.config.stream_usage:
-            fields.setdefault("stream_options", {"include_usage": True})
-
-    def _timeout_s(self, timeout: Any) -> float:
-        if timeout is None:
-            return self.config.timeout
-        is_number = isinstance(timeout, (int, float)) and not isinstance(timeout, bool)
-        # The system's clocks overflow on inf and 1e300; the config has the same bound.
-        if not is_number or not 0 < timeout <= 86_400:
-            raise InvalidRequestError(f"timeout is {timeout!r}; give seconds above 0, up to a day")
-        return float(timeout)

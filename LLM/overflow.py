@@ -18,11 +18,12 @@ conversation of n turns is counted about log2(n) + 2 times.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
 from LLM.exceptions import InvalidRequestError, LLMContextLengthError
+from LLM.steps import run_steps
 
 #: Names of the policies.
 OverflowPolicy = Literal["error", "drop_oldest", "drop_middle", "summarise"]
@@ -36,6 +37,8 @@ NOTE_TOKENS = 256
 ChatMessage = Mapping[str, Any]
 Count = Callable[[Sequence[ChatMessage]], int]
 Summarise = Callable[[Sequence[ChatMessage]], str]
+#: What was made of a conversation: the messages to send, and what was dropped, None for nothing.
+Fitted = tuple[list[ChatMessage], "Overflow | None"]
 
 _SYSTEM_ROLES = frozenset(("system", "developer"))
 _RESULT_ROLES = frozenset(("tool", "function"))
@@ -97,7 +100,7 @@ def fit_messages(
     *,
     summarise: Summarise | None = None,
     estimated: bool = False,
-) -> tuple[list[ChatMessage], Overflow | None]:
+) -> Fitted:
     """Cut a conversation to a number of tokens.
 
     :param messages: dicts with `role` and `content`, oldest first; not changed.
@@ -111,9 +114,22 @@ def fit_messages(
     :raises LLMContextLengthError: what may not be dropped does not fit; tells both sizes.
     :raises InvalidRequestError: no such policy, or `summarise` is missing.
     """
-    check_policy(policy)
-    if policy == "summarise" and summarise is None:
+    if check_policy(policy) == "summarise" and summarise is None:
         raise InvalidRequestError("overflow is 'summarise', but there is nothing that summarises")
+    steps = fitting(messages, budget, count, policy, estimated=estimated)
+    # Only the policy that was just checked asks for a summary.
+    return run_steps(steps, summarise or str)
+
+
+def fitting(
+    messages: Sequence[ChatMessage],
+    budget: int,
+    count: Count,
+    policy: OverflowPolicy,
+    *,
+    estimated: bool = False,
+) -> Generator[Sequence[ChatMessage], str, Fitted]:
+    """`fit_messages` as steps, see `LLM.steps`: yields dropped messages, is sent their summary."""
     before = count(messages)
     if before <= budget:
         return list(messages), None
@@ -126,8 +142,8 @@ def fit_messages(
     n_turns = cut.least(budget, reserve=NOTE_TOKENS if policy == "summarise" else 0)
     kept, n_kept = cut.kept(n_turns), cut.size(n_turns)
     note, n_after = None, n_kept
-    if policy == "summarise" and summarise is not None:
-        text = summarise(cut.dropped(n_turns)).strip()
+    if policy == "summarise":
+        text = (yield cut.dropped(n_turns)).strip()
         note, n_after = _note_that_fits(kept, n_kept, text, budget, count)
     return (kept if note is None else _with_note(kept, note)), Overflow(
         policy=policy,

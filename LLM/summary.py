@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any
 
 from LLM.exceptions import LLMContextLengthError
 from LLM.overflow import NOTE_HEADING, ChatMessage, Count, is_note
+from LLM.steps import run_steps
 
 #: A text of which no half is worth asking about.
 _SHORTEST_CHARS = 16
@@ -17,6 +18,10 @@ _TASK = (
     "it without seeing it. Keep names, numbers, decisions and what is still open. Write the "
     "summary only."
 )
+
+
+#: A conversation that the model is to answer.
+Request = list[dict[str, Any]]
 
 
 class Summariser:
@@ -29,9 +34,7 @@ class Summariser:
     :param window: tokens that a conversation for `ask` may take.
     """
 
-    def __init__(
-        self, ask: Callable[[list[dict[str, Any]]], str], count: Count, window: int
-    ) -> None:
+    def __init__(self, ask: Callable[[Request], str], count: Count, window: int) -> None:
         self._ask = ask
         self._count = count
         self._window = window
@@ -42,38 +45,47 @@ class Summariser:
         :raises LLMContextLengthError: the window is too small even for a piece of a message.
         :raises LLMError: the model was asked in vain.
         """
-        notes = [str(message["content"]) for message in messages if is_note(message)]
-        summary = " ".join(note.removeprefix(NOTE_HEADING) for note in notes)
-        lines = [_line(message) for message in messages if not is_note(message)]
-        while lines:
-            n_lines = self._n_fitting(summary, lines)
-            if n_lines:
-                summary = self._ask(_request(summary, lines[:n_lines])).strip()
-                lines = lines[n_lines:]
-            else:
-                lines[0] = self._shortened(lines[0])
-        return summary
-
-    def _n_fitting(self, summary: str, lines: list[str]) -> int:
-        def size(n_lines: int) -> int:
-            return self._count(_request(summary, lines[:n_lines]))
-
-        return bisect_right(range(1, len(lines) + 1), self._window, key=size)
-
-    def _shortened(self, line: str) -> str:
-        """The two ends of a text that no request has room for, half as long together."""
-        if len(line) < _SHORTEST_CHARS:
-            raise LLMContextLengthError(
-                f"{self._window:,} tokens are too few to have a conversation summarised; choose a "
-                "larger window or another overflow policy",
-                status_code=400,
-                code="context_length_exceeded",
-            )
-        end = len(line) // 4
-        return f"{line[:end]}…{line[-end:]}"
+        return run_steps(summarising(messages, self._count, self._window), self._ask)
 
 
-def _request(summary: str, lines: Sequence[str]) -> list[dict[str, Any]]:
+def summarising(
+    messages: Sequence[ChatMessage], count: Count, window: int
+) -> Generator[Request, str, str]:
+    """`Summariser` as steps, see `LLM.steps`: yields conversations, is sent the model's answers."""
+    notes = [str(message["content"]) for message in messages if is_note(message)]
+    summary = " ".join(note.removeprefix(NOTE_HEADING) for note in notes)
+    lines = [_line(message) for message in messages if not is_note(message)]
+    while lines:
+        n_lines = _n_fitting(summary, lines, count, window)
+        if n_lines:
+            summary = (yield _request(summary, lines[:n_lines])).strip()
+            lines = lines[n_lines:]
+        else:
+            lines[0] = _shortened(lines[0], window)
+    return summary
+
+
+def _n_fitting(summary: str, lines: list[str], count: Count, window: int) -> int:
+    def size(n_lines: int) -> int:
+        return count(_request(summary, lines[:n_lines]))
+
+    return bisect_right(range(1, len(lines) + 1), window, key=size)
+
+
+def _shortened(line: str, window: int) -> str:
+    """The two ends of a text that no request has room for, half as long together."""
+    if len(line) < _SHORTEST_CHARS:
+        raise LLMContextLengthError(
+            f"{window:,} tokens are too few to have a conversation summarised; choose a larger "
+            "window or another overflow policy",
+            status_code=400,
+            code="context_length_exceeded",
+        )
+    end = len(line) // 4
+    return f"{line[:end]}…{line[-end:]}"
+
+
+def _request(summary: str, lines: Sequence[str]) -> Request:
     earlier = [f"What was said before, in short: {summary}"] if summary else []
     return [{"role": "user", "content": "\n".join([_TASK, "", *earlier, *lines])}]
 

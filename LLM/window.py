@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from LLM.codec import encode_body
 from LLM.config import LLMConfig
-from LLM.overflow import (
-    NOTE_TOKENS,
-    ChatMessage,
-    Count,
-    Overflow,
-    Summarise,
-    check_policy,
-    fit_messages,
-)
-from LLM.summary import Summariser
+from LLM.overflow import NOTE_TOKENS, ChatMessage, Count, Overflow, check_policy, fitting
+from LLM.steps import nested_steps
+from LLM.summary import summarising
 
 #: Estimate of a picture, a sound or a file: about what the largest picture takes.
 MEDIA_TOKENS = 1600
 #: Estimate of an answer whose length nobody bounds, where a quarter of the window is no less.
 ANSWER_TOKENS = 1024
 
-#: Has a model answer a conversation within a number of tokens; gives the text. It is handed to each
-#: call: held, it would hold the client, which then would not end when it is dropped.
-Ask = Callable[[str, list[dict[str, Any]], int], str]
+#: Writes the text for a list of messages; for an `AsyncLLM` it may give an awaitable of the text.
+Write = Callable[[Sequence[ChatMessage]], str | Awaitable[str]]
 
 _TEXT_PARTS = frozenset(("text", "refusal"))
 
@@ -56,6 +49,22 @@ def _without_media(message: ChatMessage) -> ChatMessage:
     return {**message, "content": texts}
 
 
+@dataclass(frozen=True, slots=True)
+class TextWanted:
+    """A text that stands between a conversation and its call.
+
+    :param messages: what `write` is given; without it, a conversation that the model is to answer.
+    :param write: the function that the client was given; None to ask the model.
+    :param model: the model to ask.
+    :param max_tokens: most tokens of its answer.
+    """
+
+    messages: Sequence[ChatMessage]
+    write: Write | None
+    model: str
+    max_tokens: int
+
+
 class Window:
     """Fits calls into the context length that a client is told of.
 
@@ -65,7 +74,10 @@ class Window:
     """
 
     def __init__(
-        self, config: LLMConfig, count_tokens: Count | None, summarise: Summarise | None
+        self,
+        config: LLMConfig,
+        count_tokens: Count | None,
+        summarise: Write | None,
     ) -> None:
         self._context_length = config.context_length
         self._policy = config.overflow
@@ -73,29 +85,35 @@ class Window:
         self._estimated = count_tokens is None
         self._summarise = summarise
 
-    def fit(self, fields: dict[str, Any], overflow: Any, ask: Ask) -> Overflow | None:
+    def fit(
+        self, fields: dict[str, Any], overflow: Any
+    ) -> Generator[TextWanted, str, Overflow | None]:
         """Cut the messages of a call, in place; without a context length, leave it to the server.
+
+        These are steps, see `LLM.steps`: each text that they ask for is sent to them.
 
         :param fields: the call's fields; `messages` are replaced when they are cut.
         :param overflow: the call's own policy; None takes the config's.
-        :param ask: writes summaries, unless the client was given something that does.
         :return: what was dropped; None when nothing was.
         :raises InvalidRequestError: no such policy.
         :raises LLMContextLengthError: the call does not fit, and the policy cannot make it.
         """
         policy = self._policy if overflow is None else check_policy(overflow)
-        if self._context_length is None:
+        context_length = self._context_length
+        if context_length is None:
             if overflow is not None:
                 # Whoever knows the window may cut: a server of ours takes the policy.
                 fields["overflow"] = policy
             return None
-        fields["messages"], report = fit_messages(
-            fields["messages"],
-            max(0, self._context_length - self._reserved(fields, self._context_length)),
-            self._count,
-            policy,
-            summarise=self._summarise or self._summariser(ask, fields, self._context_length),
-            estimated=self._estimated,
+        fields["messages"], report = yield from nested_steps(
+            fitting(
+                fields["messages"],
+                max(0, context_length - self._reserved(fields, context_length)),
+                self._count,
+                policy,
+                estimated=self._estimated,
+            ),
+            lambda dropped: self._summary(dropped, fields["model"], context_length),
         )
         return report
 
@@ -106,10 +124,17 @@ class Window:
         others = {name: fields.get(name) for name in ("tools", "functions", "response_format")}
         return n_answer + len(encode_body(others)) // 3
 
-    def _summariser(self, ask: Ask, fields: Mapping[str, Any], context_length: int) -> Summarise:
+    def _summary(
+        self, dropped: Sequence[ChatMessage], model: str, context_length: int
+    ) -> Generator[TextWanted, str, str]:
         n_answer = min(NOTE_TOKENS, context_length // 4)
-        return Summariser(
-            lambda messages: ask(fields["model"], messages, n_answer),
-            self._count,
-            context_length - n_answer,
-        )
+
+        def ask(
+            messages: Sequence[ChatMessage], write: Write | None = None
+        ) -> Generator[TextWanted, str, str]:
+            return (yield TextWanted(messages, write, model, n_answer))
+
+        if self._summarise is not None:
+            return (yield from ask(dropped, self._summarise))
+        steps = summarising(dropped, self._count, context_length - n_answer)
+        return (yield from nested_steps(steps, ask))

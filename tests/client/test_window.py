@@ -110,6 +110,16 @@ def test_ones_own_summariser_is_used(api: Any, make: Any) -> None:
     assert response.overflow.summary == "mine"
 
 
+async def later(_: Sequence[ChatMessage]) -> Any:
+    return "never awaited"
+
+
+@pytest.mark.parametrize("name", ["summarise", "count_tokens"])
+def test_a_coroutine_function_is_refused_where_nobody_awaits_it(make: Any, name: str) -> None:
+    with pytest.raises(LLMConfigError, match=f"{name} is a coroutine function"):
+        make(**{name: later})
+
+
 def test_without_a_tokenizer_the_counts_are_flagged_as_an_estimate(api: Any, make: Any) -> None:
     api.post(CHAT, json=answer())
     response = make({"context_length": 200, "overflow": "drop_oldest"}).chat_completion(TALK)
