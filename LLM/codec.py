@@ -176,7 +176,7 @@ def decode_answer(model: type[ModelT], body: bytes, status: int, source: Source)
         # Out of the handler: the validation error quotes the answer, which may echo the key.
         return _decode_unusual(model, body, status, source)
     if answer.__pydantic_extra__ and answer.__pydantic_extra__.get("error"):
-        _raise_error_inside(answer.__pydantic_extra__, status, source)
+        raise_error_inside(answer.__pydantic_extra__, status, source)
     return answer
 
 
@@ -188,7 +188,7 @@ def _decode_unusual(model: type[ModelT], body: bytes, status: int, source: Sourc
         raise source.error(
             f"answered {status}, but not with JSON: {found}; check base_url", status_code=status
         )
-    _raise_error_inside(payload, status, source)
+    raise_error_inside(payload, status, source)
     try:
         return validate_repaired(model, payload)
     except ValidationError as err:
@@ -200,7 +200,8 @@ def _decode_unusual(model: type[ModelT], body: bytes, status: int, source: Sourc
     )
 
 
-def _raise_error_inside(payload: Any, status: int, source: Source) -> None:
+def raise_error_inside(payload: Any, status: int, source: Source) -> None:
+    """:raises LLMAPIError: `payload`, decoded JSON, holds an error object."""
     found = error_in_success(
         payload,
         status=status,
@@ -284,7 +285,7 @@ class ChunkDecoder(Generic[ModelT]):
                     chunk = validate(data)
                     extra = chunk.__pydantic_extra__
                     if extra and extra.get("error"):
-                        _raise_error_inside(extra, self._status, self._source)
+                        raise_error_inside(extra, self._status, self._source)
                 except ValidationError:
                     chunk = None
             if chunk is None:
@@ -315,7 +316,7 @@ class ChunkDecoder(Generic[ModelT]):
             self._raise_named(data)
         payload = lenient_json(data)
         if name and not (isinstance(payload, dict) and "choices" in payload):
-            _raise_error_inside(payload, self._status, self._source)
+            raise_error_inside(payload, self._status, self._source)
             return None
         return _decode_unusual(self._model, data, self._status, self._source)
 
@@ -324,7 +325,7 @@ class ChunkDecoder(Generic[ModelT]):
         payload = lenient_json(data)
         if not isinstance(payload, dict):
             payload = {"message": data[:2000].decode("utf-8", "replace")}
-        _raise_error_inside({"object": "error", **payload}, self._status, self._source)
+        raise_error_inside({"object": "error", **payload}, self._status, self._source)
 
     def _check_stray(self) -> None:
         """Raise an error that stands outside any event.
@@ -334,12 +335,12 @@ class ChunkDecoder(Generic[ModelT]):
         stray = self._sse.stray
         if not stray:
             return
-        _raise_error_inside(lenient_json(stray), self._status, self._source)
+        raise_error_inside(lenient_json(stray), self._status, self._source)
         for line in stray.split(b"\n"):
             if line.startswith(b"error:"):
                 self._raise_named(line[6:].strip())
             elif line.startswith((b"{", b"[")):
-                _raise_error_inside(lenient_json(line), self._status, self._source)
+                raise_error_inside(lenient_json(line), self._status, self._source)
 
     def _not_a_stream(self) -> LLMAPIError:
         """The whole answer held no choice: say what it was."""

@@ -48,9 +48,11 @@ def _repaired(payload: Any, place: tuple[int | str, ...]) -> bool:
             return False
     if not isinstance(holder, dict):
         return False
-    if leaf not in holder:
+    if leaf == "content":
+        _tell_thoughts(holder)
+    mended = _converted(leaf, holder[leaf], holder) if leaf in holder else _implied(leaf, holder)
+    if leaf not in holder and mended is None:
         return leaf == "logprobs"  # gone with another of its problems
-    mended = _converted(leaf, holder[leaf])
     if mended is not None:
         holder[leaf] = mended
     elif leaf in _ESSENTIAL:
@@ -60,17 +62,53 @@ def _repaired(payload: Any, place: tuple[int | str, ...]) -> bool:
     return True
 
 
-def _converted(leaf: int | str, value: Any) -> Any:
+def _implied(leaf: int | str, holder: dict[str, Any]) -> Any:
+    """What is meant where `leaf` is missing from `holder`; None where that is not plain."""
+    # Azure's asynchronous filter reports on a choice, and may end it, without adding to it.
+    if leaf == "delta" and ("content_filter_results" in holder or holder.get("finish_reason")):
+        return {}
+    if leaf == "choices" and isinstance(holder.get("usage"), dict):
+        return []  # the last chunk of some servers
+    return None
+
+
+def _converted(leaf: int | str, value: Any, holder: dict[str, Any]) -> Any:
     """`value` as what stands at `leaf`, where its meaning is plain; otherwise None."""
     if leaf == "delta" and value is None:
         return {}
+    if leaf == "choices" and value is None:
+        return _implied(leaf, holder)
     if leaf in ("id", "system_fingerprint") and isinstance(value, int):
         return str(value)
     if leaf == "arguments" and isinstance(value, dict):
         return to_json(value).decode()
     if leaf == "content" and isinstance(value, list):
         # Mistral's reasoning models answer in parts, of which the text ones are the answer.
-        parts = [part for part in value if isinstance(part, dict) and part.get("type") == "text"]
-        texts = [part["text"] for part in parts if isinstance(part.get("text"), str)]
-        return "".join(texts) if texts else None
+        texts, has_thoughts = _texts(value), any(map(_thoughts, value))
+        return "".join(texts) if texts or has_thoughts else None
     return None
+
+
+def _tell_thoughts(message: dict[str, Any]) -> None:
+    """Give the thoughts among Mistral's content parts where DeepSeek and vLLM have theirs."""
+    parts = message.get("content")
+    if isinstance(parts, list) and (
+        thoughts := [text for part in parts for text in _thoughts(part)]
+    ):
+        message["reasoning_content"] = message.get("reasoning_content") or "".join(thoughts)
+
+
+def _thoughts(part: Any) -> list[str]:
+    if not isinstance(part, dict) or part.get("type") != "thinking":
+        return []
+    return _texts(part.get("thinking"))
+
+
+def _texts(parts: Any) -> list[str]:
+    """The texts of the text parts of a content."""
+    if not isinstance(parts, list):
+        return []
+    found = [
+        part.get("text") for part in parts if isinstance(part, dict) and part.get("type") == "text"
+    ]
+    return [text for text in found if isinstance(text, str)]
