@@ -17,7 +17,7 @@ from cloud.llm.types import ChatResponse
 from LLM.attempts import Attempts
 from LLM.codec import Source
 from LLM.endpoint import checked_timeout_s
-from LLM.exceptions import LLMConfigError
+from LLM.exceptions import LLMConfigError, LLMError
 from LLM.headers import merged_headers
 from LLM.retry import RetryStrategy
 from LLM.structured import is_model_class, parsed_content
@@ -44,9 +44,13 @@ class Prepared:
         """
         if self.wanted is None or response.refusal or response.tool_calls:
             return
-        response.parsed = parsed_content(
-            response.content, response.finish_reason, self.wanted, self.source.secret
-        )
+        try:
+            response.parsed = parsed_content(
+                response.content, response.finish_reason, self.wanted, self.source.secret
+            )
+        except LLMError as err:
+            self.source.complete(err)
+            raise
 
 
 class BaseClient:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic_core import to_json
+
 from cloud.llm.codec import ChatCall
 from cloud.llm.types import as_openai_call
 from LLM.codec import check_sampling, message_list
@@ -103,7 +105,30 @@ def _with_plain_calls(message: dict[str, Any]) -> dict[str, Any]:
         return message
     if not isinstance(calls, list):
         raise InvalidRequestError(f"tool_calls of a message is a {type(calls).__name__}, no list")
-    return {**message, "tool_calls": [as_openai_call(call) for call in calls]}
+    return {**message, "tool_calls": [_plain_call(call) for call in calls]}
+
+
+def _plain_call(call: Any) -> Any:
+    """A call as OpenAI has it: a dict, with its arguments as text."""
+    call = as_openai_call(call)
+    function = call.get("function") if isinstance(call, Mapping) else None
+    if isinstance(function, Mapping) and isinstance(function.get("arguments"), Mapping):
+        arguments = json_text(function["arguments"], "arguments of a tool call")
+        return {**call, "function": {**function, "arguments": arguments}}
+    return call
+
+
+def json_text(value: Any, name: str) -> str:
+    """`value` as JSON.
+
+    :param name: what it is, for the error.
+    :raises InvalidRequestError: it has no JSON form.
+    """
+    try:
+        return to_json(value).decode()
+    except ValueError as err:
+        problem = str(err)
+    raise InvalidRequestError(f"{name} cannot be written as JSON: {problem}")
 
 
 def _sdk_advice(name: str) -> str:

@@ -187,7 +187,9 @@ class ChatResponse:
 
         It carries all that any provider wants back: tool calls, signatures, blocks of thought.
         """
-        message: dict[str, Any] = {"role": "assistant", "content": self.content or None}
+        # Null stands for no text only beside something else.
+        nothing = None if self.tool_calls or self.refusal else ""
+        message: dict[str, Any] = {"role": "assistant", "content": self.content or nothing}
         if self.tool_calls:
             message["tool_calls"] = [call.to_openai() for call in self.tool_calls]
         if self.thinking_blocks:

@@ -16,11 +16,13 @@ from LLM.exceptions import LLMError
 class Script:
     """One answer of a provider, in its documented wire form.
 
-    :param plain: JSON body of the answer given whole; None where only streams answer so.
-    :param stream: bytes of the streamed answer; None where only whole answers do so.
+    :param plain: JSON body of the answer given whole, or its bytes; None where only streams answer
+        so.
+    :param stream: bytes of the streamed answer; None where only whole answers do so. With a
+        `status` that is no success, a streamed call gets `plain`.
     :param expected: fields of the `ChatResponse` that both must come to (a subset of its fields;
-        `tool_calls` as ``(name, arguments)``).
-    :param error: class of the error that both must end with, in place of `expected`.
+        `tool_calls` as ``(name, arguments)``, arguments that are no JSON object as their text).
+    :param error: class of the error that both must end with; `expected` then has its fields.
     :param status: HTTP status of both answers.
     :param headers: further headers of both answers.
     :param call: further arguments of `chat`.
@@ -36,3 +38,8 @@ class Script:
     headers: tuple[tuple[str, str], ...] = ()
     call: dict[str, Any] = field(default_factory=dict)
     sdk: bool = True
+
+    @property
+    def is_streamed(self) -> bool:
+        """Whether it says how a streamed call is answered."""
+        return self.stream is not None or not 200 <= self.status < 300

@@ -6,12 +6,14 @@ Source: https://platform.openai.com/docs/api-reference/chat; reasoning text as D
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from pydantic import ValidationError
 from pydantic_core import from_json
 
+from cloud.llm.calls import json_text
 from cloud.llm.codec import ChatCall, WireRequest
 from cloud.llm.config import ClientConfig
 from cloud.llm.events import (
@@ -26,14 +28,24 @@ from cloud.llm.events import (
 )
 from cloud.llm.types import ChatResponse, ToolCall
 from LLM.attempts import refusal
-from LLM.codec import ChunkDecoder, Source, decode_answer, encode_body
+from LLM.codec import (
+    ChunkDecoder,
+    Source,
+    decode_answer,
+    encode_body,
+    lenient_json,
+    raise_error_inside,
+)
 from LLM.endpoint import names_version
 from LLM.exceptions import LLMError
 from LLM.headers import bearer
+from LLM.repair import validate_repaired
 from LLM.types import (
     ChatCompletionChunk,
     ChatCompletionResponse,
+    Choice,
     ChoiceDelta,
+    ChunkChoice,
     ResponseMessage,
     Usage,
 )
@@ -66,7 +78,7 @@ class OpenAICodec:
             "messages": [self._message(message) for message in call.messages],
             "temperature": call.temperature,
             limit: call.max_tokens,
-            "tools": call.tools,
+            "tools": self._tools(call.tools),
             "tool_choice": call.tool_choice,
             "response_format": call.response_format,
             **call.extra,
@@ -81,15 +93,16 @@ class OpenAICodec:
         """:raises LLMAPIError: the body holds an error, or cannot be read."""
         answer = decode_answer(ChatCompletionResponse, body, status, source)
         choice, usage = answer.choices[0], answer.usage
-        message = choice.message
+        _check_choice(choice, status, source)
+        message, calls = choice.message, _calls(choice.message)
         return ChatResponse(
             content=message.content or "",
             model=answer.model or source.model or "",
             input_tokens=usage.prompt_tokens if usage else 0,
             output_tokens=usage.completion_tokens if usage else 0,
-            finish_reason=choice.finish_reason or "stop",
-            tool_calls=_calls(message),
-            raw=from_json(body),
+            finish_reason=choice.finish_reason or _unsaid_reason(calls),
+            tool_calls=calls,
+            raw=_raw(body),
             reasoning=_reasoning(message.__pydantic_extra__) or None,
             refusal=message.refusal,
             usage=usage,
@@ -109,15 +122,30 @@ class OpenAICodec:
     def _message(self, message: dict[str, Any]) -> dict[str, Any]:
         if "thinking_blocks" in message:
             message = _without(message, "thinking_blocks")  # Anthropic's
+        content = message.get("content")
+        if message["role"] == "tool" and isinstance(content, Mapping):
+            message = {**message, "content": json_text(content, "a tool's result")}
         if not self._is_openai:
             return message
         message = _without(message, "cache_control")
-        content = message.get("content")
         if isinstance(content, list):
             message["content"] = [_without(part, "cache_control") for part in content]
         if calls := message.get("tool_calls"):
             message["tool_calls"] = [_without(call, "extra_content") for call in calls]
         return message
+
+    def _tools(self, tools: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
+        if not self._is_openai or tools is None:
+            return tools
+        # A flat tool's marker is in its function.
+        return [
+            {
+                name: _without(value, "cache_control") if name == "function" else value
+                for name, value in tool.items()
+                if name != "cache_control"
+            }
+            for tool in tools
+        ]
 
 
 class OpenAIDecoder:
@@ -125,10 +153,14 @@ class OpenAIDecoder:
 
     def __init__(self, status: int, source: Source) -> None:
         self._chunks = ChunkDecoder(ChatCompletionChunk, status, source)
+        self._status = status
+        self._source = source
         self._id: str | None = None
         self._started = False
         self._finished = False
+        # Ids of the calls so far, and which of them each of the server's indices means.
         self._call_ids: list[str] = []
+        self._call_numbers: dict[int, int] = {}
 
     @property
     def done(self) -> bool:
@@ -142,6 +174,9 @@ class OpenAIDecoder:
         """
         for chunk in self._chunks.feed(data):
             yield from self._events(chunk)
+        if self._chunks.done and not self._finished:
+            self._finished = True
+            yield Finish(_unsaid_reason(self._call_ids))
 
     def finish(self) -> Iterator[StreamEvent]:
         """The bytes have ended without ``[DONE]``.
@@ -159,6 +194,8 @@ class OpenAIDecoder:
         for choice in chunk.choices:
             if choice.index != 0:
                 continue
+            if choice.__pydantic_extra__:
+                _check_choice(choice, self._status, self._source)
             delta = choice.delta
             if delta.content:
                 yield TextDelta(delta.content)
@@ -183,28 +220,32 @@ class OpenAIDecoder:
             yield ToolCallDelta(0, "", function.name or "", function.arguments or "")
 
     def _call_piece(self, piece: CallPiece) -> ToolCallDelta:
-        index, ids = piece.index, self._call_ids
-        if index is None:
-            # No index: a new id starts a call, anything else goes on with the last one.
-            starts = not ids or (piece.id and piece.id != ids[-1])
-            index = len(ids) if starts else len(ids) - 1
-        while len(ids) <= index < _MOST_CALLS:
-            ids.append("")
-        if piece.id and index < len(ids):
-            ids[index] = piece.id
         function = piece.function
-        extra = (piece.__pydantic_extra__ or {}).get("extra_content")
         return ToolCallDelta(
-            index,
+            self._call_number(piece),
             piece.id or "",
             (function.name if function else None) or "",
             (function.arguments if function else None) or "",
-            extra if isinstance(extra, dict) else None,
+            _extra_content(piece.__pydantic_extra__),
         )
 
+    def _call_number(self, piece: CallPiece) -> int:
+        """Which call the piece belongs to; a new one is counted.
 
-#: An index beyond this is kept, but does not count for calls that come without one.
-_MOST_CALLS = 1024
+        Google's servers send calls without an index, others all calls with the same one: a new id
+        starts a call. Beside an index, so that ids that change within a call do no harm, it must
+        come with a name.
+        """
+        ids, index = self._call_ids, piece.index
+        number = len(ids) - 1 if index is None else self._call_numbers.get(index, -1)
+        is_named = index is None or (piece.function is not None and piece.function.name)
+        if number < 0 or (piece.id and ids[number] and piece.id != ids[number] and is_named):
+            number = len(ids)
+            ids.append("")
+        if index is not None:
+            self._call_numbers[index] = number
+        ids[number] = piece.id or ids[number]
+        return number
 
 
 def _calls(message: ResponseMessage) -> list[ToolCall]:
@@ -213,7 +254,7 @@ def _calls(message: ResponseMessage) -> list[ToolCall]:
             call.id,
             call.function.name,
             call.function.arguments,
-            (call.__pydantic_extra__ or {}).get("extra_content"),
+            _extra_content(call.__pydantic_extra__),
         )
         for call in message.tool_calls or ()
     ]
@@ -230,11 +271,39 @@ def _reasoning(extra: Mapping[str, Any] | None) -> str:
     return ""
 
 
+def _extra_content(extra: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    found = (extra or {}).get("extra_content")
+    return found if isinstance(found, dict) else None
+
+
 def _groq_usage(extra: Mapping[str, Any] | None) -> Usage | None:
     """The counts that Groq sends in a field of its own."""
     groq = (extra or {}).get("x_groq")
     usage = groq.get("usage") if isinstance(groq, dict) else None
-    return Usage.model_validate(usage) if isinstance(usage, dict) else None
+    try:
+        return validate_repaired(Usage, usage) if isinstance(usage, dict) else None
+    except ValidationError:
+        return None  # an answer is not lost over its counts
+
+
+def _check_choice(choice: Choice | ChunkChoice, status: int, source: Source) -> None:
+    """:raises LLMAPIError: the choice holds an error, as OpenRouter's do when a provider fails."""
+    extra = choice.__pydantic_extra__
+    if extra and extra.get("error"):
+        raise_error_inside(extra, status, source)
+
+
+def _unsaid_reason(calls: Sequence[Any]) -> str:
+    """The finish reason of a complete answer that names none."""
+    return "tool_calls" if calls else "stop"
+
+
+def _raw(body: bytes) -> Any:
+    """The answer as the server sent it; text that is no Unicode is mended as in the answer."""
+    try:
+        return from_json(body)
+    except ValueError:
+        return lenient_json(body)
 
 
 def _without(fields: Any, name: str) -> Any:
