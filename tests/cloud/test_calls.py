@@ -1,0 +1,102 @@
+"""Arguments of a call, checked and brought into OpenAI's words before any provider sees them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cloud.llm import ChatMessage, InvalidRequestError
+from cloud.llm.calls import chat_call, nested_choice
+from cloud.llm.codec import ChatCall
+
+USER = {"role": "user", "content": "Hello!"}
+NAMED = {"type": "function", "function": {"name": "f"}}
+ARGUMENTS: dict[str, Any] = {
+    "stream": False,
+    "system": None,
+    "temperature": None,
+    "max_tokens": None,
+    "tools": None,
+    "tool_choice": None,
+    "response_format": None,
+    "extra": {},
+}
+
+
+def call(messages: Any = (USER,), **arguments: Any) -> ChatCall:
+    return chat_call("m", messages, **{**ARGUMENTS, **arguments})
+
+
+CHOICES = {
+    "auto": ("auto", "auto"),
+    "none": ("none", "none"),
+    "required": ("required", "required"),
+    "any": ("any", "required"),
+    "name": ("f", NAMED),
+    "nested": (NAMED, NAMED),
+    "flat": ({"type": "function", "name": "f"}, NAMED),
+    "anthropic": ({"type": "tool", "name": "f"}, NAMED),
+    "anthropic-any": ({"type": "any"}, "required"),
+    "anthropic-auto": ({"type": "auto"}, "auto"),
+    "unset": (None, None),
+}
+
+
+@pytest.mark.parametrize(("given", "choice"), CHOICES.values(), ids=CHOICES)
+def test_tool_choices_of_all_forms_are_one(given: Any, choice: Any) -> None:
+    assert nested_choice(given) == choice
+
+
+REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "choice-number": ({"tool_choice": 5}, "tool_choice is 5"),
+    "choice-nameless": ({"tool_choice": {"type": "function"}}, "tool_choice is"),
+    "choice-empty-name": ({"tool_choice": {"function": {"name": ""}}}, "tool_choice is"),
+    "text-as-messages": ({"messages": "Hello!"}, "messages is a str"),
+    "no-messages": ({"messages": []}, "messages is empty"),
+    "no-role": ({"messages": [{"content": "x"}]}, r"messages\[0\] has no 'role'"),
+    "no-message": ({"messages": [USER, 5]}, r"messages\[1\] is a int"),
+    "calls": ({"messages": [{**USER, "tool_calls": {"a": 1}}]}, "tool_calls .* is a dict"),
+    "temperature": ({"temperature": 3}, "temperature is 3"),
+    "temperature-nan": ({"temperature": float("nan")}, "temperature is nan"),
+    "max-tokens": ({"max_tokens": -1}, "max_tokens is -1"),
+    "max-tokens-flag": ({"max_tokens": True}, "max_tokens is True"),
+    "tools-dict": ({"tools": {"name": "f"}}, "tools is a dict"),
+    "no-tool": ({"tools": [{"description": "x"}]}, r"tools\[0\] is no tool"),
+    "format": ({"response_format": "json"}, "response_format is a str"),
+    "format-class": ({"response_format": int}, "response_format is a type"),
+    "system": ({"system": 5}, "system is a int"),
+    "stream": ({"extra": {"stream": True}}, "call chat_stream for text, or events"),
+    "extra-body": ({"extra": {"extra_body": {}}}, "extra_body belongs to the openai SDK"),
+    "extra-headers": ({"extra": {"extra_headers": {}}}, "the client's `headers`"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("arguments", "problem"), REFUSED.values(), ids=REFUSED)
+def test_what_cannot_work_is_refused_by_name(arguments: dict[str, Any], problem: str) -> None:
+    with pytest.raises(InvalidRequestError, match=problem):
+        call(**arguments)
+
+
+def test_no_prompt_is_in_an_error() -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        call([{"content": "a secret plan"}])
+    assert "secret" not in repr(caught.value)
+
+
+def test_messages_of_all_kinds_become_dicts() -> None:
+    found = call((ChatMessage("user", "Hello!"), USER)).messages
+    assert found == [USER, USER]
+
+
+def test_keywords_that_are_none_are_as_if_not_given() -> None:
+    assert call(extra={"top_p": None, "seed": 0}).extra == {"seed": 0}
+
+
+def test_a_system_prompt_of_parts_keeps_its_marks() -> None:
+    parts = [{"type": "text", "text": "x", "cache_control": {"type": "ephemeral"}}]
+    assert call(system=parts).messages[0] == {"role": "system", "content": parts}
+
+
+def test_no_tools_are_none() -> None:
+    assert call(tools=[]).tools is None
