@@ -1,8 +1,9 @@
 """Server-sent events as a pure decoder: bytes in, events out.
 
-Most events are one line, ``data: {...}``, ended by an empty line, and most reads hold whole events:
-these are split in C. Everything else (events cut by a read, comments, several data lines, names)
-goes through a line machine that gives the same result. Both are linear in the bytes fed.
+Most events are one line, ``data: {...}``, or two with ``event: name`` before it, ended by an empty
+line, and most reads hold whole events: these are split in C. Everything else (events cut by a read,
+comments, several data lines) goes through a line machine that gives the same result. Both are
+linear in the bytes fed.
 
 Invariant between calls: `_pending` says whether an event has begun, and its bytes so far live in
 `_line` (an unfinished line), `_data` and `_name` (finished lines).
@@ -67,10 +68,13 @@ class SSEDecoder:
             data = data[end + 2 :]
         *blocks, rest = data.split(b"\n\n")
         for block in blocks:
-            if block[:6] == b"data: " and b"\n" not in block:
+            name, data_line = b"", block
+            if block[:7] == b"event: ":
+                name, _, data_line = block[7:].partition(b"\n")
+            if data_line[:6] == b"data: " and b"\n" not in data_line:
                 if len(block) > self.max_event_bytes:
                     raise self._too_large()
-                events.append((b"", block[6:]))
+                events.append((name, data_line[6:]))
             else:
                 self._feed_lines(block + b"\n\n", events)
         if rest:

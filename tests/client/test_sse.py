@@ -31,6 +31,11 @@ STREAMS = {
     "several-lines": (b"data: a\ndata: b\n\n", [(b"", b"a\nb")]),
     "empty-data": (b"data\n\ndata:\n\n", [(b"", b""), (b"", b"")]),
     "named": (b"event: error\ndata: a\n\ndata: b\n\n", [(b"error", b"a"), (b"", b"b")]),
+    "all-named": (
+        b"event: a\ndata: 1\n\nevent: b\ndata: 2\n\nevent: c\nid: 3\ndata: 3\n\nevent: d\n\n",
+        [(b"a", b"1"), (b"b", b"2"), (b"c", b"3")],
+    ),
+    "name-after-data": (b"data: 1\n\ndata: 2\nevent: b\n\n", [(b"", b"1"), (b"b", b"2")]),
     "name-without-data": (b"event: x\n\ndata: a\n\n", [(b"", b"a")]),
     "comments": (b": hi\n\n:\ndata: a\n: there\n\n", [(b"", b"a")]),
     "ids": (b"id: 1\nretry: 5\ndata: a\n\n", [(b"", b"a")]),
