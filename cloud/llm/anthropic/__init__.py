@@ -1,1 +1,1 @@
-"""Anthropic: its wire form and its clients."""
+"""Anthropic's Messages API, and servers that speak it, our own among them."""

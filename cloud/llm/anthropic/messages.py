@@ -1,0 +1,170 @@
+"""A conversation as OpenAI has it, made Anthropic's system prompt and turns. Pure.
+
+Anthropic knows turns of ``user`` and ``assistant``. What instructs the model stands apart from
+them, and what tools gave stands at the beginning of the user's turn after the calls.
+
+Source: https://platform.claude.com/docs/en/api/messages/create
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic_core import from_json
+
+from cloud.llm.anthropic.parts import Block, blocks_of, marked, text_block
+from cloud.llm.calls import json_text
+from LLM.exceptions import InvalidRequestError
+
+Turn = dict[str, Any]
+
+#: The API refuses ids with other characters; those of some providers have them.
+_NOT_IN_ID = re.compile(r"[^A-Za-z0-9_-]")
+_THOUGHTS = ("thinking", "redacted_thinking")
+
+
+def conversation(messages: Sequence[dict[str, Any]]) -> tuple[list[Block], list[Turn]]:
+    """The blocks of the system prompt, and the turns.
+
+    System and developer turns go into the system prompt, wherever they stand: only some models take
+    them in between. Messages of users and tools that follow one another become one turn. An
+    assistant's turn that says nothing is left out, for the API refuses it.
+
+    :raises InvalidRequestError: names what Anthropic has no form for.
+    """
+    system: list[Block] = []
+    turns: list[tuple[str, list[Block]]] = []
+    for i, message in enumerate(messages):
+        where, role = f"messages[{i}]", message["role"]
+        if role in ("system", "developer"):
+            system += _system(message, where)
+            continue
+        blocks = marked(_blocks(role, message, where), message.get("cache_control"))
+        if role == "assistant":
+            if blocks:
+                turns.append((role, blocks))
+        elif turns and turns[-1][0] == "user":
+            turns[-1][1].extend(blocks)
+        else:
+            turns.append(("user", list(blocks)))
+    return system, [{"role": role, "content": _content(blocks)} for role, blocks in turns]
+
+
+def system_prompt(blocks: list[Block]) -> str | list[Block] | None:
+    """The system prompt: one text, or blocks where one of them carries a cache marker."""
+    if any(len(block) > 2 for block in blocks):
+        return blocks
+    return "\n\n".join(block["text"] for block in blocks) or None
+
+
+def _blocks(role: str, message: Mapping[str, Any], where: str) -> list[Block]:
+    if role == "assistant":
+        return _assistant(message, where)
+    if role == "tool":
+        return [_tool_result(message, where)]
+    if role != "user":
+        raise InvalidRequestError(
+            f"{where}.role is {role!r}; give 'system', 'developer', 'user', 'assistant' or 'tool'"
+        )
+    blocks = blocks_of(message.get("content"), where)
+    if not blocks:
+        raise InvalidRequestError(f"{where}.content is empty; Anthropic takes no turn without any")
+    return blocks
+
+
+def _system(message: Mapping[str, Any], where: str) -> list[Block]:
+    blocks = blocks_of(message.get("content"), where)
+    for i, block in enumerate(blocks):
+        if block["type"] != "text":
+            raise InvalidRequestError(
+                f"{where}.content[{i}] is of type {block['type']!r}; a system prompt is text"
+            )
+    return marked(blocks, message.get("cache_control"))
+
+
+def _assistant(message: Mapping[str, Any], where: str) -> list[Block]:
+    blocks = blocks_of(message.get("content"), where)
+    if not blocks and isinstance(message.get("refusal"), str) and message["refusal"]:
+        blocks = [text_block(message["refusal"])]
+    # A caller may give back Anthropic's own content, in which the thoughts are.
+    if not any(block["type"] in _THOUGHTS for block in blocks):
+        blocks = [*_thoughts(message, where), *blocks]
+    for i, call in enumerate(message.get("tool_calls") or ()):
+        blocks.append(_tool_use(call, f"{where}.tool_calls[{i}]"))
+    return blocks
+
+
+def _thoughts(message: Mapping[str, Any], where: str) -> list[Block]:
+    """Blocks of thought that the API takes back: those that it has signed."""
+    thoughts = message.get("thinking_blocks") or []
+    if not isinstance(thoughts, list) or not all(isinstance(one, dict) for one in thoughts):
+        raise InvalidRequestError(f"{where}.thinking_blocks is no list of dicts")
+    return [one for one in thoughts if one.get("type") != "thinking" or one.get("signature")]
+
+
+def _tool_use(call: Any, where: str) -> Block:
+    function = call.get("function") if isinstance(call, Mapping) else None
+    if not isinstance(function, Mapping) or not function.get("name"):
+        raise InvalidRequestError(f"{where} is no call of a function with a name")
+    return {
+        "type": "tool_use",
+        "id": _call_id(call.get("id"), f"{where}.id"),
+        "name": function["name"],
+        "input": _input(function.get("arguments"), f"{where}.function.arguments"),
+    }
+
+
+def _input(arguments: Any, where: str) -> dict[str, Any]:
+    """The arguments of a call as an object; no text at all is no arguments."""
+    if isinstance(arguments, str):
+        try:
+            arguments = from_json(arguments) if arguments.strip() else {}
+        except ValueError:
+            arguments = None
+    elif arguments is None:
+        arguments = {}
+    if isinstance(arguments, dict):
+        return arguments
+    raise InvalidRequestError(
+        f"{where} is no JSON object; leave the call and its result out, or mend it"
+    )
+
+
+def _tool_result(message: Mapping[str, Any], where: str) -> Block:
+    block: Block = {
+        "type": "tool_result",
+        "tool_use_id": _call_id(message.get("tool_call_id"), f"{where}.tool_call_id"),
+    }
+    content = message.get("content")
+    if _is_parts(content):
+        content = blocks_of(content, where)
+    elif content is not None and not isinstance(content, str):
+        content = json_text(content, f"{where}.content")
+    if content:
+        block["content"] = content
+    if message.get("is_error"):
+        block["is_error"] = True
+    return block
+
+
+def _is_parts(content: Any) -> bool:
+    """Whether a tool gave content parts, not data that happens to be a list."""
+    return isinstance(content, list) and all(
+        isinstance(part, Mapping) and isinstance(part.get("type"), str) for part in content
+    )
+
+
+def _call_id(value: Any, where: str) -> str:
+    if not isinstance(value, str) or not value:
+        raise InvalidRequestError(f"{where} is missing; calls and results are matched by it")
+    return _NOT_IN_ID.sub("_", value)
+
+
+def _content(blocks: list[Block]) -> str | list[Block]:
+    """A turn's content: plain text where it is no more than that; results of tools come first."""
+    if len(blocks) == 1 and blocks[0]["type"] == "text" and len(blocks[0]) == 2:
+        text: str = blocks[0]["text"]
+        return text
+    return sorted(blocks, key=lambda block: block["type"] != "tool_result")

@@ -1,0 +1,19 @@
+"""Anthropic as a provider: where it is, and what it is asked by default."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from cloud.llm.anthropic.codec import AnthropicCodec
+from cloud.llm.base import BaseClient
+from cloud.llm.codec import Codec
+
+
+class Anthropic(BaseClient):
+    """What the blocking and the async client of Anthropic have in common."""
+
+    codec_class: ClassVar[type[Codec]] = AnthropicCodec
+    default_base_url = "https://api.anthropic.com"
+    default_model = "claude-sonnet-4-20250514"
+    key_variables = ("ANTHROPIC_API_KEY",)
+    url_variable = "ANTHROPIC_BASE_URL"
