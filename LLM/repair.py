@@ -18,6 +18,7 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 _ESSENTIAL = frozenset(
     {"choices", "data", "message", "delta", "content", "text"}
     | {"tool_calls", "function", "name", "arguments"}
+    | {"candidates", "parts", "functionCall", "args"}  # Gemini's
 )
 
 

@@ -12,7 +12,8 @@ def nested_tools(tools: Any) -> list[Any] | None:
     """Tools as the chat API takes them: ``{"type": "function", "function": {"name": …}}``.
 
     The flat form, ``{"name": …, "description": …, "parameters": …}``, with or without a type, is
-    wrapped. Tools of other types (``{"type": "web_search"}``) stay as they are.
+    wrapped. Tools of other types (``{"type": "web_search"}``, Google's ``{"google_search": {}}``)
+    stay as they are.
 
     :param tools: a list of dicts; None stays None.
     :raises InvalidRequestError: a tool is no dict, or has neither name, function nor type.
@@ -33,6 +34,10 @@ def _nested(tool: Any, position: int) -> Any:
             return {"type": "function", "function": function}
         if "type" in tool and tool["type"] != "function":
             return tool
+        if len(tool) == 1 and "parameters" not in tool:
+            (settings,) = tool.values()
+            if isinstance(settings, Mapping | list):
+                return tool
     raise InvalidRequestError(
         f"tools[{position}] is no tool; give {{'type': 'function', 'function': {{'name': …}}}} or "
         "{'name': …, 'description': …, 'parameters': …}"

@@ -1,1 +1,1 @@
-"""Google's Gemini: its wire form and its clients."""
+"""Google's Gemini, by the API's own language (`generateContent`)."""

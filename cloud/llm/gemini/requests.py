@@ -1,0 +1,212 @@
+"""From a call in OpenAI's words to the fields of Gemini's request.
+
+Source: https://ai.google.dev/api/generate-content (`GenerationConfig`, `Tool`, `ToolConfig`);
+google-genai 3.4 (`models.py`) for where each field goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cloud.llm.codec import ChatCall
+from cloud.llm.gemini.contents import OLDER_MODEL, Conversation
+from LLM.exceptions import InvalidRequestError
+
+#: Fields of `generationConfig`; other keywords stand beside it.
+_GENERATION_FIELDS = frozenset(
+    """
+    audioTranscriptionConfig candidateCount enableEnhancedCivicAnswers frequencyPenalty imageConfig
+    logprobs maxOutputTokens mediaResolution presencePenalty responseJsonSchema responseLogprobs
+    responseMimeType responseModalities responseSchema seed speechConfig stopSequences temperature
+    thinkingConfig topK topP
+    """.split()
+)
+#: OpenAI's names that Google has another for, beyond camel case.
+_GOOGLES_NAMES = {
+    "max_completion_tokens": "maxOutputTokens",
+    "stop": "stopSequences",
+    "n": "candidateCount",
+    "logprobs": "responseLogprobs",
+    "top_logprobs": "logprobs",
+    "modalities": "responseModalities",
+    "metadata": "labels",
+}
+#: OpenAI's names that say what Gemini does anyway, or what it has no use for.
+_UNNEEDED = frozenset({"user", "stream_options", "parallel_tool_calls"})
+
+# What Google's own OpenAI endpoint makes of efforts for the models that count thoughts in tokens.
+# Source: https://ai.google.dev/gemini-api/docs/openai#thinking.
+_BUDGETS = {"none": 0, "minimal": 1024, "low": 1024, "medium": 8192, "high": 24_576}
+
+_MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY"}
+_DECLARED = ("name", "description", "response", "behavior")
+
+
+def request_fields(call: ChatCall, api_root: str) -> dict[str, Any]:
+    """The body's fields; those that are None are not sent.
+
+    :param api_root: where files that are given by name alone lie.
+    :raises InvalidRequestError: Gemini has no form for a part of the call.
+    """
+    conversation = Conversation(call.messages, call.model, api_root)
+    config: dict[str, Any] = {"temperature": call.temperature, "maxOutputTokens": call.max_tokens}
+    config.update(_format_fields(call.response_format))
+    fields: dict[str, Any] = {
+        "contents": conversation.contents,
+        "systemInstruction": conversation.system_instruction,
+        "tools": _tools(call.tools),
+        "toolConfig": _tool_config(call.tool_choice),
+    }
+    for name, value in call.extra.items():
+        _add(name, value, call, config, fields)
+    config = {name: value for name, value in config.items() if value is not None}
+    return {**fields, "generationConfig": config or None}
+
+
+def _add(
+    name: str, value: Any, call: ChatCall, config: dict[str, Any], fields: dict[str, Any]
+) -> None:
+    """Put one further keyword of the caller where it belongs."""
+    if name == "parallel_tool_calls" and value is False and call.tools:
+        raise InvalidRequestError(
+            "parallel_tool_calls is False, which Gemini cannot promise; leave it out, and take the "
+            "first of several calls"
+        )
+    if name in _UNNEEDED:
+        return
+    if name == "reasoning_effort":
+        _merge(config, "thinkingConfig", _thinking(value, call.model))
+        return
+    field = _GOOGLES_NAMES.get(name) or _camel(name)
+    if field == "generationConfig":
+        for key, item in _mapping(name, value).items():
+            _merge(config, _camel(key), item)
+    elif field == "systemInstruction":
+        _add_instruction(fields, value)
+    elif field in _GENERATION_FIELDS:
+        _merge(config, field, _converted(field, value))
+    else:
+        _merge(fields, field, value)
+
+
+def _merge(fields: dict[str, Any], name: str, value: Any) -> None:
+    """Set a field; of two objects for the same one, the later's entries win."""
+    present = fields.get(name)
+    if isinstance(value, Mapping):
+        value = {_camel(key): item for key, item in value.items()} if _is_config(name) else value
+        if isinstance(present, Mapping):
+            value = {**present, **value}
+    fields[name] = value
+
+
+def _is_config(name: str) -> bool:
+    """Whether an object's keys are Google's fields, and not the caller's own words."""
+    return name.endswith("Config")
+
+
+def _converted(field: str, value: Any) -> Any:
+    if field == "stopSequences" and isinstance(value, str):
+        return [value]
+    if field == "responseModalities" and isinstance(value, list):
+        return [item.upper() if isinstance(item, str) else item for item in value]
+    return value
+
+
+def _add_instruction(fields: dict[str, Any], value: Any) -> None:
+    """Add the caller's own `system_instruction` to the system turns of the conversation."""
+    if isinstance(value, str):
+        value = {"parts": [{"text": value}]}
+    parts = _mapping("system_instruction", value).get("parts")
+    if not isinstance(parts, list):
+        raise InvalidRequestError("system_instruction has no list of 'parts'; give text")
+    earlier = (fields.get("systemInstruction") or {}).get("parts", [])
+    fields["systemInstruction"] = {"parts": [*earlier, *parts]}
+
+
+def _thinking(effort: Any, model: str) -> dict[str, Any]:
+    """OpenAI's effort as Google's: a level, or for older models a budget in tokens.
+
+    Thoughts that were asked for are shown as well. A model that cannot do without thinking
+    thinks least.
+    """
+    if not isinstance(effort, str) or not effort:
+        raise InvalidRequestError(
+            f"reasoning_effort is {effort!r}; give 'none', 'minimal', 'low', 'medium' or 'high'"
+        )
+    shown = {"includeThoughts": True} if effort != "none" else {}
+    if OLDER_MODEL.search(model):
+        if effort not in _BUDGETS:
+            raise InvalidRequestError(
+                f"reasoning_effort is {effort!r}; {model} takes {', '.join(map(repr, _BUDGETS))}"
+            )
+        return {"thinkingBudget": _BUDGETS[effort], **shown}
+    return {"thinkingLevel": "MINIMAL" if effort == "none" else effort.upper(), **shown}
+
+
+def _format_fields(response_format: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The fields that ask for JSON. Schemas go as they are: the API ignores what it lacks."""
+    if response_format is None:
+        return {}
+    kind = response_format.get("type")
+    if kind == "text":
+        return {}
+    if kind == "json_object":
+        return {"responseMimeType": "application/json"}
+    described = response_format.get("json_schema")
+    schema = described.get("schema") if isinstance(described, Mapping) else None
+    if kind == "json_schema" and isinstance(schema, Mapping):
+        return {"responseMimeType": "application/json", "responseJsonSchema": schema}
+    raise InvalidRequestError(
+        f"response_format of type {kind!r} has no form at Gemini; give a pydantic class, "
+        "{'type': 'json_object'} or {'type': 'json_schema', 'json_schema': {'schema': …}}"
+    )
+
+
+def _tools(tools: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
+    """Functions as one list of declarations, Google's own tools beside them."""
+    declarations, own = [], []
+    for position, tool in enumerate(tools or ()):
+        if tool.get("type") == "function":
+            declarations.append(_declaration(tool["function"], position))
+        else:
+            own.append(_own_tool(tool))
+    functions = [{"functionDeclarations": declarations}] if declarations else []
+    return functions + own or None
+
+
+def _declaration(function: Any, position: int) -> dict[str, Any]:
+    if not isinstance(function, Mapping) or not isinstance(function.get("name"), str):
+        raise InvalidRequestError(f"tools[{position}].function has no 'name'")
+    declared = {key: function[key] for key in _DECLARED if function.get(key) is not None}
+    if function.get("parameters") is not None:
+        # Full JSON schema; the older `parameters` takes a dialect of OpenAPI only.
+        declared["parametersJsonSchema"] = function["parameters"]
+    return declared
+
+
+def _own_tool(tool: Mapping[str, Any]) -> dict[str, Any]:
+    """Google's own kind of tool, ``{"google_search": {}}`` or ``{"type": "google_search"}``."""
+    fields = {key: value for key, value in tool.items() if key != "cache_control"}
+    kind = fields.pop("type", None)
+    return {_camel(kind): fields} if isinstance(kind, str) else fields
+
+
+def _tool_config(choice: Any) -> dict[str, Any] | None:
+    if choice is None:
+        return None
+    if isinstance(choice, str):
+        return {"functionCallingConfig": {"mode": _MODES[choice]}}
+    allowed = [choice["function"]["name"]]
+    return {"functionCallingConfig": {"mode": "ANY", "allowedFunctionNames": allowed}}
+
+
+def _mapping(name: str, value: Any) -> Mapping[str, Any]:
+    if isinstance(value, Mapping):
+        return value
+    raise InvalidRequestError(f"{name} is a {type(value).__name__}; give a dict")
+
+
+def _camel(name: str) -> str:
+    head, *rest = name.split("_")
+    return head + "".join(word[:1].upper() + word[1:] for word in rest)
