@@ -19,7 +19,7 @@ from LLM.codec import Source
 from LLM.endpoint import checked_timeout_s
 from LLM.exceptions import LLMConfigError, LLMError
 from LLM.headers import merged_headers
-from LLM.retry import RetryStrategy
+from LLM.retry import RETRIED_STATUSES, RetryStrategy
 from LLM.structured import is_model_class, parsed_content
 
 
@@ -80,6 +80,8 @@ class BaseClient:
     key_variables: ClassVar[tuple[str, ...]] = ()
     #: The environment variable that `from_env` looks for the address in.
     url_variable: ClassVar[str | None] = None
+    #: HTTP statuses that are tried again.
+    retried_statuses: ClassVar[frozenset[int]] = RETRIED_STATUSES
 
     def __init__(
         self,
@@ -110,7 +112,7 @@ class BaseClient:
             verify=verify,
             **settings,
         )
-        self._policy = retry_policy or self.config.retry_policy()
+        self._policy = retry_policy or self.config.retry_policy(self.retried_statuses)
         #: The provider's wire form, as these settings have it.
         self.codec = type(self).codec_class(self.config)
         self._headers = merged_headers(self.codec.headers, self.config.headers)

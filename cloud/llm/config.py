@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from LLM.endpoint import EndpointConfig, Number
-from LLM.retry import RetryPolicy
+from LLM.retry import RETRIED_STATUSES, RetryPolicy
 
 
 class ClientConfig(EndpointConfig):
@@ -28,12 +28,16 @@ class ClientConfig(EndpointConfig):
     jitter: Annotated[float, Number, Field(ge=0.0, le=1.0)] = 0.25
     stream_usage: bool = True
 
-    def retry_policy(self) -> RetryPolicy:
-        """The policy that these settings describe."""
+    def retry_policy(self, statuses: frozenset[int] = RETRIED_STATUSES) -> RetryPolicy:
+        """The policy that these settings describe.
+
+        :param statuses: HTTP statuses that are tried again.
+        """
         return RetryPolicy(
             max_retries=self.max_retries,
             base_delay=self.retry_delay,
             max_retry_after=self.max_retry_after,
             retry_timeouts=self.retry_timeouts,
             jitter=self.jitter,
+            statuses=statuses,
         )

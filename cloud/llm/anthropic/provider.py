@@ -7,6 +7,7 @@ from typing import ClassVar
 from cloud.llm.anthropic.codec import AnthropicCodec
 from cloud.llm.base import BaseClient
 from cloud.llm.codec import Codec
+from LLM.retry import RETRIED_STATUSES
 
 
 class Anthropic(BaseClient):
@@ -17,3 +18,5 @@ class Anthropic(BaseClient):
     default_model = "claude-sonnet-4-20250514"
     key_variables = ("ANTHROPIC_API_KEY",)
     url_variable = "ANTHROPIC_BASE_URL"
+    # 529: overloaded. Source: https://platform.claude.com/docs/en/api/errors
+    retried_statuses = RETRIED_STATUSES | {529}
