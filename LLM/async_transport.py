@@ -1,0 +1,220 @@
+"""The I/O shell for coroutines: the twin of `LLM.transport`, name by name, on aiohttp."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Self
+from urllib.parse import urlsplit
+
+import aiohttp
+from multidict import CIMultiDict
+from yarl import URL
+
+from LLM import async_transport_pool as pools
+from LLM.answer import Answer
+from LLM.async_transport_answer import AsyncStreamedAnswer, read_capped, read_start
+from LLM.async_transport_body import Body
+from LLM.async_transport_errors import WIRE_ERRORS, translated
+from LLM.connection_errors import Deadline
+from LLM.environment import ca_bundle, proxy_of
+from LLM.exceptions import LLMConfigError, LLMError
+from LLM.pool_limits import PoolLimits, pool_limits
+
+__all__ = ["AsyncStreamedAnswer", "AsyncTransport", "close_shared_pools"]
+
+_NO_SOCKS = "names a SOCKS proxy, which clients for coroutines cannot use; name an HTTP proxy"
+
+
+class AsyncTransport:
+    """Sends requests to one origin. For many tasks, in any number of event loops.
+
+    It need not be closed: connections end with their loop, or with the transport.
+
+    :param api_root: URL that paths are added to, such as ``https://api.openai.com/v1``.
+    :param headers: headers of every request, credentials included.
+    :param verify: as `LLMConfig.verify`.
+    :param max_connections: most idle connections kept, in each loop. Of no effect when `shared`.
+    :param shared: use the connections that all shared transports of this origin use, whatever their
+        headers; how many there are is up to `LLM.pool_limits`.
+    :raises LLMConfigError: the CA bundle named by `verify` or the environment does not exist.
+    """
+
+    def __init__(
+        self,
+        api_root: str,
+        headers: Mapping[str, str],
+        *,
+        verify: bool | str = True,
+        max_connections: int = 32,
+        shared: bool = False,
+    ) -> None:
+        parts = urlsplit(api_root)
+        self.host = parts.netloc
+        self._api_root = api_root
+        self._origin = f"{parts.scheme}://{parts.netloc}"
+        self.headers = dict(headers)
+        self._wire_headers = _WireHeaders.of(headers)
+        self._verify = ca_bundle(verify) if parts.scheme == "https" else verify
+        proxy = proxy_of(api_root, socks_problem=_NO_SOCKS)
+        self._proxy = URL(proxy) if proxy else None
+        self._limits = None if shared else PoolLimits(max_idle=max_connections)
+        self._key: Hashable = object()
+        if shared:
+            port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+            self._key = (parts.scheme, parts.hostname, port, self._verify, proxy)
+        self._closed = False
+        self._pool: pools.Pool | None = None
+
+    async def reset(self) -> None:
+        """Drop all idle connections. Calls in flight go on, and close theirs when done."""
+        self._pool = None
+        if self._limits is not None:
+            await pools.retire(self._key)
+
+    async def close(self) -> None:
+        """Drop all idle connections for good, unless others share them. Safe to call again."""
+        self._closed = True
+        await self.reset()
+
+    def __del__(self) -> None:
+        if getattr(self, "_limits", None) is not None:
+            pools.forsake(self._key)
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
+
+    def require_open(self) -> None:
+        """:raises LLMConfigError: `close` was called."""
+        if self._closed:
+            raise LLMConfigError("this LLM is closed; make a new one")
+
+    def url(self, path: str) -> str:
+        """The address behind `path`."""
+        return self._api_root + path
+
+    async def call(self, method: str, path: str, body: bytes | None, *, timeout_s: float) -> Answer:
+        """Send a request and read its whole answer.
+
+        :param path: added to `api_root`; begins with a slash.
+        :param timeout_s: seconds from connecting to the last byte.
+        :raises LLMConnectionError: no answer.
+        :raises LLMTimeoutError: the deadline passed.
+        :raises LLMResponseError: the answer is no HTTP, is cut short, or larger than 32 MiB.
+        """
+        headers = self._wire_headers.bodiless if body is None else self._wire_headers.whole
+        answer = await self._exchange(method, path, body, headers, timeout_s, streamed=False)
+        assert isinstance(answer, Answer), "nothing was to be streamed"
+        return answer
+
+    async def stream(
+        self, path: str, body: bytes, *, timeout_s: float
+    ) -> Answer | AsyncStreamedAnswer:
+        """Send a request whose answer is read bit by bit.
+
+        :param timeout_s: seconds until the answer's headers, and then between two events.
+        :return: an `AsyncStreamedAnswer` on a 2xx status, otherwise the whole `Answer`.
+        :raises LLMError: as `call`.
+        """
+        headers = self._wire_headers.streamed
+        return await self._exchange("POST", path, body, headers, timeout_s, streamed=True)
+
+    async def _exchange(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        headers: CIMultiDict[str],
+        timeout_s: float,
+        *,
+        streamed: bool,
+    ) -> Answer | AsyncStreamedAnswer:
+        """Send, and read as much as is wanted, within one deadline."""
+        pool = self._open_pool()
+        response: aiohttp.ClientResponse | None = None
+        start = bytearray()
+        try:
+            async with asyncio.timeout(timeout_s):
+                response = await pool.session.request(
+                    method,
+                    URL(self._api_root + path, encoded=True),
+                    data=None if body is None else Body(body),
+                    headers=headers,
+                    allow_redirects=False,
+                    proxy=self._proxy,
+                )
+                if not 200 <= response.status < 300:
+                    await read_start(response, start)
+                elif streamed:
+                    answer = AsyncStreamedAnswer(response, self._origin, timeout_s)
+                    pool.streams.add(answer)
+                    return answer
+                else:
+                    return Answer(response.status, response.headers, await read_capped(response))
+        except (*WIRE_ERRORS, LLMError) as err:
+            deadline: Deadline = "first_byte" if response is None else "total"
+            failure = translated(err, self._origin, timeout_s, deadline)
+        except asyncio.CancelledError as err:
+            _close(response)
+            # The frames that it has come through hold the headers, and so the key.
+            raise err.with_traceback(None) from None
+        _close(response)
+        if response is not None and not 200 <= response.status < 300:
+            # The status says the most, even where the rest of the body cannot be read.
+            return Answer(response.status, response.headers, bytes(start))
+        try:
+            # Raised out here: the handled exception refers to the request, and so to the key.
+            raise failure from failure.__cause__
+        finally:
+            # Otherwise its traceback would hold this frame, and with it the response.
+            del failure
+
+    def _open_pool(self) -> pools.Pool:
+        """The running loop's connections to the origin."""
+        self.require_open()
+        pool = self._pool
+        if pool is None or pool.retired or pool.loop is not asyncio.get_running_loop():
+            shared = self._limits is None
+            settings = pools.PoolSettings(self._limits or pool_limits(), self._verify, shared)
+            pool = self._pool = pools.pool_for(self._key, settings)
+        return pool
+
+
+async def close_shared_pools() -> None:
+    """Close the shared connections of the running loop, and those that ended loops have left.
+
+    Calls in flight finish first. A client that is used later has new connections.
+    """
+    await pools.close_shared()
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _WireHeaders:
+    """Headers as they are sent, with credentials in plain text, for each kind of request.
+
+    Nothing of it is shown when it is printed.
+    """
+
+    whole: CIMultiDict[str]
+    bodiless: CIMultiDict[str]
+    streamed: CIMultiDict[str]
+
+    @classmethod
+    def of(cls, headers: Mapping[str, str]) -> Self:
+        """:param headers: of which some may be `LLM.secrets.Secret`, which prints a mask."""
+        plain = {name: "".join(value) for name, value in headers.items()}
+        json = {"Content-Type": "application/json"}
+        return cls(
+            CIMultiDict({**plain, "Accept-Encoding": "gzip", **json}),
+            CIMultiDict({**plain, "Accept-Encoding": "gzip"}),
+            CIMultiDict({**plain, "Accept-Encoding": "identity", **json}),
+        )
+
+
+def _close(response: aiohttp.ClientResponse | None) -> None:
+    """Let go of the connection, which is closed unless the body was read to its end."""
+    if response is not None:
+        response.close()
