@@ -1,4 +1,4 @@
-"""Blocking client for any OpenAI-compatible API, and the ground that llm-kit stands on.
+"""Clients for any OpenAI-compatible API, and the ground that llm-kit stands on.
 
 ::
 
@@ -19,7 +19,13 @@ import typing
 from LLM._version import __version__
 
 if typing.TYPE_CHECKING:
-    from LLM.async_streaming import AsyncChatStream, AsyncCompletionStream, AsyncStream
+    from LLM.async_client import AsyncLLM
+    from LLM.async_streaming import (
+        AsyncChatStream,
+        AsyncCompletionStream,
+        AsyncStream,
+        AsyncTextPieces,
+    )
     from LLM.cache import DiskCache, MemoryCache, ResponseCache
     from LLM.client import LLM
     from LLM.config import LLMConfig
@@ -64,7 +70,8 @@ if typing.TYPE_CHECKING:
 
 # Which module each public name lives in.
 _HOMES = {
-    "async_streaming": "AsyncChatStream AsyncCompletionStream AsyncStream",
+    "async_client": "AsyncLLM",
+    "async_streaming": "AsyncChatStream AsyncCompletionStream AsyncStream AsyncTextPieces",
     "cache": "DiskCache MemoryCache ResponseCache",
     "client": "LLM",
     "config": "LLMConfig",
@@ -105,7 +112,9 @@ __all__ = [
     "LLM",
     "AsyncChatStream",
     "AsyncCompletionStream",
+    "AsyncLLM",
     "AsyncStream",
+    "AsyncTextPieces",
     "ChatCompletionChunk",
     "ChatCompletionResponse",
     "ChatStream",

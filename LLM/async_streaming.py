@@ -166,3 +166,37 @@ class AsyncCompletionStream(AsyncStream[CompletionChunk, CompletionResponse]):
             for choice in chunk.choices:
                 if choice.index == 0 and choice.text:
                     yield choice.text
+
+
+class AsyncTextPieces:
+    """The text of one answer as it arrives, never an empty piece.
+
+    The call is made when the first piece is asked for. Dropping the iterator ends the request at
+    once, which an asynchronous generator would leave to a later turn of the loop.
+
+    :param begin: makes the call.
+    """
+
+    def __init__(self, begin: Callable[[], Awaitable[AsyncChatStream]]) -> None:
+        self._begin: Callable[[], Awaitable[AsyncChatStream]] | None = begin
+        self._stream: AsyncChatStream | None = None
+
+    def __aiter__(self) -> AsyncIterator[str]:
+        return self
+
+    async def __anext__(self) -> str:
+        begin, self._begin = self._begin, None
+        if begin is not None:
+            self._stream = await begin()
+        if self._stream is not None:
+            async for chunk in self._stream:
+                for choice in chunk.choices:
+                    if choice.index == 0 and choice.delta.content:
+                        return choice.delta.content
+        raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        """End the request. Safe to call again, and after the end."""
+        self._begin = None
+        if self._stream is not None:
+            await self._stream.aclose()
