@@ -1,19 +1,17 @@
-"""What the tests of `LLM` share: the `responses` library answers, and no sleep is real."""
+"""What the tests of both clients share: an API that answers as told, and no sleep that is real."""
 
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import responses
 
-from LLM import (
-    LLM,
-    LLMConfig,
-)
+from LLM import LLM, LLMConfig
+from tests import worlds
+from tests.client.scripted_api import ScriptedAPI
 
 BASE = "http://api.test"
 
@@ -43,31 +41,43 @@ def events(*contents: str) -> str:
     return "".join(f"data: {line}\n\n" for line in [*lines, "[DONE]"])
 
 
+@pytest.fixture(params=worlds.WORLDS)
+def world(request: pytest.FixtureRequest) -> str:
+    """The blocking world, and then the asynchronous one behind a blocking face."""
+    return request.param
+
+
 @pytest.fixture
-def api() -> Iterator[responses.RequestsMock]:
-    with responses.RequestsMock() as mock:
+def api(world: str) -> Iterator[Any]:
+    """Answers at `BASE`: `responses` sees what requests sends, a server what aiohttp does."""
+    with responses.RequestsMock() if world == "blocking" else ScriptedAPI(BASE) as mock:
         yield mock
 
 
 @pytest.fixture(autouse=True)
 def sleeps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    slept: list[float] = []
-    monkeypatch.setattr(time, "sleep", slept.append)
-    return slept
+    return worlds.record_sleeps(monkeypatch)
 
 
 @pytest.fixture
-def make() -> Iterator[Callable[..., LLM]]:
+def make(world: str, api: Any) -> Iterator[Callable[..., LLM]]:
     made: list[LLM] = []
+    base = BASE if world == "blocking" else api.url
 
     def build(settings: dict[str, Any] | None = None, **parts: Any) -> LLM:
-        made.append(LLM(LLMConfig(base_url=BASE, **(settings or {})), **parts))
+        made.append(worlds.WORLDS[world](LLMConfig(base_url=base, **(settings or {})), **parts))
         return made[-1]
 
     yield build
     for llm in made:
-        llm.close()
+        worlds.end(llm)
 
 
-def sent(api: responses.RequestsMock, number: int = -1) -> dict[str, Any]:
+def sent(api: Any, number: int = -1) -> dict[str, Any]:
     return json.loads(api.calls[number].request.body)
+
+
+def headers_sent(api: Any, number: int = -1) -> dict[str, str]:
+    """Names in lower case, and values as they went over the wire."""
+    headers = api.calls[number].request.headers
+    return {name.lower(): "".join(value) for name, value in headers.items()}

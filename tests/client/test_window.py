@@ -11,6 +11,7 @@ import pytest
 from LLM import InvalidRequestError, LLMConfig, LLMConfigError, LLMContextLengthError
 from LLM.overflow import NOTE_HEADING, ChatMessage, Overflow
 from LLM.window import MEDIA_TOKENS, estimate_prompt_tokens
+from tests import worlds
 from tests.client.conftest import CHAT, HELLO, answer, events, sent
 
 TALK = [
@@ -114,6 +115,7 @@ async def later(_: Sequence[ChatMessage]) -> Any:
     return "never awaited"
 
 
+@worlds.blocking_only
 @pytest.mark.parametrize("name", ["summarise", "count_tokens"])
 def test_a_coroutine_function_is_refused_where_nobody_awaits_it(make: Any, name: str) -> None:
     with pytest.raises(LLMConfigError, match=f"{name} is a coroutine function"):

@@ -1,4 +1,4 @@
-"""Clients against scripted servers; `sleep` is recorded, never real."""
+"""Clients of both worlds against scripted servers; `sleep` is recorded, never real."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from LLM import LLM, LLMConfig, LLMError
+from tests import worlds
 from tests.remote import wire
 from tests.remote.scripted_server import Script, ScriptedServer
 
@@ -53,9 +54,13 @@ def call(request: pytest.FixtureRequest) -> Call:
 @pytest.fixture(autouse=True)
 def sleeps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The seconds of each sleep between tries, none of which is real."""
-    slept: list[float] = []
-    monkeypatch.setattr(time, "sleep", slept.append)
-    return slept
+    return worlds.record_sleeps(monkeypatch)
+
+
+@pytest.fixture(params=worlds.WORLDS)
+def world(request: pytest.FixtureRequest) -> Callable[..., LLM]:
+    """What makes a client: `LLM`, and then what has its face and stands on `AsyncLLM`."""
+    return worlds.WORLDS[request.param]
 
 
 @pytest.fixture
@@ -70,14 +75,14 @@ def serve() -> Iterator[Callable[..., ScriptedServer]]:
 
 
 @pytest.fixture
-def client() -> Iterator[Callable[..., LLM]]:
+def client(world: Callable[..., LLM]) -> Iterator[Callable[..., LLM]]:
     """Make a client: `client(server, max_retries=3)`. Without settings, it never tries again."""
     with ExitStack() as stack:
 
         def make(server: ScriptedServer | str, **settings: Any) -> LLM:
             url = server if isinstance(server, str) else server.url
             settings = {"max_retries": 0, "timeout": 5.0, "api_key": "sk-key-1234", **settings}
-            return stack.enter_context(LLM(LLMConfig(base_url=url, **settings)))
+            return stack.enter_context(world(LLMConfig(base_url=url, **settings)))
 
         yield make
 

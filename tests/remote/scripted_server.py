@@ -215,7 +215,8 @@ class ScriptedServer:
                 headers = {}
                 while (line := file.readline(1 << 20)) not in (b"\r\n", b""):
                     name, _, value = line.decode("latin-1").partition(":")
-                    headers[name.strip().lower()] = value.strip()
+                    name, value = name.strip().lower(), value.strip()
+                    headers[name] = f"{headers[name]}, {value}" if name in headers else value
                 body = file.read(int(headers.get("content-length", 0)))
                 with self._lock:
                     request = Request(method, path, headers, body, self._count, connection)

@@ -8,7 +8,7 @@ import math
 
 import pytest
 
-from LLM import LLM, InvalidRequestError, LLMConfig, LLMConfigError, LLMError
+from LLM import InvalidRequestError, LLMConfig, LLMConfigError, LLMError
 from tests.remote import wire
 from tests.remote.conftest import MESSAGES
 
@@ -89,9 +89,9 @@ def test_v1_is_added_once(serve, client, suffix, path):
 
 
 @pytest.mark.parametrize("url", ["http://a..b", "http://" + "a" * 300, "http://x.invalid"])
-def test_host_that_cannot_be_found_is_one_of_our_errors(url):
-    with LLM(LLMConfig(base_url=url, max_retries=0, timeout=2)) as llm, pytest.raises(LLMError):
-        llm.list_models()
+def test_host_that_cannot_be_found_is_one_of_our_errors(client, url):
+    with pytest.raises(LLMError):
+        client(url, timeout=2).list_models()
 
 
 TEXTS = {

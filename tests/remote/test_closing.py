@@ -10,6 +10,7 @@ import threading
 import pytest
 
 from LLM import LLMConfigError, LLMError
+from tests import worlds
 from tests.remote import wire
 from tests.remote.conftest import MESSAGES
 from tests.remote.scripted_server import hang, wait
@@ -47,6 +48,7 @@ def test_client_goes_on_after_a_reset(call, serve, client):
 
 
 @pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit, MemoryError])
+@worlds.blocking_only
 def test_interrupt_is_not_swallowed_and_frees_the_connection(serve, client, monkeypatch, interrupt):
     server = serve(wire.answer(b"", 500), wire.answer(wire.CHAT))
     llm = client(server, max_retries=1, max_total_tokens=100)
@@ -78,6 +80,7 @@ def test_a_reset_does_not_open_a_closed_client(serve, client):
         llm.chat_completion(MESSAGES)
 
 
+@worlds.blocking_only
 def test_closing_a_stream_wakes_the_thread_that_waits_in_it(serve, client):
     stream = client(serve([EVENTS[0], EVENTS[1], hang]), timeout=8.0).chat_completion(
         MESSAGES, stream=True
@@ -98,6 +101,7 @@ def test_closing_a_stream_wakes_the_thread_that_waits_in_it(serve, client):
     reader.join()
 
 
+@worlds.blocking_only
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_parent_and_child_of_a_fork_never_get_each_others_answers(serve, client):

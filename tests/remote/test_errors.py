@@ -9,7 +9,6 @@ import socket
 import pytest
 
 from LLM import (
-    LLM,
     InvalidRequestError,
     LLMAPIError,
     LLMAuthError,
@@ -61,11 +60,11 @@ def test_every_error_class_is_produced_here():
     assert set(PRODUCERS) == {c for c in classes if issubclass(c, LLMError)} - {LLMError}
 
 
-def _produced(serve, cls: type[LLMError]) -> LLMError:
+def _produced(serve, world, cls: type[LLMError]) -> LLMError:
     script, settings = PRODUCERS[cls]
     settings = {"base_url": serve(script).url, "max_retries": 0, **settings}
-    with pytest.raises(LLMError) as caught:
-        LLM(LLMConfig(**settings)).chat_completion(MESSAGES)
+    with pytest.raises(LLMError) as caught, world(LLMConfig(**settings)) as llm:
+        llm.chat_completion(MESSAGES)
     assert type(caught.value) in EXPECTED.get(cls, (cls,))
     return caught.value
 
@@ -80,15 +79,15 @@ def _produced(serve, cls: type[LLMError]) -> LLMError:
     ],
     ids=["pickle-0", "pickle-2", "pickle-5", "copy", "deepcopy"],
 )
-def test_error_survives_a_copy_with_all_its_facts(serve, cls, duplicate):
-    error = _produced(serve, cls)
+def test_error_survives_a_copy_with_all_its_facts(serve, world, cls, duplicate):
+    error = _produced(serve, world, cls)
     again = duplicate(error)
     assert type(again) is type(error)
     assert (again.args, vars(again), str(again)) == (error.args, vars(error), str(error))
 
 
-def test_facts_of_a_refusal_are_complete(serve):
-    error = _produced(serve, LLMRateLimitError)
+def test_facts_of_a_refusal_are_complete(serve, world):
+    error = _produced(serve, world, LLMRateLimitError)
     assert vars(error) == {
         "message": str(error),
         "status_code": 429,
@@ -102,8 +101,8 @@ def test_facts_of_a_refusal_are_complete(serve):
 
 
 @pytest.mark.parametrize("cls", [LLMConnectionError, LLMTimeoutError, LLMResponseError])
-def test_error_without_a_refusal_names_server_and_model(serve, cls):
-    error = _produced(serve, cls)
+def test_error_without_a_refusal_names_server_and_model(serve, world, cls):
+    error = _produced(serve, world, cls)
     assert error.provider.startswith("127.0.0.1:")
     assert error.model == "gpt-4"
 
@@ -137,12 +136,11 @@ def test_broken_stream_names_server_and_model(serve, client, script):
     assert caught.value.model == "gpt-4"
 
 
-def test_system_error_is_the_cause():
+def test_system_error_is_the_cause(client):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    llm = LLM(LLMConfig(base_url=f"http://127.0.0.1:{port}", max_retries=0))
-    with llm, pytest.raises(LLMConnectionError) as caught:
-        llm.list_models()
+    with pytest.raises(LLMConnectionError) as caught:
+        client(f"http://127.0.0.1:{port}").list_models()
     assert isinstance(caught.value.__cause__, ConnectionRefusedError)
 
 

@@ -9,7 +9,7 @@ import pytest
 from LLM import LLMAPIError, LLMResponseError, LLMServerError
 from tests.remote import wire
 from tests.remote.conftest import CALLS, MESSAGES
-from tests.remote.scripted_server import close
+from tests.remote.scripted_server import close, hang
 
 TOOL_EVENTS = b"".join(
     wire.event(wire.chunk(tool_calls=[call]))
@@ -284,7 +284,8 @@ def test_odd_field_of_a_delta_does_not_escape(serve, client, field, value):
 
 
 def test_stream_closed_early_closes_its_connection(serve, client):
-    server = serve(wire.stream_answer(wire.CHAT_EVENTS))
+    whole = wire.stream_answer(wire.CHAT_EVENTS)
+    server = serve([whole[:-60], hang], whole)
     llm = client(server)
     with llm.chat_completion(MESSAGES, stream=True) as stream:
         assert next(stream)

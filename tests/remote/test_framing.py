@@ -10,6 +10,7 @@ import zlib
 import pytest
 
 from LLM import LLMResponseError, LLMTimeoutError
+from tests import worlds
 from tests.remote import wire
 from tests.remote.conftest import CALLS
 from tests.remote.scripted_server import close, flood
@@ -231,9 +232,10 @@ def test_only_gzip_is_asked_for_and_nothing_for_streams(call, serve, client):
 
 BOMB_SCRIPT = """
 import resource, sys
-from LLM import LLM, LLMConfig, LLMError
-kind, url = sys.argv[1:]
-llm = LLM(LLMConfig(base_url=url, max_retries=0, timeout=2))
+from LLM import LLMConfig, LLMError
+from tests.worlds import WORLDS
+world, kind, url = sys.argv[1:]
+llm = WORLDS[world](LLMConfig(base_url=url, max_retries=0, timeout=2))
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 llm.chat_completion([{"role": "user", "content": "x"}])
 before = peak()
@@ -257,6 +259,7 @@ def _bomb(unit: bytes) -> bytes:
     return first + again * 1023
 
 
+@pytest.mark.parametrize("world", worlds.WORLDS)
 @pytest.mark.parametrize(
     ("kind", "status", "bomb", "expected"),
     [
@@ -269,12 +272,12 @@ def _bomb(unit: bytes) -> bytes:
         ("stream", 400, b" ", "InvalidRequestError"),
     ],
 )
-def test_gzip_bomb_costs_little_memory(serve, kind, status, bomb, expected):
+def test_gzip_bomb_costs_little_memory(serve, world, kind, status, bomb, expected):
     body = _bomb(bomb)
     head = wire.head("Content-Encoding: gzip", f"Content-Length: {len(body)}", status=status)
     server = serve(wire.answer(wire.CHAT), head + body)
     done = subprocess.run(
-        [sys.executable, "-c", BOMB_SCRIPT, kind, server.url],
+        [sys.executable, "-c", BOMB_SCRIPT, world, kind, server.url],
         capture_output=True, text=True, timeout=60, check=True,
     )  # fmt: skip
     name, grown_mb = done.stdout.split()

@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from LLM import LLM, LLMConfig, LLMError
+from tests import worlds
 from tests.remote import wire
 from tests.remote.conftest import CALLS, MESSAGES, Call
 from tests.remote.scripted_server import Request, ScriptedServer, close, drip, reset
@@ -31,20 +32,22 @@ def good(request: Request) -> bytes:
     return CALLS[f"{kind}-stream" if streamed else kind].good
 
 
-def assert_open_files(at_most: int) -> None:
+def assert_open_files(at_most: int, llm: LLM | None = None) -> None:
     """The server in this process closes its own ends a little later than the client."""
     pause = threading.Event()
     for _ in range(100):
+        worlds.turn(llm)
         if PROCESS.num_fds() <= at_most:
             return
         pause.wait(0.02)
     assert PROCESS.num_fds() <= at_most
 
 
-def assert_nothing_grows(work: Callable[[], None], *, warm_up: int, times: int) -> None:
+def assert_nothing_grows(work: Callable[[], None], llm: LLM, *, warm_up: int, times: int) -> None:
     """What leaks grows every time; what a heap trimmed before grows back grows once."""
 
     def state() -> tuple[int, int, int]:
+        worlds.turn(llm)
         gc.collect()
         return PROCESS.memory_info().rss, PROCESS.num_fds(), len(gc.get_objects())
 
@@ -61,7 +64,7 @@ def assert_nothing_grows(work: Callable[[], None], *, warm_up: int, times: int) 
             break
     assert min(growths) < TOLERANCE_BYTES, growths
     assert state()[2] - objects < times
-    assert_open_files(fds)
+    assert_open_files(fds, llm)
 
 
 @pytest.fixture
@@ -78,7 +81,7 @@ def test_ten_thousand_calls_leave_nothing(forgetful_server, client):
         for call in calls:
             call.run(llm)
 
-    assert_nothing_grows(work, warm_up=400, times=2000)
+    assert_nothing_grows(work, llm, warm_up=400, times=2000)
     assert forgetful_server.connections == 1
 
 
@@ -132,10 +135,10 @@ def test_a_thousand_abandoned_streams_leave_nothing(client, abandon, size):
             fds = PROCESS.num_fds()
             for _ in range(84):
                 abandon(llm)
-            assert_open_files(fds)
+            assert_open_files(fds, llm)
         finally:
             gc.enable()
-        assert_nothing_grows(lambda: abandon(llm), warm_up=0, times=84)
+        assert_nothing_grows(lambda: abandon(llm), llm, warm_up=0, times=84)
 
 
 FAILURES = {
@@ -172,14 +175,14 @@ def test_failed_calls_leave_no_socket(client, script, kind):
             fail(5)
             fds = PROCESS.num_fds()
             fail(25)
-            assert_open_files(fds)
+            assert_open_files(fds, llm)
         finally:
             gc.enable()
 
 
-def test_closed_clients_leave_no_socket(forgetful_server):
+def test_closed_clients_leave_no_socket(world, forgetful_server):
     def work() -> None:
-        with LLM(LLMConfig(base_url=forgetful_server.url)) as llm:
+        with world(LLMConfig(base_url=forgetful_server.url)) as llm:
             llm.chat_completion(MESSAGES)
 
     work()

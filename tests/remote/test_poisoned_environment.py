@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from LLM import LLM, LLMConfig, LLMConfigError, LLMConnectionError
+from LLM import LLMConfig, LLMConfigError, LLMConnectionError
 from tests.remote import wire
 from tests.remote.conftest import MESSAGES
 
@@ -55,11 +55,11 @@ def test_broken_proxy_variables_do_not_matter_for_this_machine(serve, client, mo
      "u:secret-pw@127.0.0.1:1"],
     ids=ascii,
 )  # fmt: skip
-def test_broken_proxy_is_named_without_its_password(monkeypatch, caplog, proxy):
+def test_broken_proxy_is_named_without_its_password(world, monkeypatch, caplog, proxy):
     for variable in PROXIES:
         monkeypatch.setenv(variable, proxy)
     with pytest.raises(LLMConfigError, match="HTTP_PROXY") as caught:
-        LLM(LLMConfig(base_url="http://api.invalid"))
+        world(LLMConfig(base_url="http://api.invalid"))
     assert "secret-pw" not in "".join(traceback.format_exception(caught.value)) + caplog.text
 
 
@@ -102,10 +102,10 @@ def test_missing_bundle_does_not_matter_for_plain_http(call, serve, client, monk
     assert call.run(client(serve(call.good)))
 
 
-def test_missing_bundle_is_named_for_https(monkeypatch):
+def test_missing_bundle_is_named_for_https(world, monkeypatch):
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/ca.pem")
     with pytest.raises(LLMConfigError, match=r"REQUESTS_CA_BUNDLE names '/nowhere/ca\.pem'"):
-        LLM(LLMConfig(base_url="https://localhost:9"))
+        world(LLMConfig(base_url="https://localhost:9"))
 
 
 def test_two_thousand_variables_do_not_matter(call, serve, client, monkeypatch):

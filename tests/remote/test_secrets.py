@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from LLM import LLM, LLMConfig, LLMError, exceptions
+from LLM import LLMConfig, LLMError, exceptions
+from tests import worlds
 from tests.remote import wire
 from tests.remote.conftest import CALLS, MESSAGES
 from tests.remote.scripted_server import close, hang, reset
@@ -76,7 +77,7 @@ def search(caplog, capfd, client, serve) -> Callable[..., LLMError]:
         with pytest.raises(LLMError) as caught:
             call.run(llm)
         assert_no_key(traces(caught.value, with_frames=with_frames), key)
-        assert_no_key(repr(llm) + repr(vars(llm)) + repr(llm.config), key)
+        assert_no_key(repr(llm) + repr(vars(worlds.inner(llm))) + repr(llm.config), key)
         written = capfd.readouterr()
         assert_no_key(caplog.text + written.out + written.err, key)
         return caught.value
@@ -191,7 +192,8 @@ def test_key_in_further_headers_is_not_shown(serve, client, caplog):
     with pytest.raises(LLMError) as caught:
         llm.chat_completion(MESSAGES)
     assert server.requests[0].headers["x-api-key"] == PLAIN_KEY
-    shown = traces(caught.value, with_frames=True) + repr(vars(llm)) + repr(llm.config)
+    shown = traces(caught.value, with_frames=True) + repr(vars(worlds.inner(llm)))
+    shown += repr(llm.config)
     assert_no_key(shown + str(llm.config) + caplog.text, PLAIN_KEY)
 
 
@@ -232,11 +234,12 @@ def test_refused_settings_do_not_show_the_key(settings):
     assert_no_key(traces(caught.value, with_frames=False), PLAIN_KEY)
 
 
-def test_printed_settings_do_not_show_the_key():
+def test_printed_settings_do_not_show_the_key(world):
     config = LLMConfig(api_key=PLAIN_KEY, headers={"X-Key": PLAIN_KEY})
-    with LLM(config) as llm:
+    with world(config) as llm:
         shown = [repr(config), str(config), f"{config}", repr(vars(config)), f"{config.api_key}"]
-        shown += [repr(config.model_dump()), config.model_dump_json(), repr(llm), repr(vars(llm))]
+        shown += [repr(config.model_dump()), config.model_dump_json(), repr(llm)]
+        shown += [repr(vars(worlds.inner(llm)))]
         shown += [repr(list(config)), "%s %r" % (config.api_key, config.api_key)]  # noqa: UP031
     assert_no_key("\n".join(shown), PLAIN_KEY)
 

@@ -11,8 +11,12 @@ from typing import Any
 import pytest
 
 from LLM import UsageLimitError
+from tests import worlds
 from tests.remote import wire
 from tests.remote.scripted_server import Request
+
+#: Tasks have tests of their own, in test_tasks.py.
+pytestmark = worlds.blocking_only
 
 N_THREADS = 32
 N_CALLS = 20

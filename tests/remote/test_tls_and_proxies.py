@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import trustme
 
-from LLM import LLM, LLMConfig, LLMConfigError, LLMConnectionError, LLMTimeoutError, environment
+from LLM import LLMConfig, LLMConfigError, LLMConnectionError, LLMTimeoutError, environment
 from tests.remote import wire
 from tests.remote.conftest import MESSAGES
 from tests.remote.scripted_server import Connection, ScriptedServer, hang, wait
@@ -93,10 +93,10 @@ def test_checking_can_be_turned_off(server: Any, client: Any) -> None:
     assert client(tls, verify=False).chat_completion(MESSAGES).text == "Hello!"
 
 
-def test_a_missing_bundle_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_bundle_is_named(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/ca.pem")
     with pytest.raises(LLMConfigError, match=r"SSL_CERT_FILE names '/nowhere/ca\.pem'"):
-        LLM(LLMConfig(base_url="https://host"))
+        world(LLMConfig(base_url="https://host"))
 
 
 def test_streams_and_deadlines_work_over_tls(server: Any, client: Any, bundle: str) -> None:
