@@ -1,1 +1,1 @@
-"""Ollama: its wire form and its clients."""
+"""Ollama, on this machine, on another, or in Ollama's cloud."""

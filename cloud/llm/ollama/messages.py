@@ -1,0 +1,149 @@
+"""Messages in OpenAI's words as Ollama takes them. Pure.
+
+A message there has one text, its images beside it as base64, and no addresses: Ollama fetches
+nothing. Tool results name their tool, and arguments of calls are objects.
+
+Source: https://docs.ollama.com/api/chat; the server's api/types.go for `tool_call_id` and ids of
+calls, its openai/openai.go for audio, which travels among the images.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic_core import from_json, to_json
+
+from cloud.llm.ollama.parts import Content, image_data
+from LLM.exceptions import InvalidRequestError
+
+JSONObject = dict[str, Any]
+
+_ROLES = {"developer": "system", "function": "tool"}
+#: Where providers and the users of theirs keep what a model thought.
+_THOUGHT_FIELDS = ("thinking", "reasoning_content", "reasoning")
+
+
+def ollama_messages(messages: list[JSONObject]) -> list[JSONObject]:
+    """Messages as ``/api/chat`` takes them.
+
+    :raises InvalidRequestError: a message says something that Ollama has no form for; names it.
+    """
+    called: dict[str, str] = {}  # names of tools by the ids of their calls
+    return [_message(f"messages[{i}]", message, called) for i, message in enumerate(messages)]
+
+
+def _message(where: str, message: JSONObject, called: dict[str, str]) -> JSONObject:
+    role = _ROLES.get(message["role"], message["role"])
+    value = message.get("content")
+    if role == "tool" and not _is_parts(value):
+        value = _result_text(value)
+    content = Content(f"{where}.content", value)
+    out: JSONObject = {"role": role, "content": content.text}
+    if images := _images(f"{where}.images", message.get("images")) + content.images:
+        out["images"] = images
+    if role == "assistant":
+        out |= _thought(message, content)
+        if calls := _calls(where, message):
+            out["tool_calls"] = [_call(place, call, called) for place, call in calls]
+    elif role == "tool":
+        out |= _answered(message, called)
+    return out
+
+
+def _is_parts(value: Any) -> bool:
+    """Whether a tool's result is a list of content parts, not of the tool's own data."""
+    return isinstance(value, list) and all(
+        isinstance(part, Mapping) and isinstance(part.get("type"), str) for part in value
+    )
+
+
+def _result_text(value: Any) -> Any:
+    """A tool's result as text: JSON unless it is text already."""
+    if value is None or isinstance(value, str):
+        return value
+    try:
+        return to_json(value).decode()
+    except ValueError:
+        return value  # refused where it stands
+
+
+def _images(where: str, images: Any) -> list[str]:
+    """The images that a message has in Ollama's own form."""
+    if images is None:
+        return []
+    if not isinstance(images, list):
+        raise InvalidRequestError(f"{where} is a {type(images).__name__}; give a list of base64")
+    return [_image(f"{where}[{i}]", image) for i, image in enumerate(images)]
+
+
+def _image(where: str, image: Any) -> str:
+    if isinstance(image, bytes):
+        return b64encode(image).decode()
+    if isinstance(image, str):
+        is_address = image.startswith(("data:", "http://", "https://"))
+        return image_data(where, image) if is_address else image
+    raise InvalidRequestError(f"{where} is a {type(image).__name__}; give base64 text, or bytes")
+
+
+def _thought(message: JSONObject, content: Content) -> JSONObject:
+    """What the model thought, which some models want to see again."""
+    blocks = message.get("thinking_blocks") or ()
+    in_blocks = [block.get("thinking") for block in blocks if isinstance(block, Mapping)]
+    # Each is the whole thought in one provider's words; a message may have several of them.
+    told = [
+        *map(message.get, _THOUGHT_FIELDS),
+        "".join(text for text in in_blocks if isinstance(text, str)),
+        "".join(content.thoughts),
+    ]
+    thought = next((text for text in told if isinstance(text, str) and text), None)
+    return {"thinking": thought} if thought else {}
+
+
+def _calls(where: str, message: JSONObject) -> list[tuple[str, Any]]:
+    """The tool calls of an assistant's turn, each with its place."""
+    calls = message.get("tool_calls")
+    if not calls and (legacy := message.get("function_call")):
+        return [(f"{where}.function_call", {"function": legacy})]
+    return [(f"{where}.tool_calls[{i}]", call) for i, call in enumerate(calls or ())]
+
+
+def _call(where: str, call: Any, called: dict[str, str]) -> JSONObject:
+    function = call.get("function") if isinstance(call, Mapping) else None
+    name = function.get("name") if isinstance(function, Mapping) else None
+    if not isinstance(function, Mapping) or not isinstance(name, str):
+        raise InvalidRequestError(f"{where} is no tool call; give one with function.name")
+    arguments = function.get("arguments")
+    out: JSONObject = {"function": {"name": name, "arguments": _arguments(where, arguments)}}
+    call_id = call.get("id")
+    if isinstance(call_id, str) and call_id:
+        called[call_id] = name
+        out["id"] = call_id
+    return out
+
+
+def _arguments(where: str, arguments: Any) -> JSONObject:
+    if arguments is None or (isinstance(arguments, str) and not arguments.strip()):
+        return {}
+    if isinstance(arguments, str):
+        try:
+            arguments = from_json(arguments)
+        except ValueError:
+            arguments = None
+    if not isinstance(arguments, Mapping):
+        raise InvalidRequestError(
+            f"{where} has arguments that are no JSON object, and Ollama takes nothing else; "
+            "leave the call and its result out, or mend them"
+        )
+    return dict(arguments)
+
+
+def _answered(message: JSONObject, called: dict[str, str]) -> JSONObject:
+    """Which call a tool's result answers, by name and by id."""
+    call_id = message.get("tool_call_id")
+    name = message.get("tool_name") or message.get("name")
+    if not name and isinstance(call_id, str):
+        name = called.get(call_id)
+    found = {"tool_name": name, "tool_call_id": call_id}
+    return {field: value for field, value in found.items() if value}

@@ -1,0 +1,170 @@
+"""A call in OpenAI's words as the body of ``/api/chat``. Pure.
+
+Sampling goes into ``options``, under Ollama's names; the caller's own Ollama fields win over what
+is made of OpenAI's. What Ollama cannot do is refused by name, since it ignores unknown fields.
+
+Source: https://docs.ollama.com/api/chat; ``Options`` in the server's api/types.go, and in the
+Python library for options of older servers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cloud.llm.codec import ChatCall
+from cloud.llm.ollama.messages import ollama_messages
+from LLM.exceptions import InvalidRequestError
+
+JSONObject = dict[str, Any]
+
+#: Keywords that are options.
+OPTION_NAMES = frozenset(
+    (
+        "num_keep seed num_predict top_k top_p min_p typical_p tfs_z repeat_last_n temperature "
+        "repeat_penalty presence_penalty frequency_penalty mirostat mirostat_tau mirostat_eta "
+        "penalize_newline stop numa num_ctx num_batch num_gpu main_gpu low_vram f16_kv vocab_only "
+        "use_mmap use_mlock num_thread draft_num_predict"
+    ).split()
+)
+#: OpenAI's fields that change nothing about the answer, or ask for what Ollama does anyway.
+_SAYS_NOTHING = frozenset(
+    (
+        "metadata n parallel_tool_calls prompt_cache_key prompt_cache_retention safety_identifier "
+        "service_tier store stream_options user"
+    ).split()
+)
+#: OpenAI's fields that would change the answer, and what to do without them.
+_IMPOSSIBLE = {
+    "audio": "it answers in text",
+    "function_call": "give tool_choice",
+    "functions": "give tools",
+    "logit_bias": "leave it out",
+    "modalities": "it answers in text",
+    "prediction": "leave it out",
+    "verbosity": "say it in the prompt",
+    "web_search_options": "give a tool that searches",
+}
+#: How OpenAI's efforts are told; the ends are clamped as Ollama's own OpenAI endpoint does.
+_EFFORTS: dict[str, bool | str] = {
+    "none": False,
+    "minimal": "low",
+    "low": "low",
+    "medium": "medium",
+    "high": "high",
+    "xhigh": "max",
+    "max": "max",
+}
+
+
+def chat_body(call: ChatCall) -> JSONObject:
+    """The fields of the request; None among them is not sent.
+
+    :raises InvalidRequestError: an argument has no form in Ollama; names it.
+    """
+    extra = _possible(call.extra)
+    effort = extra.pop("reasoning_effort", None)
+    return {
+        "model": call.model,
+        "messages": ollama_messages(call.messages),
+        "stream": call.stream,
+        "tools": _tools(call),
+        "format": _format(call.response_format),
+        "think": None if effort is None else _think(effort),
+        # Ollama's default cuts a long prompt to its window and says nothing.
+        "truncate": False,
+        "options": _options(call, extra) or None,
+        **extra,
+    }
+
+
+def _possible(extra: JSONObject) -> JSONObject:
+    """The keywords without those of OpenAI that mean nothing to Ollama.
+
+    :raises InvalidRequestError: one asks for what Ollama cannot do.
+    """
+    for name, advice in _IMPOSSIBLE.items():
+        if name in extra:
+            raise InvalidRequestError(f"Ollama has no {name}; {advice}")
+    if extra.get("n", 1) != 1:
+        raise InvalidRequestError("n is not 1, and Ollama gives one answer; call it several times")
+    if extra.get("parallel_tool_calls", True) is not True:
+        raise InvalidRequestError(
+            "parallel_tool_calls is off, and Ollama leaves to the model how many calls it makes; "
+            "leave it out"
+        )
+    return {name: value for name, value in extra.items() if name not in _SAYS_NOTHING}
+
+
+def _options(call: ChatCall, extra: JSONObject) -> JSONObject:
+    """The options, which are taken out of `extra`; keywords win over those in ``options``."""
+    given = extra.pop("options", {})
+    if not isinstance(given, Mapping):
+        raise InvalidRequestError(f"options is a {type(given).__name__}; give a dict")
+    limit = _limit(call.max_tokens, extra)
+    named = {name: extra.pop(name) for name in list(extra) if name in OPTION_NAMES}
+    if isinstance(named.get("stop"), str):
+        named["stop"] = [named["stop"]]
+    own = {"temperature": call.temperature, "num_predict": limit}
+    return {**given, **named, **{name: value for name, value in own.items() if value is not None}}
+
+
+def _limit(max_tokens: int | None, extra: JSONObject) -> Any:
+    """Most tokens to generate, by whichever of its three names."""
+    names = ("max_completion_tokens", "num_predict")
+    said = {"max_tokens": max_tokens, **{name: extra.pop(name, None) for name in names}}
+    said = {name: value for name, value in said.items() if value is not None}
+    limits = list(said.values())
+    if any(limit != limits[0] for limit in limits):
+        raise InvalidRequestError(f"{' and '.join(said)} differ; give one of them")
+    return limits[0] if limits else None
+
+
+def _think(effort: Any) -> bool | str:
+    if not isinstance(effort, str) or effort not in _EFFORTS:
+        raise InvalidRequestError(
+            f"reasoning_effort is {effort!r}; give one of {', '.join(_EFFORTS)}"
+        )
+    return _EFFORTS[effort]
+
+
+def _format(response_format: Mapping[str, Any] | None) -> str | JSONObject | None:
+    kind = (response_format or {}).get("type", "text")
+    if response_format is None or kind == "text":
+        return None
+    if kind == "json_object":
+        return "json"
+    inner = response_format.get("json_schema")
+    schema = inner.get("schema") if isinstance(inner, Mapping) else None
+    if kind != "json_schema" or not isinstance(schema, Mapping):
+        raise InvalidRequestError(
+            "response_format is neither {'type': 'json_object'} nor {'type': 'json_schema', "
+            "'json_schema': {'schema': {…}}}, and Ollama has no other form"
+        )
+    return dict(schema)
+
+
+def _tools(call: ChatCall) -> list[JSONObject] | None:
+    """The tools that may be called.
+
+    Ollama reads calls out of free text: nothing there can make a model call one.
+    """
+    if call.tool_choice not in (None, "auto", "none"):
+        raise InvalidRequestError(
+            "Ollama cannot force a tool call; give tool_choice 'auto' or 'none', and say in the "
+            "prompt what is wanted"
+        )
+    if call.tool_choice == "none":
+        return None
+    return [_tool(f"tools[{i}]", tool) for i, tool in enumerate(call.tools or ())] or None
+
+
+def _tool(where: str, tool: Mapping[str, Any]) -> JSONObject:
+    function = tool.get("function")
+    if tool.get("type") != "function" or not isinstance(function, Mapping):
+        raise InvalidRequestError(
+            f"{where} is of type {tool.get('type')!r}; Ollama takes functions only"
+        )
+    # Anthropic's marker; Ollama caches by itself.
+    plain = {name: value for name, value in function.items() if name != "cache_control"}
+    return {"type": "function", "function": plain}
