@@ -17,6 +17,8 @@ import importlib
 import typing
 
 if typing.TYPE_CHECKING:
+    from cloud.llm.anthropic.async_client import AsyncAnthropicClient
+    from cloud.llm.anthropic.client import AnthropicClient
     from cloud.llm.config import ClientConfig
     from cloud.llm.events import (
         Finish,
@@ -29,6 +31,8 @@ if typing.TYPE_CHECKING:
         ToolCallDelta,
         UsageUpdate,
     )
+    from cloud.llm.gemini.async_client import AsyncGeminiClient
+    from cloud.llm.gemini.client import GeminiClient
     from cloud.llm.openai_compat.async_client import AsyncOpenAICompatClient
     from cloud.llm.openai_compat.client import OpenAICompatClient
     from cloud.llm.streams import AsyncEventStream, AsyncTextStream, EventStream, TextStream
@@ -56,11 +60,15 @@ _HOMES = {
         "LLMContentFilterError LLMContextLengthError LLMError LLMRateLimitError LLMResponseError "
         "LLMServerError LLMTimeoutError ModelNotFoundError"
     ),
+    "cloud.llm.anthropic.async_client": "AsyncAnthropicClient",
+    "cloud.llm.anthropic.client": "AnthropicClient",
     "cloud.llm.config": "ClientConfig",
     "cloud.llm.events": (
         "Finish Ping ReasoningDelta RefusalDelta Start StreamEvent TextDelta ToolCallDelta "
         "UsageUpdate"
     ),
+    "cloud.llm.gemini.async_client": "AsyncGeminiClient",
+    "cloud.llm.gemini.client": "GeminiClient",
     "cloud.llm.openai_compat.async_client": "AsyncOpenAICompatClient",
     "cloud.llm.openai_compat.client": "OpenAICompatClient",
     "cloud.llm.streams": "AsyncEventStream AsyncTextStream EventStream TextStream",
@@ -82,7 +90,10 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
+    "AnthropicClient",
+    "AsyncAnthropicClient",
     "AsyncEventStream",
+    "AsyncGeminiClient",
     "AsyncOpenAICompatClient",
     "AsyncTextStream",
     "ChatMessage",
@@ -90,6 +101,7 @@ __all__ = [
     "ClientConfig",
     "EventStream",
     "Finish",
+    "GeminiClient",
     "InvalidRequestError",
     "LLMAPIError",
     "LLMAuthError",
