@@ -20,7 +20,7 @@ from LLM.async_transport_errors import WIRE_ERRORS, translated
 from LLM.connection_errors import Deadline
 from LLM.environment import ca_bundle, proxy_of
 from LLM.exceptions import LLMConfigError, LLMError
-from LLM.pool_limits import PoolLimits, pool_limits
+from LLM.pool_limits import PoolLimits, origin_key, pool_limits
 
 __all__ = ["AsyncStreamedAnswer", "AsyncTransport", "close_shared_pools"]
 
@@ -62,8 +62,7 @@ class AsyncTransport:
         self._limits = None if shared else PoolLimits(max_idle=max_connections)
         self._key: Hashable = object()
         if shared:
-            port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
-            self._key = (parts.scheme, parts.hostname, port, self._verify, proxy)
+            self._key = origin_key(parts.scheme, parts.hostname, parts.port, self._verify, proxy)
         self._closed = False
         self._pool: pools.Pool | None = None
 

@@ -25,7 +25,7 @@ import aiohttp
 import certifi
 
 from LLM.async_transport_connector import Connector
-from LLM.pool_limits import PoolLimits
+from LLM.pool_limits import MAX_SHARED_POOLS, PoolLimits
 
 # As much of headers as http.client takes.
 _MAX_LINE_BYTES = 65_536
@@ -56,10 +56,12 @@ class PoolSettings:
 class Pool:
     """The connections of one event loop to one origin. Made and used in that loop's thread.
 
+    :param key: whom it serves.
     :param settings: what its connections have in common.
     """
 
-    def __init__(self, settings: PoolSettings) -> None:
+    def __init__(self, key: Hashable, settings: PoolSettings) -> None:
+        self.key = key
         self.loop = asyncio.get_running_loop()
         self.retired = False
         self.shared = settings.shared
@@ -142,6 +144,13 @@ class _LoopPools:
             _loops.pop(loop, None)
             await self.close()
 
+    def make_room(self) -> None:
+        """Retire the first of the shared pools when they are at their most."""
+        shared = [pool for pool in self.by_key.values() if pool.shared]
+        if len(shared) >= MAX_SHARED_POOLS:
+            del self.by_key[shared[0].key]
+            shared[0].retire()
+
     async def close(self) -> None:
         """Close all pools."""
         await asyncio.gather(*[pool.close() for pool in self.open])
@@ -162,7 +171,9 @@ def pool_for(key: Hashable, settings: PoolSettings) -> Pool:
         pools = _loops[loop] = _LoopPools()
     pool = pools.by_key.get(key)
     if pool is None or pool.retired:
-        pool = pools.by_key[key] = Pool(settings)
+        if settings.shared:
+            pools.make_room()
+        pool = pools.by_key[key] = Pool(key, settings)
         pools.open.add(pool)
     return pool
 
@@ -205,8 +216,8 @@ def drop_ended() -> None:
 def _forget(pool: Pool) -> None:
     if (pools := _loops.get(pool.loop)) is not None:
         pools.open.discard(pool)
-        for key in [key for key, known in pools.by_key.items() if known is pool]:
-            del pools.by_key[key]
+        if pools.by_key.get(pool.key) is pool:
+            del pools.by_key[pool.key]
 
 
 def _close_at_exit(pid: int) -> None:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
 from LLM.exceptions import LLMConfigError
+
+#: Most shared pools at once, in each event loop and of blocking clients; one more replaces the
+#: first, so that a program that calls ever new hosts does not grow.
+MAX_SHARED_POOLS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +20,7 @@ class PoolLimits:
 
     :param max_connections: connections open at once in an async pool, 1 and up; further calls wait
         for one within their deadline. Blocking calls open one for each thread.
-    :param max_idle: connections kept while no call needs them; 0 keeps none.
+    :param max_idle: connections kept while no call needs them, 1 and up.
     :param keepalive_s: seconds after which an idle connection is not used again, above 0.
     :raises LLMConfigError: a value is outside of its range.
     """
@@ -25,8 +30,8 @@ class PoolLimits:
     keepalive_s: float = 30.0
 
     def __post_init__(self) -> None:
-        _require_count("max_connections", self.max_connections, 1)
-        _require_count("max_idle", self.max_idle, 0)
+        _require_count("max_connections", self.max_connections)
+        _require_count("max_idle", self.max_idle)
         seconds: Any = self.keepalive_s
         number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
         if not (number and math.isfinite(seconds) and seconds > 0):
@@ -52,9 +57,17 @@ def pool_limits() -> PoolLimits:
     return _limits
 
 
-def _require_count(name: str, value: Any, least: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise LLMConfigError(f"PoolLimits.{name} is {value!r}; give a whole number from {least} up")
+def _require_count(name: str, value: Any) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise LLMConfigError(f"PoolLimits.{name} is {value!r}; give a whole number from 1 up")
+
+
+def origin_key(scheme: str, host: str | None, port: int | None, *rest: Hashable) -> Hashable:
+    """What tells one shared pool from another: the origin and all else its connections depend on.
+
+    :param rest: how certificates are checked, and the proxy.
+    """
+    return (scheme, host, port or {"http": 80, "https": 443}.get(scheme), *rest)
 
 
 _limits = PoolLimits()

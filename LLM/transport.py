@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import os
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
@@ -27,8 +25,10 @@ from LLM.chunked import ChunkedDecoder
 from LLM.connection_errors import too_large, too_long_stream
 from LLM.environment import ca_bundle, proxy_of
 from LLM.exceptions import LLMConfigError, LLMError
+from LLM.pool_limits import origin_key
 from LLM.transport_errors import WIRE_ERRORS, is_closed_pool, translated
-from LLM.transport_session import READ_BYTES, DeadlineReader, new_session
+from LLM.transport_pool import SessionPool, reset_shared_pools, shared_pool
+from LLM.transport_session import READ_BYTES, DeadlineReader
 
 _NO_SOCKS = "names a SOCKS proxy, which needs the package PySocks"
 
@@ -39,7 +39,9 @@ class Transport:
     :param api_root: URL that paths are added to, such as ``https://api.openai.com/v1``.
     :param headers: headers of every request, credentials included.
     :param verify: as `LLMConfig.verify`.
-    :param max_connections: most idle connections kept.
+    :param max_connections: most idle connections kept. Of no effect when `shared`.
+    :param shared: use the connections that all shared transports of this origin use, whatever their
+        headers; how many are kept is up to `LLM.pool_limits`.
     :raises LLMConfigError: the CA bundle named by `verify` or the environment does not exist.
     """
 
@@ -50,6 +52,7 @@ class Transport:
         *,
         verify: bool | str = True,
         max_connections: int = 32,
+        shared: bool = False,
     ) -> None:
         parts = urlsplit(api_root)
         self.host = parts.netloc
@@ -57,26 +60,30 @@ class Transport:
         self._origin = f"{parts.scheme}://{parts.netloc}"
         self.headers = dict(headers)
         self._verify = ca_bundle(verify) if parts.scheme == "https" else verify
-        self._max_connections = max_connections
         no_socks = None if find_spec("socks") else _NO_SOCKS
         proxy = proxy_of(api_root, socks_problem=no_socks)
         self._proxies = {parts.scheme: proxy} if proxy else {}
-        self._lock = threading.Lock()
         self._closed = False
-        self._pid = os.getpid()
-        self._session = new_session(self._origin, max_connections)
+        self._shared = shared
+        if shared:
+            key = origin_key(parts.scheme, parts.hostname, parts.port, self._verify, proxy)
+            self._pool = shared_pool(key, self._origin)
+        else:
+            self._pool = SessionPool(self._origin, max_connections)
 
     def reset(self) -> None:
-        """Drop all idle connections. Calls in flight go on, and close theirs when done."""
-        with self._lock:
-            old, self._session = self._session, new_session(self._origin, self._max_connections)
-        old.close()
+        """Drop all idle connections, unless others share them.
+
+        Calls in flight go on, and close theirs when done.
+        """
+        if not self._shared:
+            self._pool.reset()
 
     def close(self) -> None:
-        """Drop all idle connections for good. Safe to call again."""
-        with self._lock:
-            self._closed = True
-        self._session.close()
+        """Drop all idle connections for good, unless others share them. Safe to call again."""
+        self._closed = True
+        if not self._shared:
+            self._pool.close()
 
     @property
     def closed(self) -> bool:
@@ -87,18 +94,6 @@ class Transport:
         """:raises LLMConfigError: `close` was called."""
         if self._closed:
             raise LLMConfigError("this LLM is closed; make a new one")
-
-    def _open_session(self) -> requests.Session:
-        """The session to send with, in this process."""
-        self.require_open()
-        if self._pid != os.getpid():
-            # After a fork parent and child hold the same sockets and would read each other's
-            # answers. The parent's session is dropped here, not closed: it is the parent's.
-            with self._lock:
-                if self._pid != os.getpid():
-                    self._session = new_session(self._origin, self._max_connections)
-                    self._pid = os.getpid()
-        return self._session
 
     def url(self, path: str) -> str:
         """The address behind `path`."""
@@ -131,7 +126,8 @@ class Transport:
         self, method: str, path: str, body: bytes | None, timeout_s: float, encoding: str
     ) -> Any:
         """:return: urllib3's response, its body unread."""
-        session = self._open_session()
+        self.require_open()
+        session = self._pool.session
         request = requests.PreparedRequest()
         request.method = method
         request.url = self.url(path)
@@ -151,7 +147,7 @@ class Transport:
                 allow_redirects=False,
             ).raw
         except WIRE_ERRORS as err:
-            was_reset = is_closed_pool(err) and (self._closed or self._session is not session)
+            was_reset = is_closed_pool(err) and (self._closed or self._pool.session is not session)
             failure = translated(err, self._origin, timeout_s, "first_byte")
         if was_reset:
             return self._send(method, path, body, timeout_s, encoding)
@@ -167,6 +163,14 @@ class Transport:
             raw.close()
             failure = translated(err, self._origin, timeout_s, "total")
         raise failure from failure.__cause__
+
+
+def close_shared_pools() -> None:
+    """Close the idle shared connections. Calls in flight finish first, and close theirs.
+
+    A client that is used later opens new ones, within the limits of that time.
+    """
+    reset_shared_pools()
 
 
 class StreamedAnswer:

@@ -90,8 +90,15 @@ class _DeadlineMixin:
     """A connection whose responses carry their `DeadlineReader` and the buffered file over it."""
 
     timeout: Any
+    #: When an idle connection is too old, by the monotonic clock.
+    keep_until: float = float("inf")
     reader: DeadlineReader | None = None
     file: io.BufferedReader | None = None
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the connection can carry a request; asked when it comes from the pool."""
+        return time.monotonic() < self.keep_until and bool(super().is_connected)  # type: ignore[misc]  # as below
 
     def response_class(self, sock: socket.socket, **kwargs: Any) -> http.client.HTTPResponse:
         # By now urllib3 has set the timeout to what the request has left of its total.
@@ -122,11 +129,22 @@ class _TLSConnection(_DeadlineMixin, HTTPSConnection):  # type: ignore[misc]  # 
     """HTTPS with a deadline."""
 
 
-class _Pool(HTTPConnectionPool):
+class _KeepAliveMixin:
+    """A pool whose idle connections grow too old."""
+
+    keepalive_s: float | None = None
+
+    def _put_conn(self, conn: Any) -> None:
+        if conn is not None and self.keepalive_s is not None:
+            conn.keep_until = time.monotonic() + self.keepalive_s
+        super()._put_conn(conn)  # type: ignore[misc]  # HTTPConnectionPool's, by the bases below
+
+
+class _Pool(_KeepAliveMixin, HTTPConnectionPool):
     ConnectionCls = _Connection
 
 
-class _TLSPool(HTTPSConnectionPool):
+class _TLSPool(_KeepAliveMixin, HTTPSConnectionPool):
     ConnectionCls = _TLSConnection
 
 
@@ -136,8 +154,9 @@ _POOLS = {"http": _Pool, "https": _TLSPool}
 class _Adapter(HTTPAdapter):
     """The adapter of one origin, whose pool is looked up once instead of for each request."""
 
-    def __init__(self, *, pool_size: int, origin: str) -> None:
+    def __init__(self, *, pool_size: int, origin: str, keepalive_s: float | None) -> None:
         self._pool: Any = None
+        self._keepalive_s = keepalive_s
         self._origin_chars = len(origin)
         super().__init__(pool_maxsize=pool_size)
 
@@ -157,6 +176,8 @@ class _Adapter(HTTPAdapter):
         if self._pool is None:
             pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
             super().cert_verify(pool, request.url, verify, cert)  # type: ignore[no-untyped-call]  # theirs
+            if isinstance(pool, _KeepAliveMixin):
+                pool.keepalive_s = self._keepalive_s
             self._pool = pool
         return self._pool
 
@@ -195,15 +216,16 @@ class _Session(requests.Session):
         return None
 
 
-def new_session(origin: str, pool_size: int) -> requests.Session:
+def new_session(origin: str, pool_size: int, keepalive_s: float | None = None) -> requests.Session:
     """A session for one origin, such as ``https://api.openai.com``.
 
-    :param pool_size: most idle connections kept.
+    :param pool_size: most idle connections kept, 1 and up.
+    :param keepalive_s: seconds after which an idle connection is not used again; None for no end.
     """
     session = _Session()
     session.trust_env = False
     session.cookies.set_policy(_NoCookies())
-    adapter = _Adapter(pool_size=pool_size, origin=origin)
+    adapter = _Adapter(pool_size=pool_size, origin=origin, keepalive_s=keepalive_s)
     session.mount("http://", adapter)
     session.mount("https://", adapter)
     return session

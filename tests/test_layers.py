@@ -23,6 +23,7 @@ LAYERS: dict[str, frozenset[str]] = {
 #: Where each library may be imported: paths below the root, with `*` for the rest of a name.
 DOORS: dict[str, tuple[str, ...]] = {
     "aiohttp": ("LLM/async_transport*.py",),
+    "certifi": ("LLM/async_transport*.py",),
     "click": ("local_llm_kit/cli/*",),
     "httptools": ("local_llm_kit/server/*",),
     "jinja2": ("local_llm_kit/templates.py", "local_llm_kit/templates/*"),
@@ -30,6 +31,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "huggingface_hub": ("local_llm_kit/hub.py",),
     "llama_cpp": ("local_llm_kit/engines/llama_cpp/*",),
     "llguidance": ("local_llm_kit/engines/*",),
+    "multidict": ("LLM/async_transport*.py",),
     "numpy": ("local_llm_kit/engines/*",),
     "ollama": ("local_llm_kit/engines/ollama/*",),
     "prometheus_client": ("local_llm_kit/server/*",),
