@@ -28,7 +28,6 @@ from LLM.exceptions import (
     LLMError,
     LLMResponseError,
 )
-from LLM.secrets import Secret
 
 PATH = "/messages"
 
@@ -58,7 +57,7 @@ class AnthropicCodec:
         self.headers: dict[str, str] = {"anthropic-version": VERSION}
         if config.api_key is not None:
             # Documented for all versions; the SDK sends the same key as a bearer token.
-            self.headers["x-api-key"] = Secret(config.api_key)
+            self.headers["x-api-key"] = config.api_key
 
     def request(self, call: ChatCall) -> WireRequest:
         """:raises InvalidRequestError: Anthropic has no form for it; the message names what."""

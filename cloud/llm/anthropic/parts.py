@@ -8,7 +8,6 @@ Source: https://platform.claude.com/docs/en/api/messages/create; the block types
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -120,7 +119,7 @@ def _document_source(media_type: str, data: str, where: str) -> dict[str, Any]:
         )
     try:
         text = base64.b64decode(data, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         text = None
     if text is None:
         raise InvalidRequestError(f"{where} is no UTF-8 text in base64")

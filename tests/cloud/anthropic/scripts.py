@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from LLM.exceptions import (
@@ -89,13 +88,22 @@ def _refuses(
     reason: str,
     error: type[LLMError],
     headers: tuple[tuple[str, str], ...] = (),
-    **fields: Any,
+    details: dict[str, Any] | None = None,
+    **expected: Any,
 ) -> Script:
     """An error with a status of its own."""
-    body = wire.error(kind, reason, **fields)
+    body = wire.error(kind, reason, **({"details": details} if details else {}))
+    facts = {"status_code": status, "code": kind, "request_id": body["request_id"], **expected}
     headers = (("request-id", body["request_id"]), *headers)
-    data = json.dumps(body).encode()
-    return Script(name, body, data, error=error, status=status, headers=headers)
+    return Script(name, body, None, facts, error, status, headers)
+
+
+def _fails(name: str, kind: str, reason: str, error: type[LLMError], **expected: Any) -> Script:
+    """An error in mid-stream."""
+    failure = wire.error(kind, reason)
+    stream = wire.start(wire.message()) + wire.block(0, wire.text("Once upon a"))
+    facts = {"code": kind, "request_id": failure["request_id"], **expected}
+    return Script(name, None, stream + wire.event(failure), facts, error)
 
 
 SCRIPTS: list[Script] = [
@@ -258,36 +266,75 @@ SCRIPTS: list[Script] = [
         content='{"name": "Ada", "born": 1815}',
     ),
     _answers("nothing to say", wire.message(), content=""),
-    Script(
+    _fails(
         "overload in mid-stream",
-        stream=wire.start(wire.message())
-        + wire.block(0, wire.text("Once upon a"))
-        + wire.event(wire.error("overloaded_error", "Overloaded")),
-        error=LLMServerError,
+        "overloaded_error",
+        "Overloaded",
+        LLMServerError,
+        status_code=529,
     ),
-    Script(
+    _fails(
         "rate limit in mid-stream",
-        stream=wire.start(wire.message())
-        + wire.event(wire.error("rate_limit_error", "Number of tokens has been exceeded")),
-        error=LLMRateLimitError,
+        "rate_limit_error",
+        "Number of tokens has been exceeded",
+        LLMRateLimitError,
+        status_code=429,
+    ),
+    _fails(
+        "server error in mid-stream",
+        "api_error",
+        "Internal server error",
+        LLMServerError,
+        status_code=500,
     ),
     Script(
         "stream cut short",
         stream=wire.start(wire.message()) + wire.block(0, wire.text("Once upon a")),
+        expected={"code": "truncated_stream", "status_code": 200},
         error=LLMResponseError,
         sdk=False,
     ),
     _refuses("wrong key", 401, "authentication_error", "invalid x-api-key", LLMAuthError),
     _refuses("no permission", 403, "permission_error", "not allowed here", LLMAuthError),
-    _refuses("unpaid", 402, "billing_error", "payment details", LLMRateLimitError),
+    _refuses(
+        "unpaid",
+        402,
+        "billing_error",
+        "Check your payment details",
+        LLMRateLimitError,
+        code="insufficient_quota",
+        quota_exhausted=True,
+    ),
     _refuses(
         "no credit",
         400,
         "invalid_request_error",
         "Your credit balance is too low to access the Anthropic API.",
         LLMRateLimitError,
+        code="insufficient_quota",
+        quota_exhausted=True,
+    ),
+    _refuses(
+        "own spend limit",
+        400,
+        "invalid_request_error",
+        "You have reached your specified workspace API usage limits.",
+        LLMRateLimitError,
+        code="insufficient_quota",
+        quota_exhausted=True,
+    ),
+    _refuses(
+        "spend limit of the tier",
+        429,
+        "rate_limit_error",
+        "The monthly limit of your tier is reached",
+        LLMRateLimitError,
+        details={"error_code": "enforced_spend_limit_reached"},
+        code="insufficient_quota",
+        quota_exhausted=True,
     ),
     _refuses("unknown model", 404, "not_found_error", "model: claude-none", ModelNotFoundError),
+    _refuses("unknown path", 404, "not_found_error", "Not found", InvalidRequestError),
     _refuses(
         "prompt too long",
         400,
@@ -296,11 +343,27 @@ SCRIPTS: list[Script] = [
         LLMContextLengthError,
     ),
     _refuses(
+        "prompt and answer too long",
+        400,
+        "invalid_request_error",
+        "input length and `max_tokens` exceed context limit: 195000 + 8192 > 200000",
+        LLMContextLengthError,
+    ),
+    _refuses(
         "content filter",
         400,
         "invalid_request_error",
         "Output blocked by content filtering policy",
         LLMContentFilterError,
+    ),
+    _refuses(
+        "image too large",
+        400,
+        "invalid_request_error",
+        "messages.0.content.1.image.source.base64: at most 8000 pixels",
+        InvalidRequestError,
+        details={"error_code": "image_dimensions_too_large"},
+        code="image_dimensions_too_large",
     ),
     _refuses(
         "request too large",
@@ -316,6 +379,10 @@ SCRIPTS: list[Script] = [
         "This request would exceed your organization's rate limit",
         LLMRateLimitError,
         (("retry-after", "17"),),
+        retry_after=17.0,
+        quota_exhausted=False,
     ),
+    _refuses("internal error", 500, "api_error", "Internal server error", LLMServerError),
+    _refuses("timeout", 504, "timeout_error", "Request timeout", LLMServerError),
     _refuses("overload", 529, "overloaded_error", "Overloaded", LLMServerError),
 ]
