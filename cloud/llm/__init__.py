@@ -33,6 +33,15 @@ if typing.TYPE_CHECKING:
     )
     from cloud.llm.gemini.async_client import AsyncGeminiClient
     from cloud.llm.gemini.client import GeminiClient
+    from cloud.llm.ollama.async_client import AsyncOllamaClient
+    from cloud.llm.ollama.client import OllamaClient
+    from cloud.llm.ollama.management import PullProgress
+    from cloud.llm.ollama.models import (
+        OLLAMA_DEFAULT_MODEL,
+        OLLAMA_RECOMMENDED_MODELS,
+        get_default_model,
+        get_recommended_models,
+    )
     from cloud.llm.openai_compat.async_client import AsyncOpenAICompatClient
     from cloud.llm.openai_compat.client import OpenAICompatClient
     from cloud.llm.streams import AsyncEventStream, AsyncTextStream, EventStream, TextStream
@@ -69,6 +78,12 @@ _HOMES = {
     ),
     "cloud.llm.gemini.async_client": "AsyncGeminiClient",
     "cloud.llm.gemini.client": "GeminiClient",
+    "cloud.llm.ollama.async_client": "AsyncOllamaClient",
+    "cloud.llm.ollama.client": "OllamaClient",
+    "cloud.llm.ollama.management": "PullProgress",
+    "cloud.llm.ollama.models": (
+        "OLLAMA_DEFAULT_MODEL OLLAMA_RECOMMENDED_MODELS get_default_model get_recommended_models"
+    ),
     "cloud.llm.openai_compat.async_client": "AsyncOpenAICompatClient",
     "cloud.llm.openai_compat.client": "OpenAICompatClient",
     "cloud.llm.streams": "AsyncEventStream AsyncTextStream EventStream TextStream",
@@ -90,10 +105,13 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
+    "OLLAMA_DEFAULT_MODEL",
+    "OLLAMA_RECOMMENDED_MODELS",
     "AnthropicClient",
     "AsyncAnthropicClient",
     "AsyncEventStream",
     "AsyncGeminiClient",
+    "AsyncOllamaClient",
     "AsyncOpenAICompatClient",
     "AsyncTextStream",
     "ChatMessage",
@@ -115,8 +133,10 @@ __all__ = [
     "LLMServerError",
     "LLMTimeoutError",
     "ModelNotFoundError",
+    "OllamaClient",
     "OpenAICompatClient",
     "Ping",
+    "PullProgress",
     "ReasoningDelta",
     "RefusalDelta",
     "Start",
@@ -126,4 +146,6 @@ __all__ = [
     "ToolCall",
     "ToolCallDelta",
     "UsageUpdate",
+    "get_default_model",
+    "get_recommended_models",
 ]
