@@ -101,7 +101,8 @@ class Connector(aiohttp.TCPConnector):
             self._loop.call_soon(self._on_unused)
 
     def _has_surplus(self) -> bool:
-        if len(self._known) <= self._max_idle:
+        # Counting the open ones takes 0.1 µs each, and is left out while there cannot be enough.
+        if len(self._known) - self._in_use < self._max_idle:
             return False
         n_open = sum(protocol.is_connected() for protocol in self._known)
         return n_open - self._in_use >= self._max_idle
