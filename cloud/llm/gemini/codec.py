@@ -21,7 +21,6 @@ from LLM.attempts import refusal
 from LLM.codec import ChunkDecoder, Source, decode_answer, encode_body, lenient_json
 from LLM.endpoint import names_version
 from LLM.exceptions import InvalidRequestError, LLMAPIError, LLMError
-from LLM.secrets import Secret
 
 #: v1beta has all that v1 has, and besides it the names that end in ``-latest``, previews, and
 #: fields that v1 has refused by name (`systemInstruction`, `tools`).
@@ -37,9 +36,8 @@ class GeminiCodec:
     def __init__(self, config: ClientConfig) -> None:
         url = config.base_url
         self.api_root = url if names_version(url) else f"{url}/{VERSION}"
-        key = config.api_key
         # Never in the URL, where Google would also take it: URLs are logged.
-        self.headers = {} if key is None else {"x-goog-api-key": Secret(key)}
+        self.headers = {} if config.api_key is None else {"x-goog-api-key": config.api_key}
 
     def request(self, call: ChatCall) -> WireRequest:
         """:raises InvalidRequestError: Gemini has no form for a part of the call."""
