@@ -311,7 +311,7 @@ ERRORS = [
             ("html", b"<html>\n<body>It works!</body>\n</html>\n", LLMResponseError),
             ("null", b"null\n", LLMResponseError),
             ("list", b"[1, 2]\n", LLMResponseError),
-            ("text", b"Hello!\n", LLMResponseError),
+            ("no-json", b"Hello!\n", LLMResponseError),
             ("no-answer", b'{"status": "success"}\n', LLMResponseError),
             ("deep", b"[" * 100_000 + b"\n", LLMResponseError),
             ("deep-arguments", b'{"message":{"a":' + b"[" * 5000 + b"\n", LLMResponseError),
