@@ -19,7 +19,7 @@ class Script:
     :param plain: JSON body of the answer given whole, or its bytes; None where only streams answer
         so.
     :param stream: bytes of the streamed answer; None where only whole answers do so. With a
-        `status` that is no success, a streamed call gets `plain`.
+        `status` that says no, a streamed call gets `plain`.
     :param expected: fields of the `ChatResponse` that both must come to (a subset of its fields;
         `tool_calls` as ``(name, arguments)``, arguments that are no JSON object as their text).
     :param error: class of the error that both must end with; `expected` then has its fields.
