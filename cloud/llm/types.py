@@ -11,6 +11,11 @@ from pydantic_core import from_json, to_json
 from LLM.exceptions import LLMResponseError
 from LLM.types import Usage
 
+#: What the signature of a block of thought begins with when it is Google's. Other providers'
+#: signatures are bare base64, which has no colon; each codec sends back its own and no other's,
+#: since a signature that a provider has not made is refused.
+GOOGLE_SIGNATURE = "google:"
+
 
 @dataclass(slots=True)
 class ChatMessage:

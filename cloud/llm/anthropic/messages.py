@@ -16,6 +16,7 @@ from pydantic_core import from_json
 
 from cloud.llm.anthropic.parts import Block, blocks_of, marked, text_block
 from cloud.llm.calls import json_text
+from cloud.llm.types import GOOGLE_SIGNATURE
 from LLM.exceptions import InvalidRequestError
 
 Turn = dict[str, Any]
@@ -97,11 +98,16 @@ def _assistant(message: Mapping[str, Any], where: str) -> list[Block]:
 
 
 def _thoughts(message: Mapping[str, Any], where: str) -> list[Block]:
-    """Blocks of thought that the API takes back: those that it has signed."""
+    """Blocks of thought that the API takes back: those that it has signed, and not Google."""
     thoughts = message.get("thinking_blocks") or []
     if not isinstance(thoughts, list) or not all(isinstance(one, dict) for one in thoughts):
         raise InvalidRequestError(f"{where}.thinking_blocks is no list of dicts")
-    return [one for one in thoughts if one.get("type") != "thinking" or one.get("signature")]
+    return [one for one in thoughts if one.get("type") != "thinking" or _is_ours(one)]
+
+
+def _is_ours(thought: Mapping[str, Any]) -> bool:
+    signature = thought.get("signature")
+    return bool(signature) and not str(signature).startswith(GOOGLE_SIGNATURE)
 
 
 def _tool_use(call: Any, where: str) -> Block:
@@ -121,7 +127,7 @@ def _input(arguments: Any, where: str) -> dict[str, Any]:
     if isinstance(arguments, str):
         try:
             arguments = from_json(arguments) if arguments.strip() else {}
-        except ValueError:
+        except (ValueError, TypeError):  # the latter for a lone surrogate
             arguments = None
     elif arguments is None:
         arguments = {}
@@ -150,7 +156,7 @@ def _tool_result(message: Mapping[str, Any], where: str) -> Block:
 
 
 def _is_parts(content: Any) -> bool:
-    """Whether a tool gave content parts, not data that happens to be a list."""
+    """Whether it is a list of content parts, not data that happens to be a list."""
     return isinstance(content, list) and all(
         isinstance(part, Mapping) and isinstance(part.get("type"), str) for part in content
     )

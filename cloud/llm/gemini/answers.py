@@ -24,14 +24,11 @@ from cloud.llm.gemini.wire import (
     Part,
     PromptFeedback,
 )
+from cloud.llm.types import GOOGLE_SIGNATURE
 from LLM.codec import Source
 from LLM.exceptions import InvalidRequestError, LLMContentFilterError, LLMError
 from LLM.secrets import scrub
 from LLM.types import CompletionTokensDetails, PromptTokensDetails, Usage
-
-#: Marks a signature as Google's among the blocks of thought that a conversation carries: no other
-#: provider's signature, all of which are base64, begins so, and none is sent to the wrong one.
-SIGNATURE_PREFIX = "google:"
 
 _FILTERED = (
     "SAFETY RECITATION LANGUAGE BLOCKLIST PROHIBITED_CONTENT SPII ESCALATION MODEL_ARMOR "
@@ -70,6 +67,7 @@ class AnswerReader:
         self._id: str | None = None
         self._started = False
         self._counted = False
+        self._told_reason = ""
         self._n_calls = 0
         self._block = 0
         self._in_block = False
@@ -109,9 +107,13 @@ class AnswerReader:
                 yield TextDelta(part.text)
             else:
                 yield from self._part(part)
-        if candidate.finish_reason and not self.finished:
+        if candidate.finish_reason:
+            reason = self._reason(candidate.finish_reason, candidate.finish_message)
             self.finished = True
-            yield Finish(self._reason(candidate.finish_reason, candidate.finish_message))
+            # Older models name one with every event; the last counts.
+            if reason != self._told_reason:
+                self._told_reason = reason
+                yield Finish(reason)
 
     def _part(self, part: Part) -> Iterator[StreamEvent]:
         signature = part.thought_signature or ""
@@ -121,7 +123,7 @@ class AnswerReader:
             yield self._call(part.function_call, signature)
             return
         if signature:
-            signature = SIGNATURE_PREFIX + signature
+            signature = GOOGLE_SIGNATURE + signature
         if part.thought:
             self._in_block = True
             yield ReasoningDelta(part.text or "", signature, index=self._block)

@@ -12,8 +12,8 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from cloud.llm.gemini.answers import SIGNATURE_PREFIX
 from cloud.llm.gemini.parts import converted_part
+from cloud.llm.types import GOOGLE_SIGNATURE
 from LLM.exceptions import InvalidRequestError
 
 #: Models before Gemini 3: they count thoughts in tokens, and can do without signatures.
@@ -173,9 +173,9 @@ def _signed_thoughts(blocks: Any) -> tuple[list[dict[str, Any]], str]:
     of_text = ""
     for block in blocks if isinstance(blocks, list) else ():
         signature = block.get("signature") if isinstance(block, Mapping) else None
-        if not isinstance(signature, str) or not signature.startswith(SIGNATURE_PREFIX):
+        if not isinstance(signature, str) or not signature.startswith(GOOGLE_SIGNATURE):
             continue
-        signature = signature.removeprefix(SIGNATURE_PREFIX)
+        signature = signature.removeprefix(GOOGLE_SIGNATURE)
         if block.get("thinking"):
             thoughts.append(
                 {"text": block["thinking"], "thought": True, "thoughtSignature": signature}

@@ -103,6 +103,10 @@ TURNS: dict[str, tuple[list[Any], Any]] = {
         [USER, {**CALLS, "thinking_blocks": [{**THOUGHT, "signature": ""}]}],
         [USER, {"role": "assistant", "content": [TOOL_USE]}],
     ),
+    "thoughts that Google signed": (
+        [USER, {**CALLS, "thinking_blocks": [{**THOUGHT, "signature": "google:EqQB"}]}],
+        [USER, {"role": "assistant", "content": [TOOL_USE]}],
+    ),
     "thoughts are not told twice": (
         [USER, {"role": "assistant", "content": [THOUGHT, TEXT], "thinking_blocks": [THOUGHT]}],
         [USER, {"role": "assistant", "content": [THOUGHT, TEXT]}],
@@ -221,6 +225,14 @@ WRONG: dict[str, tuple[Any, str]] = {
     "arguments that are a list": (
         {**CALLS, "tool_calls": [ToolCall("toolu_1", "f", "[1]")]},
         "is no JSON object",
+    ),
+    "arguments that are no Unicode": (
+        {**CALLS, "tool_calls": [ToolCall("toolu_1", "f", '{"a": "\ud800"}')]},
+        "is no JSON object",
+    ),
+    "a thought without a type": (
+        {**CALLS, "thinking_blocks": [{"thinking": "Hm."}]},
+        r"messages\[1\]\.thinking_blocks is no list",
     ),
     "thoughts": (
         {**CALLS, "thinking_blocks": "Hm."},

@@ -293,6 +293,17 @@ ENDS = [
         content="I call.",
         finish_reason="MALFORMED_FUNCTION_CALL",
     ),
+    _both(
+        "a reason in every event",
+        answer(text("I look."), call("get_weather", {})),
+        answer(text("I "), **_counts(12, 1)),
+        answer(text("look."), **_counts(12, 5)),
+        answer(call("get_weather", {})),
+        content="I look.",
+        finish_reason="tool_calls",
+        output_tokens=9,
+        call=TOOLS,
+    ),
     _both("nothing to say", answer(), content="", finish_reason="stop"),
 ]
 ANSWERS = [*TEXTS, *CALLS, *THOUGHTS, *ENDS]
