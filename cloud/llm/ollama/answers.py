@@ -27,6 +27,7 @@ from cloud.llm.ollama.errors import error_inside
 from cloud.llm.ollama.lines import LineDecoder
 from cloud.llm.types import ChatResponse, ToolCall
 from LLM.codec import Source, decode_answer, lenient_json
+from LLM.exceptions import LLMResponseError
 from LLM.types import OpenAIModel, Usage
 
 
@@ -119,14 +120,8 @@ class AnswerDecoder:
         for line in self._lines.feed(data):
             if self._done or (told := self._read(line)) is None:
                 continue
-            message = told.message
-            if (
-                message is None
-                or message.thinking
-                or message.tool_calls
-                or told.done
-                or not self._started
-            ):
+            message, is_edge = told.message, told.done or not self._started
+            if message is None or is_edge or message.thinking or message.tool_calls:
                 yield from self._events(told)
             elif message.content:
                 # Nearly every line: text and nothing else.
@@ -138,8 +133,8 @@ class AnswerDecoder:
         :raises LLMResponseError: the stream was cut short, or was none.
         """
         if rest := self._lines.close():
-            # A line that was cut in two is no JSON: the stream is what is wrong, not the line.
-            if self._started and not isinstance(_json(rest), dict):
+            # An object that was cut in two is no JSON: the stream is what is wrong, not the line.
+            if rest.lstrip()[:1] == b"{" and _json(rest) is None:
                 raise self._cut_short()
             if told := self._read(rest):
                 yield from self._events(told)
@@ -188,7 +183,7 @@ class AnswerDecoder:
         text = arguments if isinstance(arguments, str) else to_json(arguments).decode()
         return ToolCallDelta(index, _call_id(call, index), call.function.name, text)
 
-    def _cut_short(self) -> Exception:
+    def _cut_short(self) -> LLMResponseError:
         return self._source.error(
             "cut the stream short: it ended without its last line, the one with done; what arrived "
             "is in the stream's .response",
@@ -196,7 +191,7 @@ class AnswerDecoder:
             code="truncated_stream",
         )
 
-    def _empty(self) -> Exception:
+    def _empty(self) -> LLMResponseError:
         return self._source.error(
             f"answered {self._status} with a stream that holds no answer; check base_url",
             status_code=self._status,

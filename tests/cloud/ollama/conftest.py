@@ -14,13 +14,6 @@ from tests.cloud.ollama.twins import TWINS
 from tests.remote.scripted_server import Script, ScriptedServer
 
 
-@pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No settings of the machine."""
-    for name in ("OLLAMA_HOST", "OLLAMA_BASE_URL", "OLLAMA_API_KEY"):
-        monkeypatch.delenv(name, raising=False)
-
-
 @pytest.fixture
 def sleeps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The seconds of each sleep between tries, none of which is real."""

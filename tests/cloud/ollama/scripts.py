@@ -304,6 +304,13 @@ ERRORS = [
         expected={"text": "Hel", "code": "truncated_stream"},
         sdk=False,
     ),
+    Script(
+        "cut-in-the-first-line",
+        stream=lines(piece("Hello"))[:30],
+        error=LLMResponseError,
+        expected={"text": "", "code": "truncated_stream"},
+        sdk=False,
+    ),
     *(
         Script(name, body, body, error=kind, sdk=False)
         for name, body, kind in (
