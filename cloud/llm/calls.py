@@ -54,6 +54,8 @@ def chat_call(
             f"response_format is a {type(response_format).__name__}; give a pydantic class or a "
             "dict such as {'type': 'json_object'}"
         )
+    if isinstance(tool_choice, Mapping) and tool_choice.get("disable_parallel_tool_use"):
+        extra = {"parallel_tool_calls": False, **extra}  # Anthropic says it in its choice
     return ChatCall(
         model=model,
         messages=listed,
@@ -83,8 +85,9 @@ def nested_choice(choice: Any) -> Any:
         name = function.get("name") if isinstance(function, Mapping) else choice.get("name")
         if isinstance(name, str) and name:
             return {"type": "function", "function": {"name": name}}
-        if choice.get("type") in _CHOICES:
-            return _CHOICES[choice["type"]]
+        kind = choice.get("type")
+        if isinstance(kind, str) and kind in _CHOICES:
+            return _CHOICES[kind]
     raise InvalidRequestError(
         f"tool_choice is {choice!r}; give 'auto', 'none', 'required', a tool's name, or "
         "{'type': 'function', 'function': {'name': …}}"

@@ -48,9 +48,16 @@ def test_tool_choices_of_all_forms_are_one(given: Any, choice: Any) -> None:
     assert nested_choice(given) == choice
 
 
+def test_one_call_at_a_time_may_be_asked_for_as_anthropic_does() -> None:
+    one = {"type": "auto", "disable_parallel_tool_use": True}
+    asked = call(tool_choice=one, extra={"user": "u"})
+    assert (asked.tool_choice, asked.extra) == ("auto", {"parallel_tool_calls": False, "user": "u"})
+
+
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "choice-number": ({"tool_choice": 5}, "tool_choice is 5"),
     "choice-nameless": ({"tool_choice": {"type": "function"}}, "tool_choice is"),
+    "choice-type": ({"tool_choice": {"type": ["auto"]}}, "tool_choice is"),
     "choice-empty-name": ({"tool_choice": {"function": {"name": ""}}}, "tool_choice is"),
     "text-as-messages": ({"messages": "Hello!"}, "messages is a str"),
     "no-messages": ({"messages": []}, "messages is empty"),
