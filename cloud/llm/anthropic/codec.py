@@ -175,7 +175,7 @@ def _output_config(response_format: Any, extra: dict[str, Any]) -> dict[str, Any
         output["effort"] = _EFFORTS.get(effort, effort) if isinstance(effort, str) else effort
     if response_format and (schema := _schema(response_format)):
         output["format"] = {"type": "json_schema", "schema": schema}
-    return {**output, **(extra.pop("output_config", None) or {})}
+    return {**output, **_taken(extra, "output_config")}
 
 
 def _schema(response_format: Mapping[str, Any]) -> Any:
@@ -198,9 +198,15 @@ def _stops(stop: Any) -> Any:
     return [stop] if isinstance(stop, str) else stop
 
 
-def _metadata(extra: dict[str, Any]) -> Any:
+def _metadata(extra: dict[str, Any]) -> dict[str, Any] | None:
     """OpenAI's `user` is the one field that Anthropic's metadata has."""
-    user, metadata = extra.pop("user", None), extra.pop("metadata", None)
-    if user is None:
-        return metadata
-    return {"user_id": user, **(metadata or {})}
+    user, metadata = extra.pop("user", None), _taken(extra, "metadata")
+    return {**({} if user is None else {"user_id": user}), **metadata} or None
+
+
+def _taken(extra: dict[str, Any], name: str) -> Mapping[str, Any]:
+    """The dict that was given as `name`, taken out of `extra`; an empty one for none."""
+    value = extra.pop(name, {})
+    if not isinstance(value, Mapping):
+        raise InvalidRequestError(f"{name} is a {type(value).__name__}; give a dict")
+    return value

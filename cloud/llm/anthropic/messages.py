@@ -100,9 +100,11 @@ def _assistant(message: Mapping[str, Any], where: str) -> list[Block]:
 def _thoughts(message: Mapping[str, Any], where: str) -> list[Block]:
     """Blocks of thought that the API takes back: those that it has signed, and not Google."""
     thoughts = message.get("thinking_blocks") or []
-    if not isinstance(thoughts, list) or not all(isinstance(one, dict) for one in thoughts):
-        raise InvalidRequestError(f"{where}.thinking_blocks is no list of dicts")
-    return [one for one in thoughts if one.get("type") != "thinking" or _is_ours(one)]
+    if not _is_parts(thoughts):
+        raise InvalidRequestError(
+            f"{where}.thinking_blocks is no list of dicts with a 'type'; give them as they came"
+        )
+    return [dict(one) for one in thoughts if one["type"] != "thinking" or _is_ours(one)]
 
 
 def _is_ours(thought: Mapping[str, Any]) -> bool:

@@ -181,6 +181,8 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         {"tools": [{"type": "function", "function": {"description": "x"}}]},
         r"tools\[0\]\.function has no name",
     ),
+    "metadata": ({"metadata": "u-1"}, "metadata is a str"),
+    "output_config": ({"output_config": 5}, "output_config is a int"),
     "no JSON": ({"metadata": {"user_id": "\ud800"}}, "lone surrogate"),
 }
 
