@@ -91,7 +91,7 @@ def check_sampling(temperature: Any, max_tokens: Any) -> None:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def encode_body(fields: Mapping[str, Any]) -> bytes:

@@ -103,6 +103,7 @@ def test_messages_come_in_many_forms(api: Any, make: Any) -> None:
         (lambda llm: llm.chat_completion([3]), r"messages\[0\] is a int"),
         (lambda llm: llm.chat_completion([{"content": "x"}]), r"messages\[0\] has no 'role'"),
         (lambda llm: llm.chat_completion(HELLO, temperature=3), "temperature is 3"),
+        (lambda llm: llm.chat_completion(HELLO, temperature=10**400), "temperature is 10000"),
         (lambda llm: llm.chat_completion(HELLO, temperature=float("nan")), "temperature is nan"),
         (lambda llm: llm.chat_completion(HELLO, max_tokens=-1), "max_tokens is -1"),
         (lambda llm: llm.chat_completion(HELLO, timeout=0), "timeout is 0"),
