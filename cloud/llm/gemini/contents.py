@@ -209,5 +209,5 @@ def _parsed(text: str) -> Any:
     """The JSON value in `text`; None when it is none."""
     try:
         return from_json(text, allow_inf_nan=False)
-    except ValueError:
+    except (ValueError, TypeError):  # the latter for a lone surrogate
         return None

@@ -207,6 +207,6 @@ def _mapping(name: str, value: Any) -> Mapping[str, Any]:
     raise InvalidRequestError(f"{name} is a {type(value).__name__}; give a dict")
 
 
-def _camel(name: str) -> str:
-    head, *rest = name.split("_")
+def _camel(name: Any) -> str:
+    head, *rest = str(name).split("_")
     return head + "".join(word[:1].upper() + word[1:] for word in rest)

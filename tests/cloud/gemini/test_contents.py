@@ -300,6 +300,10 @@ REFUSED: dict[str, tuple[list[Any], str]] = {
         [{"role": "assistant", "tool_calls": [_call("f", '{"cut": ')]}],
         r"messages\[0\].tool_calls\[0\] has arguments that are no JSON object",
     ),
+    "surrogate in arguments": (
+        [{"role": "assistant", "tool_calls": [_call("f", '{"a": "\ud800"}')]}],
+        r"tool_calls\[0\] has arguments that are no JSON object",
+    ),
     "surrogate": ([{"role": "user", "content": "\ud800"}], "a lone surrogate"),
 }
 
