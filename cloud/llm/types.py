@@ -199,6 +199,8 @@ class ChatResponse:
             message["tool_calls"] = [call.to_openai() for call in self.tool_calls]
         if self.thinking_blocks:
             message["thinking_blocks"] = self.thinking_blocks
+        elif self.reasoning:
+            message["thinking"] = self.reasoning  # Ollama's models think on from there
         if self.refusal:
             message["refusal"] = self.refusal
         return message

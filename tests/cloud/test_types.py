@@ -129,6 +129,10 @@ MESSAGES = {
         ChatResponse("Hi", "m", thinking_blocks=[{"type": "thinking", "signature": "s"}]),
         {"content": "Hi", "thinking_blocks": [{"type": "thinking", "signature": "s"}]},
     ),
+    "unsigned thoughts": (
+        ChatResponse("Hi", "m", reasoning="Hm."),
+        {"content": "Hi", "thinking": "Hm."},
+    ),
 }
 
 

@@ -90,7 +90,12 @@ def _image(where: str, image: Any) -> str:
 def _thought(message: JSONObject, content: Content) -> JSONObject:
     """What the model thought, which some models want to see again."""
     blocks = message.get("thinking_blocks") or ()
-    in_blocks = [block.get("thinking") for block in blocks if isinstance(block, Mapping)]
+    # What another provider has signed is for that provider to read.
+    in_blocks = [
+        block.get("thinking")
+        for block in blocks
+        if isinstance(block, Mapping) and not block.get("signature")
+    ]
     # Each is the whole thought in one provider's words; a message may have several of them.
     told = [
         *map(message.get, _THOUGHT_FIELDS),

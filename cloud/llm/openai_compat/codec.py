@@ -120,8 +120,9 @@ class OpenAICodec:
         return refusal(status, headers, body, source)
 
     def _message(self, message: dict[str, Any]) -> dict[str, Any]:
-        if "thinking_blocks" in message:
-            message = _without(message, "thinking_blocks")  # Anthropic's
+        for name in ("thinking_blocks", "thinking"):  # Anthropic's, Ollama's
+            if name in message:
+                message = _without(message, name)
         content = message.get("content")
         if message["role"] == "tool" and isinstance(content, Mapping):
             message = {**message, "content": json_text(content, "a tool's result")}

@@ -316,14 +316,21 @@ def test_tool_result_may_hold_an_image() -> None:
         {"thinking": "Hm."},
         {"reasoning_content": "Hm."},
         {"reasoning": "Hm."},
-        {"thinking_blocks": [{"type": "thinking", "thinking": "Hm.", "signature": "s"}]},
+        {"thinking_blocks": [{"type": "thinking", "thinking": "Hm.", "signature": ""}]},
+        ChatResponse("", "m", reasoning="Hm.").to_message(),
         {"content": [{"type": "thinking", "thinking": "Hm."}, {"type": "redacted_thinking"}]},
         {"thinking": "Hm.", "thinking_blocks": [{"thinking": "Hm."}]},
     ],
 )
 def test_thoughts_go_back_to_the_model(fields: dict[str, Any]) -> None:
-    [found] = sent({"role": "assistant", "content": None, **fields})
+    [found] = sent({"role": "assistant", **fields})
     assert found == {"role": "assistant", "content": "", "thinking": "Hm."}
+
+
+def test_thoughts_that_others_have_signed_stay_out() -> None:
+    blocks = [{"type": "thinking", "thinking": "Hm.", "signature": "s"}]
+    response = ChatResponse("Hi!", "claude", reasoning="Hm.", thinking_blocks=blocks)
+    assert sent(response.to_message()) == [{"role": "assistant", "content": "Hi!"}]
 
 
 def test_legacy_function_turns_are_tool_turns() -> None:

@@ -218,7 +218,7 @@ def test_a_system_prompt_goes_before_the_messages() -> None:
 
 
 def test_an_answer_goes_back_as_it_came() -> None:
-    response = ChatResponse("", "m", tool_calls=[CALL], refusal="no")
+    response = ChatResponse("", "m", tool_calls=[CALL], refusal="no", reasoning="Hm.")
     calls = {"tool_calls": [WIRE_CALL], "refusal": "no"}
     assert message(response.to_message()) == {"role": "assistant", "content": None, **calls}
 
