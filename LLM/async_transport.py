@@ -16,7 +16,7 @@ from LLM import async_transport_pool as pools
 from LLM.answer import Answer
 from LLM.async_transport_answer import AsyncStreamedAnswer, read_capped, read_start
 from LLM.async_transport_body import Body
-from LLM.async_transport_errors import WIRE_ERRORS, translated
+from LLM.async_transport_errors import WIRE_ERRORS, SentOnceError, translated
 from LLM.connection_errors import Deadline
 from LLM.environment import ca_bundle, proxy_of
 from LLM.exceptions import LLMConfigError, LLMError
@@ -104,8 +104,7 @@ class AsyncTransport:
         :raises LLMTimeoutError: the deadline passed.
         :raises LLMResponseError: the answer is no HTTP, is cut short, or larger than 32 MiB.
         """
-        headers = self._wire_headers.bodiless if body is None else self._wire_headers.whole
-        answer = await self._exchange(method, path, body, headers, timeout_s, streamed=False)
+        answer = await self._exchange(method, path, body, timeout_s, streamed=False)
         assert isinstance(answer, Answer), "nothing was to be streamed"
         return answer
 
@@ -118,18 +117,10 @@ class AsyncTransport:
         :return: an `AsyncStreamedAnswer` on a 2xx status, otherwise the whole `Answer`.
         :raises LLMError: as `call`.
         """
-        headers = self._wire_headers.streamed
-        return await self._exchange("POST", path, body, headers, timeout_s, streamed=True)
+        return await self._exchange("POST", path, body, timeout_s, streamed=True)
 
     async def _exchange(
-        self,
-        method: str,
-        path: str,
-        body: bytes | None,
-        headers: CIMultiDict[str],
-        timeout_s: float,
-        *,
-        streamed: bool,
+        self, method: str, path: str, body: bytes | None, timeout_s: float, *, streamed: bool
     ) -> Answer | AsyncStreamedAnswer:
         """Send, and read as much as is wanted, within one deadline."""
         pool = self._open_pool()
@@ -141,9 +132,11 @@ class AsyncTransport:
                     method,
                     URL(self._api_root + path, encoded=True),
                     data=None if body is None else Body(body),
-                    headers=headers,
+                    # In no variable, which a crash reporter would show.
+                    headers=self._wire_headers.of_request(body, streamed),
                     allow_redirects=False,
                     proxy=self._proxy,
+                    middlewares=_ONCE if body is None else (),
                 )
                 if not 200 <= response.status < 300:
                     await read_start(response, start)
@@ -201,6 +194,10 @@ class _WireHeaders:
     bodiless: CIMultiDict[str]
     streamed: CIMultiDict[str]
 
+    def of_request(self, body: bytes | None, streamed: bool) -> CIMultiDict[str]:
+        """Those of one kind of request."""
+        return self.streamed if streamed else self.bodiless if body is None else self.whole
+
     @classmethod
     def of(cls, headers: Mapping[str, str]) -> Self:
         """:param headers: of which some may be `LLM.secrets.Secret`, which prints a mask."""
@@ -211,6 +208,19 @@ class _WireHeaders:
             CIMultiDict({**plain, "Accept-Encoding": "gzip"}),
             CIMultiDict({**plain, "Accept-Encoding": "identity", **json}),
         )
+
+
+async def _send_once(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Pass a lost connection off as something that aiohttp does not try again on its own."""
+    try:
+        return await handler(request)
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as err:
+        raise SentOnceError from err
+
+
+_ONCE = (_send_once,)
 
 
 def _close(response: aiohttp.ClientResponse | None) -> None:

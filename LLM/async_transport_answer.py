@@ -19,7 +19,7 @@ from LLM.answer import (
 from LLM.async_transport_errors import WIRE_ERRORS, translated
 from LLM.connection_errors import too_large, too_long_stream
 from LLM.exceptions import LLMError
-from LLM.inflate import Decoder, decoder_for
+from LLM.inflate import PIECE_BYTES, Decoder, decoder_for
 
 
 async def read_capped(response: aiohttp.ClientResponse) -> bytes:
@@ -52,11 +52,26 @@ async def read_capped(response: aiohttp.ClientResponse) -> bytes:
 async def read_start(response: aiohttp.ClientResponse, start: bytearray) -> None:
     """Add the first MiB of an error's decoded body to `start`, as it arrives."""
     decoder = decoder_for(response.headers.get("Content-Encoding"))
-    while data := await response.content.readany():
+    while data := _arrived(response.content) or await response.content.readany():
         for piece in (data,) if decoder is None else decoder.feed(data):
             start += piece[: MAX_ERROR_BYTES - len(start)]
             if len(start) >= MAX_ERROR_BYTES:
                 return
+
+
+def _arrived(content: aiohttp.StreamReader) -> bytes:
+    """What has arrived and was not read, even when an error came after it.
+
+    aiohttp raises the error first, and what came before would be lost.
+    """
+    error = content.exception()
+    if error is None:
+        return content.read_nowait()
+    content.set_exception(None)  # type: ignore[arg-type]  # it has no other way to take it back
+    try:
+        return content.read_nowait()
+    finally:
+        content.set_exception(error)
 
 
 class AsyncStreamedAnswer:
@@ -146,7 +161,7 @@ class _Gap:
         :raises TimeoutError: the deadline passed.
         """
         content = self._content
-        if (data := content.read_nowait()) or content.at_eof():
+        if (data := _arrived(content)) or content.at_eof():
             return data
         if self._timer is None:
             self._timer = self._loop.call_at(self.deadline, self._fire)
@@ -232,10 +247,12 @@ class _Pieces:
                 self._ended = True
                 if self._decoder is not None:
                     self._decoder.finish()
-            elif self._decoder is None:
+            elif self._decoder is not None:
+                self._decoded = self._decoder.feed(data)
+            elif len(data) <= PIECE_BYTES:
                 return self._counted(data)
             else:
-                self._decoded = self._decoder.feed(data)
+                self._decoded = _cut(data)
         return b""
 
     def _counted(self, piece: bytes) -> bytes:
@@ -243,3 +260,7 @@ class _Pieces:
         if self._left < 0:
             raise too_long_stream(self._origin)
         return piece
+
+
+def _cut(data: bytes) -> Iterator[bytes]:
+    return (data[at : at + PIECE_BYTES] for at in range(0, len(data), PIECE_BYTES))

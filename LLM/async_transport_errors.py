@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterator
+from typing import Any
 
 import aiohttp
+from aiohttp.http_exceptions import HttpProcessingError
 
 from LLM.connection_errors import (
     Deadline,
     broken_body,
+    broken_framing,
     disconnected,
     no_http,
     not_connected,
@@ -25,6 +28,10 @@ from LLM.inflate import EncodingError
 #: What aiohttp and asyncio raise for a peer's misbehaviour. Among the ValueErrors are InvalidURL
 #: and EncodingError; a RuntimeError tells that a connection was closed under its reader.
 WIRE_ERRORS = (aiohttp.ClientError, OSError, ValueError, RuntimeError)
+
+
+class SentOnceError(aiohttp.ClientError):
+    """Stands before a lost connection, after which aiohttp would send a GET once more."""
 
 
 #: Noted on the CancelledError that ends the wait for a connection.
@@ -71,7 +78,7 @@ def _chain(err: BaseException | None) -> Iterator[BaseException]:
 def _failure(
     chain: list[BaseException], origin: str, timeout_s: float, deadline: Deadline
 ) -> LLMError:
-    def find(*types: type[BaseException]) -> BaseException | None:
+    def find(*types: type[BaseException]) -> Any:
         return next((e for e in chain if isinstance(e, types)), None)
 
     err = chain[0]
@@ -83,17 +90,21 @@ def _failure(
     if find(aiohttp.ClientProxyConnectionError):
         return proxy_failed(origin, one_line(last))
     if refusal := find(aiohttp.ClientHttpProxyError):
-        assert isinstance(refusal, aiohttp.ClientHttpProxyError)
         # Its text names the proxy's address, with the password in it.
         return proxy_failed(origin, f"it answers {refusal.status} to CONNECT")
     if find(aiohttp.ClientConnectorDNSError):
         return unknown_host(origin)
     if problem := find(ssl.SSLError, ssl.CertificateError):
         return tls_failed(origin, problem)
-    if find(aiohttp.ClientConnectorError, ConnectionRefusedError):
+    if find(aiohttp.ClientConnectorError, ConnectionRefusedError, aiohttp.InvalidURL):
         return not_connected(origin, last)
+    if (problem := find(HttpProcessingError)) and "chunk" in str(problem):
+        return broken_framing()
     if deadline != "first_byte":
         return broken_body(origin, last if isinstance(last, EncodingError) else err)
+    if (problem := find(aiohttp.ServerDisconnectedError)) and not isinstance(problem.message, str):
+        # The message is what there is of the headers.
+        return broken_body(origin, EOFError("it ends in its headers"))
     if find(aiohttp.ServerDisconnectedError, ConnectionError, aiohttp.ClientOSError):
         return disconnected(origin)
     return no_http(origin, last)

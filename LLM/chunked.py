@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from LLM.exceptions import LLMResponseError
+from LLM.connection_errors import broken_framing
 
 _MAX_LINE_BYTES = 4096
 _MAX_TRAILER_BYTES = 64 * 1024
@@ -57,11 +57,11 @@ class ChunkedDecoder:
             start = pos + 2 if self._after_chunk else pos
             end = data.find(b"\r\n", start)
             if self._after_chunk and data[pos:start] != b"\r\n"[: size - pos]:
-                raise _broken()
+                raise broken_framing()
             if end < 0:
                 self._framing = data[pos:]
                 if len(self._framing) > _MAX_LINE_BYTES:
-                    raise _broken()
+                    raise broken_framing()
                 break
             self._after_chunk = False
             left = _chunk_size(data[start:end])
@@ -80,7 +80,7 @@ class ChunkedDecoder:
             return b""
         self._trailer_bytes += sum(map(len, lines))
         if self._trailer_bytes + len(rest) > _MAX_TRAILER_BYTES:
-            raise _broken()
+            raise broken_framing()
         return rest
 
 
@@ -91,12 +91,5 @@ def _chunk_size(line: bytes) -> int:
     digits = line.split(b";", 1)[0].strip(b" \t")
     # int() alone would also take signs, underscores and prefixes; 16 digits are 64 bits.
     if not digits or len(digits) > 16 or not _HEX_DIGITS.issuperset(digits):
-        raise _broken()
+        raise broken_framing()
     return int(digits, 16)
-
-
-def _broken() -> LLMResponseError:
-    # What was found instead is not quoted: it may be part of a key that the server echoes.
-    return LLMResponseError(
-        "the server's chunked framing is broken, so the rest of the answer cannot be read"
-    )

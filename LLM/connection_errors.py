@@ -85,6 +85,14 @@ def broken_body(origin: str, problem: BaseException) -> LLMResponseError:
     return LLMResponseError(f"the answer of {origin} is cut short or broken: {one_line(problem)}")
 
 
+def broken_framing() -> LLMResponseError:
+    """The chunked coding is wrong."""
+    # What was found instead is not quoted: it may be part of a key that the server echoes.
+    return LLMResponseError(
+        "the server's chunked framing is broken, so the rest of the answer cannot be read"
+    )
+
+
 def too_large() -> LLMResponseError:
     """The answer passes its cap."""
     return LLMResponseError(
