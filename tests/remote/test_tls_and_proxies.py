@@ -168,6 +168,9 @@ def pump(source: Any, target: Any) -> None:
     with contextlib.suppress(OSError):
         while data := source.recv(65536):
             target.sendall(data)
+    # Closing alone would wait for the thread that reads from it.
+    with contextlib.suppress(OSError):
+        target.shutdown(socket.SHUT_RDWR)
 
 
 def test_a_proxy_that_drips_meets_the_deadline(
