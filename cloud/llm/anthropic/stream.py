@@ -129,11 +129,11 @@ class AnthropicDecoder:
             return
         if isinstance(details := delta.get("stop_details"), dict):
             try:
-                explanation = StopDetails.model_validate(details).explanation
+                refusal = StopDetails.model_validate(details).refusal
             except ValidationError:
-                explanation = None  # a detail of the wrong type, which must not cost the answer
-            if explanation:
-                yield RefusalDelta(explanation)
+                refusal = None  # a detail of the wrong type, which must not cost the answer
+            if refusal:
+                yield RefusalDelta(refusal)
         reason = delta.get("stop_reason")
         if isinstance(reason, str) and reason:
             self._begun = self._finished = True

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cloud.llm.anthropic.schemas import held_schema
 from LLM.exceptions import InvalidRequestError
 
 _MODES = {"auto": "auto", "none": "none", "required": "any"}
@@ -25,19 +26,19 @@ def anthropic_tools(tools: Sequence[Any] | None) -> list[Any] | None:
     return [_tool(tool, f"tools[{i}]") for i, tool in enumerate(tools)]
 
 
-def anthropic_choice(choice: Any, parallel: Any, has_tools: bool) -> dict[str, Any] | None:
+def anthropic_choice(choice: Any, one_call: bool, has_tools: bool) -> dict[str, Any] | None:
     """How tools may be used.
 
     :param choice: as `ChatCall.tool_choice`.
-    :param parallel: OpenAI's `parallel_tool_calls`; False asks for one call at a time.
+    :param one_call: whether one call at a time is asked for.
     """
     if choice is None:
-        chosen = {"type": "auto"} if parallel is False and has_tools else None
+        chosen = {"type": "auto"} if one_call and has_tools else None
     elif isinstance(choice, str):
         chosen = {"type": _MODES[choice]}
     else:
         chosen = {"type": "tool", "name": choice["function"]["name"]}
-    if chosen is None or parallel is not False or chosen["type"] == "none":
+    if chosen is None or not one_call or chosen["type"] == "none":
         return chosen
     return {**chosen, "disable_parallel_tool_use": True}
 
@@ -49,9 +50,11 @@ def _tool(tool: Mapping[str, Any], where: str) -> Any:
     if not isinstance(function, Mapping) or not function.get("name"):
         raise InvalidRequestError(f"{where}.function has no name")
     fields = dict(function)
-    schema = fields.pop("parameters", None) or fields.pop("input_schema", None)
+    schema = fields.pop("parameters", None) or fields.pop("input_schema", None) or _NO_PARAMETERS
     if fields.get("strict") is False:
         del fields["strict"]  # OpenAI's way to say nothing
+    elif fields.get("strict"):
+        schema = held_schema(schema, where)
     if "cache_control" in tool:
         fields["cache_control"] = tool["cache_control"]
-    return {**fields, "input_schema": schema or _NO_PARAMETERS}
+    return {**fields, "input_schema": schema}

@@ -32,9 +32,15 @@ def finish_reason(stop_reason: str | None) -> str:
 
 
 class StopDetails(OpenAIModel):
-    """Why the model was stopped, in words."""
+    """Why the model was stopped, in words; only a refusal has them so far."""
 
+    type: str | None = None
     explanation: str | None = None
+
+    @property
+    def refusal(self) -> str | None:
+        """Why the model refused to answer; None when it did not, or did not say."""
+        return (self.explanation or None) if self.type == "refusal" else None
 
 
 class Block(OpenAIModel):
@@ -66,6 +72,11 @@ class Message(OpenAIModel):
     stop_reason: str | None = None
     stop_details: StopDetails | None = None
     usage: dict[str, Any] | None = None
+
+    @property
+    def refusal(self) -> str | None:
+        """Why the model refused to answer; None when it did not, or did not say."""
+        return self.stop_details.refusal if self.stop_details else None
 
 
 def _count(value: Any) -> Any:

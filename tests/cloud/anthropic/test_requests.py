@@ -93,7 +93,14 @@ TOOLS: dict[str, tuple[Any, Any]] = {
     "anthropic's": (TOOL, TOOL),
     "anthropic's with its type": ({"type": "custom", **TOOL}, {"type": "custom", **TOOL}),
     "server tool": (SEARCH, SEARCH),
-    "strict": ({**WEATHER, "strict": True}, {**TOOL, "strict": True}),
+    "strict": (
+        {**WEATHER, "strict": True},
+        {
+            "name": "get_weather",
+            "input_schema": {**WEATHER["parameters"], "additionalProperties": False},
+            "strict": True,
+        },
+    ),
     "not strict": ({**WEATHER, "strict": False}, TOOL),
     "no parameters": (
         {"name": "now"},
@@ -154,7 +161,7 @@ FORMATS: dict[str, Any] = {
 @pytest.mark.parametrize("wanted", FORMATS.values(), ids=FORMATS)
 def test_schemas_are_asked_for_natively(wanted: Any) -> None:
     sent = body(response_format=wanted, reasoning_effort="low")
-    form = {"type": "json_schema", "schema": SCHEMA}
+    form = {"type": "json_schema", "schema": {**SCHEMA, "additionalProperties": False}}
     assert sent["output_config"] == {"effort": "low", "format": form}
 
 
@@ -174,6 +181,11 @@ def test_free_text_asks_for_nothing() -> None:
     assert body(response_format={"type": "text"}) == body()
 
 
+DEEP: dict[str, Any] = {"type": "string"}
+for _ in range(5000):
+    DEEP = {"type": "array", "items": DEEP}
+DEEP = {"type": "json_schema", "schema": DEEP}
+
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "format": ({"response_format": {"type": "grammar"}}, "response_format of type 'grammar'"),
     "format without a schema": ({"response_format": {"type": "json_schema"}}, "holds no schema"),
@@ -183,6 +195,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "metadata": ({"metadata": "u-1"}, "metadata is a str"),
     "output_config": ({"output_config": 5}, "output_config is a int"),
+    "deep format": ({"response_format": DEEP}, "response_format has a schema nested deeper"),
     "no JSON": ({"metadata": {"user_id": "\ud800"}}, "lone surrogate"),
 }
 
