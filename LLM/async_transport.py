@@ -161,8 +161,9 @@ class AsyncTransport:
             # Raised out here: the handled exception refers to the request, and so to the key.
             raise failure from failure.__cause__
         finally:
-            # Otherwise its traceback would hold this frame, and with it the response.
-            del failure
+            # Otherwise its traceback would hold this frame, and so the response, which has the
+            # request's headers.
+            del failure, response
 
     def _open_pool(self) -> pools.Pool:
         """The running loop's connections to the origin."""

@@ -103,6 +103,11 @@ class Pool:
         _forget(self)
         self._close_streams()
         await self.session.close()
+        self._connector.abort()
+        # The sockets close in the loop's next turn.
+        turned = self.loop.create_future()
+        self.loop.call_soon(turned.set_result, None)
+        await turned
 
     def drop(self) -> None:
         """Close the sockets of a loop that is closed, without it."""

