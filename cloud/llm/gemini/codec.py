@@ -20,7 +20,7 @@ from cloud.llm.types import ChatResponse
 from LLM.attempts import refusal
 from LLM.codec import ChunkDecoder, Source, decode_answer, encode_body, lenient_json
 from LLM.endpoint import names_version
-from LLM.exceptions import InvalidRequestError, LLMAPIError, LLMError
+from LLM.exceptions import InvalidRequestError, LLMAPIError, LLMConfigError, LLMError
 
 #: v1beta has all that v1 has, and besides it the names that end in ``-latest``, previews, and
 #: fields that v1 has refused by name (`systemInstruction`, `tools`).
@@ -31,10 +31,16 @@ class GeminiCodec:
     """The wire form of Gemini.
 
     :param config: the client's settings; a `base_url` whose path names a version is used as it is.
+    :raises LLMConfigError: the address is that of Google's imitation of OpenAI.
     """
 
     def __init__(self, config: ClientConfig) -> None:
         url = config.base_url
+        if url.endswith("/openai"):
+            raise LLMConfigError(
+                f"base_url {url!r} speaks OpenAI's language; stop before /openai, or take "
+                "OpenAICompatClient"
+            )
         self.api_root = url if names_version(url) else f"{url}/{VERSION}"
         # Never in the URL, where Google would also take it: URLs are logged.
         self.headers = {} if config.api_key is None else {"x-goog-api-key": config.api_key}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from cloud.llm import InvalidRequestError
+from cloud.llm import InvalidRequestError, LLMConfigError
 from tests.cloud.gemini.sent import GOOGLE, body, codec, request
 
 SCHEMA = {
@@ -59,6 +59,11 @@ def test_a_model_that_is_no_name_is_told(model: Any) -> None:
 )
 def test_a_base_url_that_names_no_version_gets_one(url: str, root: str) -> None:
     assert codec(url).api_root == root
+
+
+def test_googles_imitation_of_openai_is_not_asked_in_geminis_words() -> None:
+    with pytest.raises(LLMConfigError, match="stop before /openai"):
+        codec(GOOGLE + "/v1beta/openai")
 
 
 def test_the_key_is_in_a_header_and_does_not_print() -> None:
