@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
@@ -267,6 +268,28 @@ def test_error_of_the_callback_ends_the_download(twin: Twin, serve: Serve) -> No
 
     with pytest.raises(KeyError, match="pulling manifest"):
         twin(lambda c: c.pull_model("m", fail), base_url=server.url)
+    server.close()
+    assert ended == [True]
+
+
+def test_cancelled_task_ends_the_download(serve: Serve) -> None:
+    ended: list[bool] = []
+
+    def wait_for_the_end(connection: Any) -> None:
+        ended.append(connection.sock.recv(1) == b"")
+        connection.close()
+
+    server = serve([wire.CHUNKED, wire.chunked([lines(PULL[0])])[:-5], wait_for_the_end])
+
+    async def pull_for_a_moment(c: Any) -> None:
+        begun = asyncio.Event()
+        task = asyncio.create_task(c.pull_model("m", lambda _: begun.set()))
+        await begun.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    coroutines(pull_for_a_moment, base_url=server.url)
     server.close()
     assert ended == [True]
 
