@@ -62,23 +62,23 @@ class AsyncOllamaClient(Ollama, AsyncChatClient):
         """
         return await self._ask(LIST_MODELS)
 
-    async def has_model(self, name: str | None = None) -> bool:
+    async def has_model(self, model_name: str | None = None) -> bool:
         """Whether a model is on the server, with just this tag.
 
-        :param name: without a tag it means ``:latest``, as everywhere in Ollama; None means the
+        :param model_name: without a tag it means ``:latest``, as everywhere in Ollama; None means the
             client's model.
         :raises LLMError: as `list_models`.
         """
-        return is_among(self._named(name), await self.list_models())
+        return is_among(self._named(model_name), await self.list_models())
 
-    async def show_model(self, name: str | None = None) -> dict[str, Any]:
+    async def show_model(self, model_name: str | None = None) -> dict[str, Any]:
         """What the server knows of a model: `capabilities`, `details`, `model_info`, `template`, ….
 
-        :param name: None means the client's model.
+        :param model_name: None means the client's model.
         :raises ModelNotFoundError: it is not on the server.
         :raises LLMError: as `list_models`.
         """
-        name = self._named(name)
+        name = self._named(model_name)
         return await self._ask(SHOW_MODEL, naming(name), name)
 
     async def loaded_models(self) -> list[dict[str, Any]]:
@@ -90,7 +90,7 @@ class AsyncOllamaClient(Ollama, AsyncChatClient):
 
     async def pull_model(
         self,
-        name: str | None = None,
+        model_name: str | None = None,
         on_progress: Callable[[PullProgress], object] | None = None,
         *,
         timeout: float | None = None,
@@ -99,7 +99,7 @@ class AsyncOllamaClient(Ollama, AsyncChatClient):
 
         A download that is broken off goes on from there the next time.
 
-        :param name: None means the client's model.
+        :param model_name: None means the client's model.
         :param on_progress: called with each step, and awaited where it is a coroutine function;
             what it raises ends the download.
         :param timeout: seconds that may pass between two steps, in place of the client's; a large
@@ -109,7 +109,7 @@ class AsyncOllamaClient(Ollama, AsyncChatClient):
         :raises LLMServerError: the download failed.
         :raises LLMError: as `list_models`.
         """
-        name = self._named(name)
+        name = self._named(model_name)
         body, source = naming(name), self._source(name)
         gap_s = checked_timeout_s(timeout, self.config.timeout)
         answer = await self._tries(
@@ -130,7 +130,7 @@ class AsyncOllamaClient(Ollama, AsyncChatClient):
 
     async def ensure_model(
         self,
-        name: str | None = None,
+        model_name: str | None = None,
         on_progress: Callable[[PullProgress], object] | None = None,
     ) -> bool:
         """Have the server download a model unless it has it.
@@ -139,7 +139,7 @@ class AsyncOllamaClient(Ollama, AsyncChatClient):
 
         :return: True, once the model is there.
         """
-        return await self.has_model(name) or await self.pull_model(name, on_progress)
+        return await self.has_model(model_name) or await self.pull_model(model_name, on_progress)
 
     async def _ask(
         self, question: Question[AnswerT], body: bytes | None = None, model: str | None = None

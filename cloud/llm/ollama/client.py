@@ -61,23 +61,23 @@ class OllamaClient(Ollama, ChatClient):
         """
         return self._ask(LIST_MODELS)
 
-    def has_model(self, name: str | None = None) -> bool:
+    def has_model(self, model_name: str | None = None) -> bool:
         """Whether a model is on the server, with just this tag.
 
-        :param name: without a tag it means ``:latest``, as everywhere in Ollama; None means the
+        :param model_name: without a tag it means ``:latest``, as everywhere in Ollama; None means the
             client's model.
         :raises LLMError: as `list_models`.
         """
-        return is_among(self._named(name), self.list_models())
+        return is_among(self._named(model_name), self.list_models())
 
-    def show_model(self, name: str | None = None) -> dict[str, Any]:
+    def show_model(self, model_name: str | None = None) -> dict[str, Any]:
         """What the server knows of a model: `capabilities`, `details`, `model_info`, `template`, ….
 
-        :param name: None means the client's model.
+        :param model_name: None means the client's model.
         :raises ModelNotFoundError: it is not on the server.
         :raises LLMError: as `list_models`.
         """
-        name = self._named(name)
+        name = self._named(model_name)
         return self._ask(SHOW_MODEL, naming(name), name)
 
     def loaded_models(self) -> list[dict[str, Any]]:
@@ -89,7 +89,7 @@ class OllamaClient(Ollama, ChatClient):
 
     def pull_model(
         self,
-        name: str | None = None,
+        model_name: str | None = None,
         on_progress: Callable[[PullProgress], object] | None = None,
         *,
         timeout: float | None = None,
@@ -98,7 +98,7 @@ class OllamaClient(Ollama, ChatClient):
 
         A download that is broken off goes on from there the next time.
 
-        :param name: None means the client's model.
+        :param model_name: None means the client's model.
         :param on_progress: called with each step; what it raises ends the download.
         :param timeout: seconds that may pass between two steps, in place of the client's; a large
             file is checked for minutes without a step. The download may take any time.
@@ -107,7 +107,7 @@ class OllamaClient(Ollama, ChatClient):
         :raises LLMServerError: the download failed.
         :raises LLMError: as `list_models`.
         """
-        name = self._named(name)
+        name = self._named(model_name)
         body, source = naming(name), self._source(name)
         gap_s = checked_timeout_s(timeout, self.config.timeout)
         answer = self._tries(
@@ -128,7 +128,7 @@ class OllamaClient(Ollama, ChatClient):
 
     def ensure_model(
         self,
-        name: str | None = None,
+        model_name: str | None = None,
         on_progress: Callable[[PullProgress], object] | None = None,
     ) -> bool:
         """Have the server download a model unless it has it.
@@ -137,7 +137,7 @@ class OllamaClient(Ollama, ChatClient):
 
         :return: True, once the model is there.
         """
-        return self.has_model(name) or self.pull_model(name, on_progress)
+        return self.has_model(model_name) or self.pull_model(model_name, on_progress)
 
     def _ask(
         self, question: Question[AnswerT], body: bytes | None = None, model: str | None = None
