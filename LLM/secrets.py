@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Self
 
 MASK = "**********"
 
@@ -22,6 +22,11 @@ class Secret(str):
     """
 
     __slots__ = ()
+
+    def __new__(cls, text: str) -> Self:
+        """:param text: what is to be hidden; of a `Secret`, the text that it holds."""
+        # str() of a Secret is its mask, which would go out in place of the key.
+        return super().__new__(cls, "".join(text))
 
     def __repr__(self) -> str:
         return f"'{MASK}'"

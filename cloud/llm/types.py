@@ -63,6 +63,7 @@ class ToolCall:
     #: The arguments as JSON text, as the model wrote them.
     arguments_json: str
     extra: dict[str, Any] | None
+    _parsed: dict[str, Any] | None = field(repr=False, compare=False)
 
     def __init__(
         self,
@@ -73,9 +74,11 @@ class ToolCall:
     ) -> None:
         self.id = id
         self.name = name
-        is_text = isinstance(arguments, str)
-        self.arguments_json = arguments if is_text else to_json(arguments).decode()  # type: ignore[assignment]  # mypy does not follow is_text
+        self.arguments_json = (
+            arguments if isinstance(arguments, str) else to_json(arguments).decode()
+        )
         self.extra = extra
+        self._parsed = None
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -84,10 +87,15 @@ class ToolCall:
         :raises LLMResponseError: the model wrote what is no JSON object (small models do, and so
             does every model that is cut at max_tokens); the text is in `arguments_json`.
         """
+        if self._parsed is None:
+            self._parsed = self._parse()
+        return self._parsed
+
+    def _parse(self) -> dict[str, Any]:
         if not self.arguments_json.strip():
             return {}
         try:
-            value = from_json(self.arguments_json)
+            value = from_json(self.arguments_json.encode())
         except ValueError:
             value = None
         if not isinstance(value, dict):

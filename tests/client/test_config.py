@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from LLM import LLMConfig, LLMConfigError, LLMError
+from LLM import LLMConfig, LLMConfigError, LLMError, Secret
 
 KEY = "sk-very-secret-key"
 
@@ -118,3 +118,7 @@ def test_the_environment_is_read_only_when_asked(monkeypatch: pytest.MonkeyPatch
     assert LLMConfig.from_env().api_key == KEY
     assert LLMConfig.from_env().api_root == "http://host/v1"
     assert LLMConfig.from_env(base_url="http://own", model="m").base_url == "http://own"
+
+
+def test_a_secret_of_a_secret_hides_the_same_text() -> None:
+    assert Secret(Secret("sk-1")).get_secret_value() == "sk-1"

@@ -150,3 +150,14 @@ def test_a_message_leaves_out_what_is_unset() -> None:
 def test_a_message_takes_calls_as_objects_or_dicts() -> None:
     message = ChatMessage("assistant", tool_calls=[ToolCall.from_openai(OPENAI), OPENAI])
     assert message.to_dict() == {"role": "assistant", "tool_calls": [OPENAI, OPENAI]}
+
+
+def test_arguments_are_parsed_once_so_that_changes_stay() -> None:
+    call = ToolCall("call_1", "get_weather", '{"city": "Paris"}')
+    call.arguments["unit"] = "C"
+    assert call.arguments == {"city": "Paris", "unit": "C"}
+
+
+def test_arguments_with_half_a_character_are_no_json() -> None:
+    with pytest.raises(LLMResponseError, match="no JSON object"):
+        ToolCall("call_1", "get_weather", '{"city": "\ud800"}').arguments  # noqa: B018
