@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+import cloud
 from LLM import LLMConfig, LLMError, exceptions
 from tests import worlds
 from tests.remote import wire
@@ -22,7 +23,7 @@ from tests.remote.scripted_server import close, hang, reset
 PLAIN_KEY = "sk-SECRET0123456789abcdefghijklmnopqrstuvwxyz"
 #: A key that JSON writes otherwise than it is.
 QUOTED_KEY = 'sk-"SECRET"\\0123456789/abc'
-PACKAGE_DIR = str(Path(exceptions.__file__).parent)
+PACKAGE_DIRS = tuple(str(Path(module.__file__).parent) for module in (exceptions, cloud))
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -38,9 +39,9 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _frames(error: BaseException) -> Iterator[str]:
-    """The values in the frames of our package that a crash reporter would show."""
+    """The values in the frames of our packages that a crash reporter would show."""
     for frame, _ in traceback.walk_tb(error.__traceback__):
-        if frame.f_code.co_filename.startswith(PACKAGE_DIR):
+        if frame.f_code.co_filename.startswith(PACKAGE_DIRS):
             for value in frame.f_locals.values():
                 yield repr(value)
                 yield repr(getattr(value, "__dict__", None))
