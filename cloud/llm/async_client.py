@@ -120,14 +120,29 @@ class AsyncChatClient(BaseClient):
         return AsyncEventStream(reading.events(), reading.close, assembler, reading.accept)
 
     def chat_stream(
-        self, messages: Any, model: str | None = None, **kwargs: Any
+        self,
+        messages: Any,
+        model: str | None = None,
+        *,
+        system: str | list[dict[str, Any]] | None = None,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        **kwargs: Any,
     ) -> AsyncTextStream:
         """Answer a conversation, piece by piece: iterate it with ``async for``.
 
         Arguments and errors are those of `events`. The answer's usage and tool calls are in the
         stream's `.response`.
         """
-        return AsyncTextStream(self.events(messages, model, **kwargs))
+        events = self.events(
+            messages,
+            model,
+            system=system,
+            temperature=temperature,
+            max_tokens=max_tokens,
+            **kwargs,
+        )
+        return AsyncTextStream(events)
 
     async def close(self) -> None:
         """Nothing to do: connections belong to all clients of the address.

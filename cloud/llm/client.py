@@ -136,13 +136,30 @@ class ChatClient(BaseClient):
         assembler = ResponseAssembler(prepared.source.model or "")
         return EventStream(reading.events(), reading.close, assembler, prepared.accept)
 
-    def chat_stream(self, messages: Any, model: str | None = None, **kwargs: Any) -> TextStream:
+    def chat_stream(
+        self,
+        messages: Any,
+        model: str | None = None,
+        *,
+        system: str | list[dict[str, Any]] | None = None,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        **kwargs: Any,
+    ) -> TextStream:
         """Answer a conversation, piece by piece: ``for text in client.chat_stream(messages): …``.
 
         Arguments and errors are those of `events`. The answer's usage and tool calls are in the
         stream's `.response`.
         """
-        return TextStream(self.events(messages, model, **kwargs))
+        events = self.events(
+            messages,
+            model,
+            system=system,
+            temperature=temperature,
+            max_tokens=max_tokens,
+            **kwargs,
+        )
+        return TextStream(events)
 
     def close(self) -> None:
         """Nothing to do: connections belong to all clients of the address.
