@@ -6,13 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Self, TypeVar
 
-from LLM.async_transport import AsyncStreamedAnswer, AsyncTransport
-
 from cloud.llm.base import BaseClient, Prepared
 from cloud.llm.events import ResponseAssembler, StreamEvent
 from cloud.llm.streams import AsyncEventStream, AsyncTextStream
 from cloud.llm.types import ChatResponse
 from LLM.answer import Answer
+from LLM.async_transport import AsyncStreamedAnswer, AsyncTransport
 from LLM.codec import Source
 from LLM.exceptions import LLMError
 from LLM.reading import aread_items

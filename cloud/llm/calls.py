@@ -59,6 +59,7 @@ def chat_call(
     return ChatCall(
         model=model,
         messages=listed,
+        has_system=system is not None,
         stream=stream,
         temperature=temperature,
         max_tokens=max_tokens,

@@ -5,7 +5,7 @@ Codecs are pure and written once for both worlds; no other module knows a provid
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -22,6 +22,7 @@ class ChatCall:
 
     :param model: the model to ask.
     :param messages: dicts as OpenAI has them; a system prompt given apart comes first.
+    :param has_system: whether the first message is such a system prompt.
     :param stream: whether the answer is wanted in pieces.
     :param temperature: 0.0 to 2.0; None leaves it to the provider.
     :param max_tokens: most tokens to generate; None leaves it to the provider.
@@ -34,6 +35,7 @@ class ChatCall:
 
     model: str
     messages: list[dict[str, Any]]
+    has_system: bool = False
     stream: bool = False
     temperature: float | None = None
     max_tokens: int | None = None
@@ -41,6 +43,17 @@ class ChatCall:
     tool_choice: Any = None
     response_format: dict[str, Any] | None = None
     extra: dict[str, Any] = field(default_factory=dict)
+
+
+def placed(
+    messages: Iterable[dict[str, Any]], has_system: bool = False
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each message behind its place in what the caller gave, which errors name.
+
+    :param has_system: as in `ChatCall`.
+    """
+    for i, message in enumerate(messages, -1 if has_system else 0):
+        yield (f"messages[{i}]" if i >= 0 else "system"), message
 
 
 @dataclass(frozen=True, slots=True)

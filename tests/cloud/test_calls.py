@@ -6,7 +6,13 @@ from typing import Any
 
 import pytest
 
-from cloud.llm import ChatMessage, InvalidRequestError
+from cloud.llm import (
+    AnthropicClient,
+    ChatMessage,
+    GeminiClient,
+    InvalidRequestError,
+    OllamaClient,
+)
 from cloud.llm.calls import chat_call, nested_choice
 from cloud.llm.codec import ChatCall
 
@@ -107,3 +113,12 @@ def test_a_system_prompt_of_parts_keeps_its_marks() -> None:
 
 def test_no_tools_are_none() -> None:
     assert call(tools=[]).tools is None
+
+
+@pytest.mark.parametrize("client", [AnthropicClient, GeminiClient, OllamaClient])
+def test_errors_count_the_messages_that_the_caller_gave(client: Any) -> None:
+    messages = [{"role": "user", "content": [{"type": "text"}]}]
+    llm = client(base_url="http://127.0.0.1:1")
+    for system in (None, "Be brief."):
+        with pytest.raises(InvalidRequestError, match=r"^messages\[0\]"):
+            llm.chat(messages, system=system)

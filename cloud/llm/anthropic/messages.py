@@ -16,6 +16,7 @@ from pydantic_core import from_json
 
 from cloud.llm.anthropic.parts import Block, blocks_of, marked, text_block
 from cloud.llm.calls import json_text
+from cloud.llm.codec import placed
 from cloud.llm.types import GOOGLE_SIGNATURE
 from LLM.exceptions import InvalidRequestError
 
@@ -26,7 +27,9 @@ _NOT_IN_ID = re.compile(r"[^A-Za-z0-9_-]")
 _THOUGHTS = ("thinking", "redacted_thinking")
 
 
-def conversation(messages: Sequence[dict[str, Any]]) -> tuple[list[Block], list[Turn]]:
+def conversation(
+    messages: Sequence[dict[str, Any]], has_system: bool = False
+) -> tuple[list[Block], list[Turn]]:
     """The blocks of the system prompt, and the turns.
 
     System and developer turns go into the system prompt, wherever they stand: only some models take
@@ -37,8 +40,8 @@ def conversation(messages: Sequence[dict[str, Any]]) -> tuple[list[Block], list[
     """
     system: list[Block] = []
     turns: list[tuple[str, list[Block]]] = []
-    for i, message in enumerate(messages):
-        where, role = f"messages[{i}]", message["role"]
+    for where, message in placed(messages, has_system):
+        role = message["role"]
         if role in ("system", "developer"):
             system += _system(message, where)
             continue

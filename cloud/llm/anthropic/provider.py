@@ -15,7 +15,8 @@ class Anthropic(BaseClient):
 
     codec_class: ClassVar[type[Codec]] = AnthropicCodec
     default_base_url = "https://api.anthropic.com"
-    default_model = "claude-sonnet-4-20250514"
+    # That of the SDK's examples; claude-sonnet-4-20250514 was retired in June 2026.
+    default_model = "claude-sonnet-5-5"
     key_variables = ("ANTHROPIC_API_KEY",)
     url_variable = "ANTHROPIC_BASE_URL"
     # 529: overloaded. Source: https://platform.claude.com/docs/en/api/errors

@@ -35,7 +35,7 @@ def request_fields(call: ChatCall) -> dict[str, Any]:
     :raises InvalidRequestError: Anthropic has no form for it; the message names what.
     """
     extra = dict(call.extra)
-    system, turns = conversation(call.messages)
+    system, turns = conversation(call.messages, call.has_system)
     if call.response_format and call.response_format.get("type") == "json_object":
         system = [*system, text_block(_ASKS_FOR_JSON)]
     one_call = extra.pop("parallel_tool_calls", None) is False

@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
+from cloud.llm.codec import placed
 from cloud.llm.gemini.parts import converted_part
 from cloud.llm.types import GOOGLE_SIGNATURE
 from LLM.exceptions import InvalidRequestError
@@ -32,10 +33,18 @@ class Conversation:
     :param messages: dicts in OpenAI's shape; turns in Google's own (`parts`) pass as they are.
     :param model: the model that is asked.
     :param api_root: where files that are given by name alone lie.
+    :param has_system: as in `ChatCall`.
     :raises InvalidRequestError: a message has no form at Gemini; the error names it.
     """
 
-    def __init__(self, messages: list[dict[str, Any]], model: str, api_root: str) -> None:
+    def __init__(
+        self,
+        messages: list[dict[str, Any]],
+        model: str,
+        api_root: str,
+        *,
+        has_system: bool = False,
+    ) -> None:
         #: The turns.
         self.contents: list[dict[str, Any]] = []
         #: None when there are no system turns.
@@ -45,8 +54,7 @@ class Conversation:
         self._names: dict[str, str] = {}
         self._results: list[dict[str, Any]] | None = None
         system: list[dict[str, Any]] = []
-        for position, message in enumerate(messages):
-            place = f"messages[{position}]"
+        for place, message in placed(messages, has_system):
             role = message["role"]
             if role in ("system", "developer"):
                 system += self._content_parts(message.get("content"), place)

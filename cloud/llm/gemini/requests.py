@@ -49,7 +49,7 @@ def request_fields(call: ChatCall, api_root: str) -> dict[str, Any]:
     :param api_root: where files that are given by name alone lie.
     :raises InvalidRequestError: Gemini has no form for a part of the call.
     """
-    conversation = Conversation(call.messages, call.model, api_root)
+    conversation = Conversation(call.messages, call.model, api_root, has_system=call.has_system)
     config: dict[str, Any] = {"temperature": call.temperature, "maxOutputTokens": call.max_tokens}
     config.update(_format_fields(call.response_format))
     fields: dict[str, Any] = {

@@ -65,8 +65,8 @@ class AsyncOllamaClient(Ollama, AsyncChatClient):
     async def has_model(self, model_name: str | None = None) -> bool:
         """Whether a model is on the server, with just this tag.
 
-        :param model_name: without a tag it means ``:latest``, as everywhere in Ollama; None means the
-            client's model.
+        :param model_name: without a tag it means ``:latest``, as everywhere in Ollama; None means
+            the client's model.
         :raises LLMError: as `list_models`.
         """
         return is_among(self._named(model_name), await self.list_models())

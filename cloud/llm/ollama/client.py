@@ -64,8 +64,8 @@ class OllamaClient(Ollama, ChatClient):
     def has_model(self, model_name: str | None = None) -> bool:
         """Whether a model is on the server, with just this tag.
 
-        :param model_name: without a tag it means ``:latest``, as everywhere in Ollama; None means the
-            client's model.
+        :param model_name: without a tag it means ``:latest``, as everywhere in Ollama; None means
+            the client's model.
         :raises LLMError: as `list_models`.
         """
         return is_among(self._named(model_name), self.list_models())

@@ -103,7 +103,9 @@ def checked_name(name: Any) -> str:
     :raises InvalidRequestError: it is none.
     """
     if not isinstance(name, str) or not name.strip():
-        raise InvalidRequestError(f"model_name is {name!r}; give a model's name such as 'qwen2.5:3b'")
+        raise InvalidRequestError(
+            f"model_name is {name!r}; give a model's name such as 'qwen2.5:3b'"
+        )
     return name
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
+from cloud.llm.codec import placed
 from cloud.llm.ollama.parts import Content, image_data
 from LLM.exceptions import InvalidRequestError
 
@@ -25,13 +26,13 @@ _ROLES = {"developer": "system", "function": "tool"}
 _THOUGHT_FIELDS = ("thinking", "reasoning_content", "reasoning")
 
 
-def ollama_messages(messages: list[JSONObject]) -> list[JSONObject]:
+def ollama_messages(messages: list[JSONObject], has_system: bool = False) -> list[JSONObject]:
     """Messages as ``/api/chat`` takes them.
 
     :raises InvalidRequestError: a message says something that Ollama has no form for; names it.
     """
     called: dict[str, str] = {}  # names of tools by the ids of their calls
-    return [_message(f"messages[{i}]", message, called) for i, message in enumerate(messages)]
+    return [_message(where, message, called) for where, message in placed(messages, has_system)]
 
 
 def _message(where: str, message: JSONObject, called: dict[str, str]) -> JSONObject:

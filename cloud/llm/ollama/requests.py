@@ -66,7 +66,7 @@ def chat_body(call: ChatCall) -> JSONObject:
     effort = extra.pop("reasoning_effort", None)
     return {
         "model": call.model,
-        "messages": ollama_messages(call.messages),
+        "messages": ollama_messages(call.messages, call.has_system),
         "stream": call.stream,
         "tools": _tools(call),
         "format": _format(call.response_format),

@@ -126,4 +126,4 @@ def test_from_env_takes_key_and_address(monkeypatch: pytest.MonkeyPatch) -> None
     assert client.config.api_key == Secret(KEY)
     assert client.config.base_url == "http://127.0.0.1:1"
     assert KEY not in repr(client)
-    assert client.model == "claude-sonnet-4-20250514"
+    assert client.model == "claude-sonnet-5-5"
