@@ -46,6 +46,16 @@ def blocking(server: ScriptedServer, key: str = "a") -> Transport:
     return Transport(server.url, {"Authorization": f"Bearer {key}"}, shared=True)
 
 
+def n_open(server: ScriptedServer, count: int) -> bool:
+    """Whether the server comes to have `count` open connections."""
+    pause = threading.Event()
+    for _ in range(100):
+        if len(server._open) == count:
+            return True
+        pause.wait(0.01)
+    return False
+
+
 async def post(client: AsyncTransport, timeout_s: float = 5.0) -> int:
     return (await client.call("POST", "/x", b"{}", timeout_s=timeout_s)).status
 
@@ -116,8 +126,10 @@ def test_a_transport_works_after_its_loop_was_closed_without_ceremony(
         assert loop.run_until_complete(post(client)) == 200
         loop.close()
     gc.collect()
+    assert n_open(server, 1), "each loop closes what the one before has left"
     assert asyncio.run(post(client)) == 200
     assert server.connections == 4
+    assert n_open(server, 0)
 
 
 def test_two_loops_in_two_threads_share_a_client_but_no_connection(server: ScriptedServer) -> None:
@@ -149,6 +161,7 @@ def test_closed_pools_let_calls_in_flight_finish() -> None:
             assert await post(client) == 200, "a new pool is made"
             go.set()
             assert await call == 200
+            assert await asyncio.to_thread(n_open, server, 1), "the old pool is closed"
 
         asyncio.run(main())
         assert server.connections == 2

@@ -13,6 +13,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack
 from typing import Any
 
+import psutil
 import pytest
 
 from LLM.async_transport import AsyncStreamedAnswer, AsyncTransport
@@ -87,13 +88,16 @@ def test_cancelling_closes_the_connection_at_once(serve: Any) -> None:
 
 
 def test_cancelling_closes_a_connection_that_takes_no_request(serve: Any) -> None:
-    server = serve(b"", on_connect=[wait(0.3)])
+    process = psutil.Process()
+    server = serve(b"", on_connect=[wait(MAX_WAIT_S)])
 
     async def work(client: AsyncTransport) -> None:
+        n_files = process.num_fds()
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05):
                 await post(client, body=b"x" * 20_000_000)
-        assert await asyncio.to_thread(left, server)
+        await asyncio.sleep(0.01)
+        assert process.num_fds() == n_files + 1, "the server's end is open, and nothing else"
 
     run(work, server.url)
 
