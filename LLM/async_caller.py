@@ -92,7 +92,9 @@ class AsyncCaller:
         self._transport.require_open()
         attempts = self._ledger.attempts(source)
         while True:
-            await self._wait_for_turn(0 if attempts.made else n_tokens)
+            wait_s = self._ledger.turn_s(0 if attempts.made else n_tokens)
+            if wait_s > 0:
+                await self._wait_for_turn(wait_s)
             try:
                 answer = await send()
                 if 200 <= answer.status < 300:
@@ -103,14 +105,12 @@ class AsyncCaller:
                 failure = err
             await asyncio.sleep(attempts.delay_s(failure))
 
-    async def _wait_for_turn(self, n_tokens: int) -> None:
-        wait_s = self._ledger.turn_s(n_tokens)
-        if wait_s > 0:
-            try:
-                await asyncio.sleep(wait_s)
-            except BaseException:
-                self._ledger.leave_turn()
-                raise
+    async def _wait_for_turn(self, wait_s: float) -> None:
+        try:
+            await asyncio.sleep(wait_s)
+        except BaseException:
+            self._ledger.leave_turn()
+            raise
 
 
 class _Chunks(Generic[ChunkT]):

@@ -85,7 +85,9 @@ class Caller:
         self._transport.require_open()
         attempts = self._ledger.attempts(source)
         while True:
-            self._wait_for_turn(0 if attempts.made else n_tokens)
+            wait_s = self._ledger.turn_s(0 if attempts.made else n_tokens)
+            if wait_s > 0:
+                self._wait_for_turn(wait_s)
             try:
                 answer = send()
                 if 200 <= answer.status < 300:
@@ -96,14 +98,12 @@ class Caller:
                 failure = err
             time.sleep(attempts.delay_s(failure))
 
-    def _wait_for_turn(self, n_tokens: int) -> None:
-        wait_s = self._ledger.turn_s(n_tokens)
-        if wait_s > 0:
-            try:
-                time.sleep(wait_s)
-            except BaseException:
-                self._ledger.leave_turn()
-                raise
+    def _wait_for_turn(self, wait_s: float) -> None:
+        try:
+            time.sleep(wait_s)
+        except BaseException:
+            self._ledger.leave_turn()
+            raise
 
 
 def _chunks(

@@ -227,7 +227,8 @@ class Entry(Generic[AnswerT, ChunkT]):
             self._settle(estimated_usage(self.body, None))
             raise
         self._settle(answer.usage or estimated_usage(self.body, answer))
-        logger.info("response %s", scrub_text(str(answer.id), self.source.secret))
+        if logger.isEnabledFor(logging.INFO):
+            logger.info("response %s", scrub_text(str(answer.id), self.source.secret))
         self._call.accept(answer)
         return answer
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from LLM.exceptions import UsageLimitError
 from LLM.types import Usage
@@ -39,12 +39,11 @@ class UsageTotals:
 
     def plus(self, usage: Usage, *, estimated: bool = False) -> UsageTotals:
         """:return: these totals with one more call."""
-        return replace(
-            self,
-            calls=self.calls + 1,
-            prompt_tokens=self.prompt_tokens + usage.prompt_tokens,
-            completion_tokens=self.completion_tokens + usage.completion_tokens,
-            estimated_calls=self.estimated_calls + estimated,
+        return UsageTotals(
+            self.calls + 1,
+            self.prompt_tokens + usage.prompt_tokens,
+            self.completion_tokens + usage.completion_tokens,
+            self.estimated_calls + estimated,
         )
 
 
