@@ -63,6 +63,19 @@ def test_importing_loads_no_engine_and_no_server(module: str) -> None:
     assert loaded_by(f"import {module}") & HEAVY == set()
 
 
+@pytest.mark.parametrize("module", ["cloud", "cloud.llm", "ai.ai_agents.providers"])
+def test_importing_the_cloud_loads_no_way_to_call(module: str) -> None:
+    assert loaded_by(f"import {module}") & {"requests", "urllib3", *HEAVY} == set()
+
+
+@pytest.mark.parametrize("provider", ["Anthropic", "Gemini", "Ollama", "OpenAICompat"])
+def test_a_client_loads_its_own_worlds_library_alone(provider: str) -> None:
+    blocking = loaded_by(f"from cloud.llm import {provider}Client")
+    coroutines = loaded_by(f"from cloud.llm import Async{provider}Client")
+    worlds = {"requests", "urllib3", *HEAVY}
+    assert (blocking & worlds, coroutines & worlds) == ({"requests", "urllib3"}, {"aiohttp"})
+
+
 def test_help_of_the_command_line_loads_no_engine_and_no_server() -> None:
     show_help = "cli.main(['serve', '--help'], standalone_mode=False)"
     loaded = loaded_by(f"from local_llm_kit.cli import cli; {show_help}")

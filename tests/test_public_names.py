@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-PACKAGES = ["LLM", "local_llm_kit"]
+PACKAGES = ["LLM", "cloud", "cloud.llm", "local_llm_kit"]
 
 
 def public_names(package: types.ModuleType) -> set[str]:
