@@ -24,7 +24,7 @@ DEFAULTS = {
     ),
     "Anthropic": (
         "https://api.anthropic.com",
-        "claude-sonnet-4-20250514",
+        cloud.llm.AnthropicClient.default_model,
         ["ANTHROPIC_API_KEY"],
         "ANTHROPIC_BASE_URL",
     ),
