@@ -7,6 +7,7 @@ import gc
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
@@ -157,11 +158,18 @@ def test_closed_pools_let_calls_in_flight_finish() -> None:
             call = asyncio.create_task(post(client))
             while not server.requests:
                 await asyncio.sleep(0.001)
+            retired = weakref.ref(client._pool)
             await async_transport.close_shared_pools()
             assert await post(client) == 200, "a new pool is made"
             go.set()
             assert await call == 200
             assert await asyncio.to_thread(n_open, server, 1), "the old pool is closed"
+            for _ in range(20):
+                await asyncio.sleep(0.001)
+                gc.collect()
+                if retired() is None:
+                    return
+            raise AssertionError("the old pool is not forgotten")
 
         asyncio.run(main())
         assert server.connections == 2
