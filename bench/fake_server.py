@@ -7,7 +7,8 @@ so that a benchmark that dies takes its server along. The query of the path choo
 - ``/chunks/N/v1/chat/completions``: a stream of N chunks instead of 1,000;
 - ``/close/v1/chat/completions``: the stream is delimited by closing, not chunked;
 - ``/slow/v1/chat/completions``: a chunk every 5 ms, for latency, chunked;
-- ``/slowclose/v1/chat/completions``: likewise, close-delimited.
+- ``/slowclose/v1/chat/completions``: likewise, close-delimited;
+- ``/cpu``: the CPU that this process has used so far, in seconds.
 """
 
 from __future__ import annotations
@@ -91,6 +92,7 @@ CHUNKED_HEAD = (
     b"transfer-encoding: chunked\r\n\r\n"
 )
 CLOSE_HEAD = CHUNKED_HEAD.replace(b"transfer-encoding: chunked", b"connection: close")
+CPU = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: %d\r\n\r\n%b"
 LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 _streams: dict[tuple[int, bool], bytes] = {}
 
@@ -128,7 +130,10 @@ class Server(asyncio.Protocol):
 
     def answer(self, path: str, body: bytes) -> None:
         streamed = b'"stream":true' in body or b'"stream": true' in body
-        if not streamed:
+        if path == "/cpu":
+            used = b"%.6f" % time.process_time()
+            self.transport.write(CPU % (len(used), used))
+        elif not streamed:
             self.transport.write(PLAIN)
         elif path.startswith("/slow"):
             self.task = asyncio.ensure_future(self.drip(chunked=not path.startswith("/slowclose")))

@@ -1,4 +1,4 @@
-"""CPU of the blocking client against plain requests and the openai SDK, interleaved in one run.
+"""CPU of the blocking clients against plain requests and the openai SDK, interleaved in one run.
 
     python bench/remote.py [--rounds 15] [--check]
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import itertools
 import json
 import platform
 import statistics
@@ -27,6 +28,7 @@ from typing import Any
 import openai
 import requests
 
+from cloud.llm import OpenAICompatClient
 from LLM import LLM, LLMConfig
 
 MESSAGES = [
@@ -36,6 +38,8 @@ MESSAGES = [
 CALLS = 200
 N_CHUNKS = 1000
 KEY = "sk-bench"
+#: The contenders that are ours.
+OURS = ("LLM", "OpenAICompatClient")
 
 
 @contextmanager
@@ -61,6 +65,7 @@ class Contenders:
         self.url = f"{base}{path}/v1/chat/completions"
         self.session = requests.Session()
         self.llm = LLM(LLMConfig(base_url=base + path, api_key=KEY))
+        self.client = OpenAICompatClient(api_key=KEY, model="gpt-4", base_url=base + path)
         self.sdk = openai.OpenAI(base_url=f"{base}{path}/v1", api_key=KEY)
         self.headers = {"Authorization": f"Bearer {KEY}"}
 
@@ -76,6 +81,9 @@ class Contenders:
 
     def llm_call(self) -> None:
         assert self.llm.chat_completion(MESSAGES).choices[0].message.content
+
+    def client_call(self) -> None:
+        assert self.client.chat(MESSAGES, temperature=0.7).content
 
     def openai_call(self) -> None:
         answer = self.sdk.chat.completions.create(
@@ -99,6 +107,10 @@ class Contenders:
     def llm_stream(self) -> int:
         with self.llm.chat_completion(MESSAGES, stream=True) as stream:
             return sum(len(chunk.choices) for chunk in stream)
+
+    def client_stream(self) -> int:
+        with self.client.events(MESSAGES, temperature=0.7) as stream:
+            return sum(1 for _ in stream)
 
     def openai_stream(self) -> int:
         with self.sdk.chat.completions.create(
@@ -133,18 +145,18 @@ def interleaved(
 
 
 def report(title: str, taken: dict[str, list[float]], targets: dict[str, float]) -> bool:
-    """Print a table; targets are the LLM's largest ratio to each peer."""
+    """Print a table; targets are our clients' largest ratio to each peer."""
     print(f"\n{title}")
     for name, values in taken.items():
         low, mid, high = min(values), statistics.median(values), max(values)
         print(f"  {name:<28}{mid:10.2f} µs   ({low:.2f} to {high:.2f})")
     good = True
-    for peer, target in targets.items():
-        ratios = [a / b for a, b in zip(taken["LLM"], taken[peer], strict=True)]
+    for ours, (peer, target) in itertools.product(OURS, targets.items()):
+        ratios = [a / b for a, b in zip(taken[ours], taken[peer], strict=True)]
         ratio = statistics.median(ratios)
         good &= ratio <= target
         verdict = "met" if ratio <= target else "MISSED"
-        print(f"  LLM / {peer:<22}{ratio:10.3f}      target {target:.2f}  {verdict}")
+        print(f"  {f'{ours} / {peer}':<28}{ratio:10.3f}      target {target:.2f}  {verdict}")
     return good
 
 
@@ -187,7 +199,12 @@ def main() -> int:
     with fake_server() as base:
         peers = Contenders(base)
         calls = interleaved(
-            {"requests": peers.requests_call, "LLM": peers.llm_call, "openai": peers.openai_call},
+            {
+                "requests": peers.requests_call,
+                "LLM": peers.llm_call,
+                "OpenAICompatClient": peers.client_call,
+                "openai": peers.openai_call,
+            },
             args.rounds,
             CALLS,
             1,
@@ -197,6 +214,7 @@ def main() -> int:
             {
                 "requests": peers.requests_stream,
                 "LLM": peers.llm_stream,
+                "OpenAICompatClient": peers.client_stream,
                 "openai": peers.openai_stream,
             },
             args.rounds,
