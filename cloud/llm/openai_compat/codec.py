@@ -54,6 +54,7 @@ from LLM.types import (
 )
 
 PATH = "/chat/completions"
+_OPENAI = "api.openai.com"
 
 
 class OpenAICodec:
@@ -67,7 +68,8 @@ class OpenAICodec:
         self.api_root = url if names_version(url) else url + "/v1"
         self.headers = bearer(config.api_key)
         # OpenAI itself refuses fields that its imitators take or want, and has renamed one.
-        self._is_openai = urlsplit(url).hostname == "api.openai.com"
+        host = urlsplit(url).hostname or ""
+        self._is_openai = host == _OPENAI or host.endswith("." + _OPENAI)  # eu.api.openai.com
         self._stream_usage = config.stream_usage
 
     def request(self, call: ChatCall) -> WireRequest:

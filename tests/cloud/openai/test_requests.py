@@ -104,9 +104,14 @@ def test_arguments_become_fields(given: dict[str, Any], sent: dict[str, Any]) ->
     assert {n: v for n, v in found.items() if n not in ("model", "messages")} == sent
 
 
-def test_others_know_the_old_name_of_the_limit() -> None:
-    assert body(base_url=OTHER, max_tokens=5)["max_tokens"] == 5
-    assert body(max_tokens=5)["max_completion_tokens"] == 5
+@pytest.mark.parametrize("base_url", [OPENAI, "https://eu.api.openai.com/v1"])
+def test_openai_knows_the_new_name_of_the_limit(base_url: str) -> None:
+    assert body(base_url=base_url, max_tokens=5)["max_completion_tokens"] == 5
+
+
+@pytest.mark.parametrize("base_url", [OTHER, "https://notapi.openai.com", "https://x.ai/v1"])
+def test_others_know_the_old_name_of_the_limit(base_url: str) -> None:
+    assert body(base_url=base_url, max_tokens=5)["max_tokens"] == 5
 
 
 def test_a_pydantic_class_becomes_its_schema() -> None:
