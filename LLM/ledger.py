@@ -167,6 +167,8 @@ class Entry(Generic[AnswerT, ChunkT]):
     :param body: the request's body.
     """
 
+    __slots__ = ("_call", "_held", "_key", "_ledger", "body", "n_tokens", "source")
+
     def __init__(self, ledger: Ledger, call: Call[AnswerT, ChunkT], body: bytes) -> None:
         self.body = body
         self.source = ledger.source(call.fields["model"])
