@@ -127,7 +127,7 @@ class AsyncTransport:
         response: aiohttp.ClientResponse | None = None
         start = bytearray()
         try:
-            async with asyncio.timeout(timeout_s):
+            with pool.deadlines.within(timeout_s):
                 response = await pool.session.request(
                     method,
                     URL(self._api_root + path, encoded=True),

@@ -84,7 +84,7 @@ def _failure(
     err = chain[0]
     last = next((e for e in reversed(chain) if not _is_theirs(e)), err)
     if isinstance(err, TimeoutError):
-        # asyncio.timeout makes it of the cancellation that it has caused.
+        # A passed deadline makes it of the cancellation that it has caused.
         connecting = any(CONNECTING in getattr(e, "__notes__", ()) for e in chain)
         return timed_out(origin, timeout_s, "connect" if connecting else deadline)
     if find(aiohttp.ClientProxyConnectionError):

@@ -25,6 +25,7 @@ import aiohttp
 import certifi
 
 from LLM.async_transport_connector import Connector
+from LLM.async_transport_deadline import Deadlines
 from LLM.pool_limits import MAX_SHARED_POOLS, PoolLimits
 
 # As much of headers as http.client takes.
@@ -63,6 +64,7 @@ class Pool:
     def __init__(self, key: Hashable, settings: PoolSettings) -> None:
         self.key = key
         self.loop = asyncio.get_running_loop()
+        self.deadlines = Deadlines(self.loop)
         self.retired = False
         self.shared = settings.shared
         self._connector = Connector(settings.limits, tls_context(settings.verify), self._unused)
