@@ -74,7 +74,7 @@ class BaseStream(ABC, Generic[ChunkT, ResponseT]):
         def __getattr__(self, name: str) -> NoReturn:
             sought = name in ("choices", "id", "model", "message")
             hint = f"; it is in {self._RESPONSE}" if sought else ""
-            raise AttributeError(f"a {type(self).__name__} has no attribute {name!r}{hint}")
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}{hint}")
 
     def __del__(self) -> None:
         self._stop()
