@@ -45,7 +45,7 @@ def _message(where: str, message: JSONObject, called: dict[str, str]) -> JSONObj
     if images := _images(f"{where}.images", message.get("images")) + content.images:
         out["images"] = images
     if role == "assistant":
-        out |= _thought(message, content)
+        out |= _thought(where, message, content)
         if calls := _calls(where, message):
             out["tool_calls"] = [_call(place, call, called) for place, call in calls]
     elif role == "tool":
@@ -88,9 +88,11 @@ def _image(where: str, image: Any) -> str:
     raise InvalidRequestError(f"{where} is a {type(image).__name__}; give base64 text, or bytes")
 
 
-def _thought(message: JSONObject, content: Content) -> JSONObject:
+def _thought(where: str, message: JSONObject, content: Content) -> JSONObject:
     """What the model thought, which some models want to see again."""
-    blocks = message.get("thinking_blocks") or ()
+    blocks = message.get("thinking_blocks") or []
+    if not isinstance(blocks, list):
+        raise InvalidRequestError(f"{where}.thinking_blocks is a {type(blocks).__name__}, no list")
     # What another provider has signed is for that provider to read.
     in_blocks = [
         block.get("thinking")
@@ -135,7 +137,7 @@ def _arguments(where: str, arguments: Any) -> JSONObject:
     if isinstance(arguments, str):
         try:
             arguments = from_json(arguments)
-        except ValueError:
+        except (ValueError, TypeError):  # text with half an emoji is a TypeError
             arguments = None
     if not isinstance(arguments, Mapping):
         raise InvalidRequestError(

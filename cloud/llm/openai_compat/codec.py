@@ -178,8 +178,7 @@ class OpenAIDecoder:
         for chunk in self._chunks.feed(data):
             yield from self._events(chunk)
         if self._chunks.done and not self._finished:
-            self._finished = True
-            yield Finish(_unsaid_reason(self._call_ids))
+            yield self._unsaid_finish()
 
     def finish(self) -> Iterator[StreamEvent]:
         """The bytes have ended without ``[DONE]``.
@@ -188,6 +187,12 @@ class OpenAIDecoder:
         """
         for chunk in self._chunks.finish(lambda: self._finished):
             yield from self._events(chunk)
+        if not self._finished:
+            yield self._unsaid_finish()  # [DONE] lacked only its line end
+
+    def _unsaid_finish(self) -> Finish:
+        self._finished = True
+        return Finish(_unsaid_reason(self._call_ids))
 
     def _events(self, chunk: ChatCompletionChunk) -> Iterator[StreamEvent]:
         # Azure's first chunk has neither id nor model.

@@ -425,6 +425,12 @@ COMPATIBLE = [
         {"content": "Hi", "finish_reason": "stop"},
     ),
     Script(
+        "no-finish-reason-and-no-line-end",
+        None,
+        sse(ROLE, chunk(content="Hi"), DONE.removesuffix(b"\n\n")),
+        {"content": "Hi", "finish_reason": "stop"},
+    ),
+    Script(
         "no-finish-reason-after-a-call",
         plain(None, None, tool_calls=[call("call_1", "now", "{}")]),
         sse(first(0, "call_1", "now", "{}"), chunk(), usage_chunk(), DONE),
