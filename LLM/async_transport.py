@@ -34,7 +34,7 @@ class AsyncTransport:
 
     :param api_root: URL that paths are added to, such as ``https://api.openai.com/v1``.
     :param headers: headers of every request, credentials included.
-    :param verify: as `LLMConfig.verify`.
+    :param verify: as in `EndpointConfig`.
     :param max_connections: most idle connections kept, in each loop. Of no effect when `shared`.
     :param shared: use the connections that all shared transports of this origin use, whatever their
         headers; how many there are is up to `LLM.pool_limits`.
@@ -89,7 +89,7 @@ class AsyncTransport:
     def require_open(self) -> None:
         """:raises LLMConfigError: `close` was called."""
         if self._closed:
-            raise LLMConfigError("this LLM is closed; make a new one")
+            raise LLMConfigError("this client is closed; make a new one")
 
     def url(self, path: str) -> str:
         """The address behind `path`."""

@@ -147,6 +147,17 @@ class Source:
             **facts,
         )
 
+    def cut_short(self, status: int, how: str) -> LLMResponseError:
+        """A stream that ended before its answer did.
+
+        :param how: what was missing at its end.
+        """
+        return self.error(
+            f"cut the stream short: {how}; what arrived is in the stream's .response",
+            status_code=status,
+            code="truncated_stream",
+        )
+
     def complete(self, error: LLMError) -> None:
         """Add who answered to an error from further down, and take the key out of it.
 
@@ -221,6 +232,10 @@ def lenient_json(body: bytes) -> Any:
     :return: None when it is not JSON, is nested over 200 deep, or holds a number of over 4,300
         digits.
     """
+    try:
+        return from_json(body)
+    except ValueError:
+        pass
     # RFC 8259, section 8.1: a byte order mark may be ignored.
     text = body.decode("utf-8", "replace").removeprefix("\ufeff")
     if "\\u" in text:
@@ -271,7 +286,11 @@ class ChunkDecoder(Generic[ModelT]):
         if not self.done:
             self._check_stray()
             if not is_complete():
-                raise self._cut_short() if self._any else self._not_a_stream()
+                if not self._any:
+                    raise self._not_a_stream()
+                raise self._source.cut_short(
+                    self._status, "it ended with neither a finish reason nor [DONE]"
+                )
 
     def _decode(self, events: list[Event]) -> Iterator[ModelT]:
         validate = self._validate
@@ -355,12 +374,4 @@ class ChunkDecoder(Generic[ModelT]):
             f"answered a streamed call with {kind}, not an event stream: {found}; "
             "call with stream=False, or check base_url",
             status_code=self._status,
-        )
-
-    def _cut_short(self) -> LLMResponseError:
-        return self._source.error(
-            "cut the stream short: it ended with neither a finish reason nor [DONE]; what arrived "
-            "is in the stream's .response",
-            status_code=self._status,
-            code="truncated_stream",
         )

@@ -44,7 +44,7 @@ def tls_failed(origin: str, problem: BaseException) -> LLMConnectionError:
         )
     return LLMConnectionError(
         f"no TLS connection to {origin}: {one_line(problem)}; for a private certificate set "
-        "LLMConfig.verify to its CA bundle",
+        "the client's `verify` to its CA bundle",
         code="tls",
     )
 

@@ -54,7 +54,7 @@ def ca_bundle(verify: bool | str) -> bool | str:
     :return: a path, True for the bundle that comes with the library, False to check nothing.
     :raises LLMConfigError: the bundle named by `verify` or the environment does not exist.
     """
-    source = "LLMConfig.verify"
+    source = "verify"
     if verify is True:
         for source in _CA_VARIABLES:
             if path := os.environ.get(source):

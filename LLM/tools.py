@@ -12,8 +12,8 @@ def nested_tools(tools: Any) -> list[Any] | None:
     """Tools as the chat API takes them: ``{"type": "function", "function": {"name": …}}``.
 
     The flat form, ``{"name": …, "description": …, "parameters": …}``, with or without a type, is
-    wrapped. Tools of other types (``{"type": "web_search"}``, Google's ``{"google_search": {}}``)
-    stay as they are.
+    wrapped; `parameters` may be called `input_schema`, as Anthropic has it. Tools of other types
+    (``{"type": "web_search"}``, Google's ``{"google_search": {}}``) stay as they are.
 
     :param tools: a list of dicts; None stays None.
     :raises InvalidRequestError: a tool is no dict, or has neither name, function nor type.
@@ -31,6 +31,8 @@ def _nested(tool: Any, position: int) -> Any:
             return {"type": "function", **tool}
         if tool.get("type", "function") == "function" and "name" in tool:
             function = {key: value for key, value in tool.items() if key != "type"}
+            if "parameters" not in function and "input_schema" in function:
+                function["parameters"] = function.pop("input_schema")  # Anthropic's name
             return {"type": "function", "function": function}
         if "type" in tool and tool["type"] != "function":
             return tool

@@ -38,7 +38,7 @@ class Transport:
 
     :param api_root: URL that paths are added to, such as ``https://api.openai.com/v1``.
     :param headers: headers of every request, credentials included.
-    :param verify: as `LLMConfig.verify`.
+    :param verify: as in `EndpointConfig`.
     :param max_connections: most idle connections kept. Of no effect when `shared`.
     :param shared: use the connections that all shared transports of this origin use, whatever their
         headers; how many are kept is up to `LLM.pool_limits`.
@@ -93,7 +93,7 @@ class Transport:
     def require_open(self) -> None:
         """:raises LLMConfigError: `close` was called."""
         if self._closed:
-            raise LLMConfigError("this LLM is closed; make a new one")
+            raise LLMConfigError("this client is closed; make a new one")
 
     def url(self, path: str) -> str:
         """The address behind `path`."""

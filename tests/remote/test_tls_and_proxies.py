@@ -82,7 +82,7 @@ def test_the_environment_names_the_bundle(
 
 def test_an_unknown_certificate_is_refused(server: Any, client: Any) -> None:
     tls = server(wire.answer(wire.CHAT))
-    with pytest.raises(LLMConnectionError, match=r"no TLS connection.*LLMConfig\.verify") as caught:
+    with pytest.raises(LLMConnectionError, match=r"no TLS connection.*`verify`") as caught:
         client(tls, max_retries=3).chat_completion(MESSAGES)
     assert (caught.value.code, tls.requests) == ("tls", [])
 
