@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic_core import from_json
-
 from cloud.llm.anthropic.errors import error_inside
 from cloud.llm.anthropic.wire import Block, Message, finish_reason, usage_of
 from cloud.llm.types import ChatResponse, ToolCall
@@ -39,7 +37,7 @@ def chat_response(body: bytes, status: int, source: Source) -> ChatResponse:
             for block in blocks
             if block.type == "tool_use"
         ],
-        raw=_raw(body),
+        raw=lenient_json(body),
         reasoning="".join(b.thinking or "" for b in blocks if b.type == "thinking") or None,
         thinking_blocks=_thoughts(blocks),
         refusal=message.refusal,
@@ -74,10 +72,3 @@ def _decoded(body: bytes, status: int, source: Source) -> Message:
         told = err.body
     # Out of the handler, for the error below says all that the caught one did, and more exactly.
     raise error_inside(told, status, source)
-
-
-def _raw(body: bytes) -> Any:
-    try:
-        return from_json(body)
-    except ValueError:
-        return lenient_json(body)

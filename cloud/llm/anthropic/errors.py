@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from cloud.llm.errors import recast
 from LLM.codec import Source
 from LLM.error_response import error_in_success
 from LLM.exceptions import (
@@ -91,23 +92,9 @@ def exact(error: LLMAPIError) -> LLMAPIError:
         or told.get("type") == "billing_error"
         or (error.status_code == 400 and _SPENT_TEXT.search(message))
     ):
-        error.code = "insufficient_quota"
-        return _as(LLMRateLimitError, error)
+        return recast(error, LLMRateLimitError, code="insufficient_quota")
     if error.status_code == 400 and _CONTEXT_TEXT.search(message):
-        return _as(LLMContextLengthError, error)
+        return recast(error, LLMContextLengthError)
     if type(error) is InvalidRequestError and error.status_code == 404:
-        return _as(ModelNotFoundError, error) if _MODEL_TEXT.match(message) else error
+        return recast(error, ModelNotFoundError) if _MODEL_TEXT.match(message) else error
     return error
-
-
-def _as(cls: type[LLMAPIError], error: LLMAPIError) -> LLMAPIError:
-    return cls(
-        error.message,
-        status_code=error.status_code,
-        retry_after=error.retry_after,
-        provider=error.provider,
-        model=error.model,
-        body=error.body,
-        request_id=error.request_id,
-        code=error.code,
-    )

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from cloud.llm.anthropic.errors import error_inside
 from cloud.llm.anthropic.wire import Block, StopDetails, finish_reason, usage_of
@@ -68,14 +68,13 @@ class AnthropicDecoder:
         """
         yield from self._decode(self._sse.close())
         if not self.done and not self._finished:
-            raise self._cut_short() if self._begun else self._not_a_stream()
+            if not self._begun:
+                raise self._not_a_stream()
+            raise self._source.cut_short(self._status, "it ended without a stop reason")
 
     def _decode(self, events: list[Event]) -> Iterator[StreamEvent]:
         for name, data in events:
-            try:
-                payload = from_json(data)
-            except ValueError:
-                payload = lenient_json(data)
+            payload = lenient_json(data)
             if not isinstance(payload, dict):
                 raise self._unreadable(f"no JSON object: {self._source.excerpt(data)}")
             kind = payload.get("type")
@@ -213,14 +212,6 @@ class AnthropicDecoder:
     def _unreadable(self, problem: str) -> LLMResponseError:
         return self._source.error(
             f"sent an event that cannot be read: {problem}", status_code=self._status
-        )
-
-    def _cut_short(self) -> LLMResponseError:
-        return self._source.error(
-            "cut the stream short: it ended without a stop reason; what arrived is in the "
-            "stream's .response",
-            status_code=self._status,
-            code="truncated_stream",
         )
 
     def _not_a_stream(self) -> LLMAPIError:

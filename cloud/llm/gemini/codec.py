@@ -113,11 +113,7 @@ class GeminiDecoder:
         else:
             if not self._chunks.done or self._reader.finished:
                 return
-            failure = self._source.error(
-                "cut the stream short: [DONE] came before a finish reason",
-                status_code=self._status,
-                code="truncated_stream",
-            )
+            failure = self._source.cut_short(self._status, "[DONE] came before a finish reason")
         raise failure
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from cloud.llm.errors import recast
 from LLM.exceptions import (
     InvalidRequestError,
     LLMAPIError,
@@ -75,13 +76,11 @@ def exact_error(error: LLMAPIError) -> LLMAPIError:
         cls = LLMContextLengthError
     elif status == "NOT_FOUND" and _MODEL_TEXT.search(message):
         cls = ModelNotFoundError
-    return cls(
-        error.message,
+    return recast(
+        error,
+        cls,
         status_code=http,
         retry_after=_seconds(_first(details, "retryDelay")) or error.retry_after,
-        provider=error.provider,
-        model=error.model,
-        body=error.body,
         request_id=error.request_id or _first(details, "requestId") or None,
         code=code,
     )

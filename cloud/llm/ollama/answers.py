@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from cloud.llm.events import (
     Finish,
@@ -71,7 +71,7 @@ def read_response(body: bytes, status: int, source: Source) -> ChatResponse:
     :raises LLMAPIError: it holds an error.
     :raises LLMResponseError: it cannot be read, or answers nothing.
     """
-    raw = _json(body)
+    raw = lenient_json(body)
     if error := error_inside(raw, status, source):
         raise error
     answer = decode_answer(OllamaAnswer, body, status, source)
@@ -134,7 +134,7 @@ class AnswerDecoder:
         """
         if rest := self._lines.close():
             # An object that was cut in two is no JSON: the stream is what is wrong, not the line.
-            if rest.lstrip()[:1] == b"{" and _json(rest) is None:
+            if rest.lstrip()[:1] == b"{" and lenient_json(rest) is None:
                 raise self._cut_short()
             if told := self._read(rest):
                 yield from self._events(told)
@@ -184,11 +184,8 @@ class AnswerDecoder:
         return ToolCallDelta(index, _call_id(call, index), call.function.name, text)
 
     def _cut_short(self) -> LLMResponseError:
-        return self._source.error(
-            "cut the stream short: it ended without its last line, the one with done; what arrived "
-            "is in the stream's .response",
-            status_code=self._status,
-            code="truncated_stream",
+        return self._source.cut_short(
+            self._status, "it ended without its last line, the one with done"
         )
 
     def _empty(self) -> LLMResponseError:
@@ -196,14 +193,6 @@ class AnswerDecoder:
             f"answered {self._status} with a stream that holds no answer; check base_url",
             status_code=self._status,
         )
-
-
-def _json(body: bytes) -> Any:
-    """The JSON value in `body`; None when it is none."""
-    try:
-        return from_json(body)
-    except ValueError:
-        return lenient_json(body)
 
 
 def _reason(reason: str | None, has_calls: bool) -> str:

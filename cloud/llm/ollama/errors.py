@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
+from cloud.llm.errors import recast
 from LLM import attempts
 from LLM.codec import Source
 from LLM.error_response import error_in_success
@@ -66,14 +67,7 @@ def error_inside(payload: Any, status: int, source: Source) -> LLMAPIError | Non
         (_AUTH_TEXT, LLMAuthError),
     )
     kind = next((cls for text, cls in classes if text.search(found.message)), LLMServerError)
-    return kind(
-        found.message,
-        status_code=found.status_code,
-        provider=found.provider,
-        model=found.model,
-        body=found.body,
-        code=found.code,
-    )
+    return recast(found, kind)
 
 
 def _advise_pull(error: LLMError) -> None:
