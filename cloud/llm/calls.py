@@ -8,6 +8,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from cloud.llm.codec import ChatCall
+from cloud.llm.pairs import paired
 from cloud.llm.types import as_openai_call
 from LLM.codec import check_sampling, message_list
 from LLM.exceptions import InvalidRequestError
@@ -16,6 +17,10 @@ from LLM.tools import nested_tools
 
 #: Keywords of the openai SDK that mean something else here.
 _SDK_KEYWORDS = ("extra_body", "extra_headers", "extra_query", "stream")
+
+#: Fields of answers that are for the caller alone (the first two are in messages of the openai SDK,
+#: the third is kept by many a program), and the older form of a call, which is put into the newer.
+_DROPPED = frozenset({"annotations", "parsed", "finish_reason", "function_call"})
 
 _CHOICES = {"auto": "auto", "none": "none", "required": "required", "any": "required"}
 
@@ -44,7 +49,7 @@ def chat_call(
         if name in extra:
             raise InvalidRequestError(_sdk_advice(name))
     check_sampling(temperature, max_tokens)
-    listed = [_with_plain_calls(message) for message in message_list(messages)]
+    listed = paired([_plain(message) for message in message_list(messages)])
     if system is not None:
         listed = [_system_turn(system), *listed]
     if is_model_class(response_format):
@@ -103,23 +108,56 @@ def _system_turn(system: Any) -> dict[str, Any]:
     )
 
 
-def _with_plain_calls(message: dict[str, Any]) -> dict[str, Any]:
-    calls = message.get("tool_calls")
-    if not calls:
+def _plain(message: dict[str, Any]) -> dict[str, Any]:
+    """A message without the fields that only answers have, or that say nothing.
+
+    An answer of the openai SDK, or of another client, is a message; providers refuse what their
+    requests do not have, and empty lists of calls.
+    """
+    if len(message) == 2 and "content" in message and message["role"] != "function":
         return message
-    if not isinstance(calls, list):
+    calls = message.get("tool_calls")
+    if calls and not isinstance(calls, list):
         raise InvalidRequestError(f"tool_calls of a message is a {type(calls).__name__}, no list")
-    return {**message, "tool_calls": [_plain_call(call) for call in calls]}
+    if not calls and message.get("function_call"):
+        calls = [{"type": "function", "function": message["function_call"]}]
+    plain = {
+        name: value
+        for name, value in message.items()
+        if (value is not None or name == "content") and name not in _DROPPED
+    }
+    if plain["role"] == "function":
+        plain["role"] = "tool"
+    if calls:
+        plain["tool_calls"] = [_plain_call(call) for call in calls]
+    else:
+        plain.pop("tool_calls", None)
+    return plain
 
 
 def _plain_call(call: Any) -> Any:
     """A call as OpenAI has it: a dict, with its arguments as text."""
     call = as_openai_call(call)
     function = call.get("function") if isinstance(call, Mapping) else None
-    if isinstance(function, Mapping) and isinstance(function.get("arguments"), Mapping):
-        arguments = json_text(function["arguments"], "arguments of a tool call")
-        return {**call, "function": {**function, "arguments": arguments}}
-    return call
+    if not isinstance(function, Mapping):
+        return call
+    arguments = function.get("arguments")
+    if isinstance(arguments, Mapping):
+        arguments = json_text(arguments, "arguments of a tool call")
+    elif "parsed_arguments" not in function:
+        return call
+    function = {**function, "arguments": arguments}
+    function.pop("parsed_arguments", None)  # what the openai SDK makes of them
+    return {**call, "function": function}
+
+
+def is_parts(content: Any) -> bool:
+    """Whether it is a list of content parts, not a tool's data that happens to be a list."""
+    return (
+        isinstance(content, list)
+        and bool(content)
+        and all(isinstance(part, Mapping) and isinstance(part.get("type"), str) for part in content)
+    )
 
 
 def json_text(value: Any, name: str) -> str:

@@ -122,3 +122,34 @@ def test_errors_count_the_messages_that_the_caller_gave(client: Any) -> None:
     for system in (None, "Be brief."):
         with pytest.raises(InvalidRequestError, match=r"^messages\[0\]"):
             llm.chat(messages, system=system)
+
+
+CALL = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+HISTORIES: dict[str, tuple[Any, Any]] = {
+    "null fields": (
+        {"role": "assistant", "content": "Hi.", "tool_calls": None, "refusal": None},
+        {"role": "assistant", "content": "Hi."},
+    ),
+    "no calls": (
+        {"role": "assistant", "content": "Hi.", "tool_calls": []},
+        {"role": "assistant", "content": "Hi."},
+    ),
+    "fields of answers": (
+        {"role": "assistant", "content": "Hi.", "annotations": [], "finish_reason": "stop"},
+        {"role": "assistant", "content": "Hi."},
+    ),
+    "parsed arguments": (
+        {"role": "assistant", "content": None, "tool_calls":
+         [{**CALL, "function": {**CALL["function"], "parsed_arguments": {}}}]},  # type: ignore[dict-item]  # a dict
+        {"role": "assistant", "content": None, "tool_calls": [CALL]},
+    ),
+    "older form of a call": (
+        {"role": "assistant", "content": None, "function_call": CALL["function"]},
+        {"role": "assistant", "content": None, "tool_calls": [{**CALL, "id": "call_0"}]},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("given", "plain"), HISTORIES.values(), ids=HISTORIES)
+def test_what_only_answers_have_is_left_out(given: Any, plain: Any) -> None:
+    assert call([USER, given]).messages == [USER, plain]

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic_core import from_json
 
 from cloud.llm.anthropic.parts import Block, blocks_of, marked, text_block
-from cloud.llm.calls import json_text
+from cloud.llm.calls import is_parts, json_text
 from cloud.llm.codec import placed
 from cloud.llm.types import GOOGLE_SIGNATURE
 from LLM.exceptions import InvalidRequestError
@@ -103,7 +103,7 @@ def _assistant(message: Mapping[str, Any], where: str) -> list[Block]:
 def _thoughts(message: Mapping[str, Any], where: str) -> list[Block]:
     """Blocks of thought that the API takes back: those that it has signed, and not Google."""
     thoughts = message.get("thinking_blocks") or []
-    if not _is_parts(thoughts):
+    if thoughts and not is_parts(thoughts):
         raise InvalidRequestError(
             f"{where}.thinking_blocks is no list of dicts with a 'type'; give them as they came"
         )
@@ -149,7 +149,7 @@ def _tool_result(message: Mapping[str, Any], where: str) -> Block:
         "tool_use_id": _call_id(message.get("tool_call_id"), f"{where}.tool_call_id"),
     }
     content = message.get("content")
-    if _is_parts(content):
+    if is_parts(content):
         content = blocks_of(content, where)
     elif content is not None and not isinstance(content, str):
         content = json_text(content, f"{where}.content")
@@ -158,13 +158,6 @@ def _tool_result(message: Mapping[str, Any], where: str) -> Block:
     if message.get("is_error"):
         block["is_error"] = True
     return block
-
-
-def _is_parts(content: Any) -> bool:
-    """Whether it is a list of content parts, not data that happens to be a list."""
-    return isinstance(content, list) and all(
-        isinstance(part, Mapping) and isinstance(part.get("type"), str) for part in content
-    )
 
 
 def _call_id(value: Any, where: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
+from cloud.llm.calls import is_parts
 from cloud.llm.codec import placed
 from cloud.llm.gemini.parts import converted_part
 from cloud.llm.types import GOOGLE_SIGNATURE
@@ -58,7 +59,7 @@ class Conversation:
             role = message["role"]
             if role in ("system", "developer"):
                 system += self._content_parts(message.get("content"), place)
-            elif role in ("tool", "function"):
+            elif role == "tool":
                 self._add_result(message, place)
             else:
                 self._results = None
@@ -111,11 +112,9 @@ class Conversation:
         return [part for part in converted if part is not None]
 
     def _calls(self, message: dict[str, Any], place: str) -> list[dict[str, Any]]:
-        calls = list(message.get("tool_calls") or ())
-        if message.get("function_call") and not calls:
-            calls = [{"function": message["function_call"]}]
         parts = [
-            self._call(call, f"{place}.tool_calls[{number}]") for number, call in enumerate(calls)
+            self._call(call, f"{place}.tool_calls[{number}]")
+            for number, call in enumerate(message.get("tool_calls") or ())
         ]
         # Of calls made together, only the first is signed.
         if parts and self._wants_signatures:
@@ -149,7 +148,7 @@ class Conversation:
                 f"{place} answers the call {call_id!r}, which no turn before it makes; Gemini "
                 "matches results by the tool's name, so give the call's turn, or a 'name'"
             )
-        fields: dict[str, Any] = {"name": name, **self._result(message.get("content"), place)}
+        fields: dict[str, Any] = {"name": name, **self._result(message, place)}
         if call_id:
             fields["id"] = call_id
         if self._results is None:
@@ -157,12 +156,20 @@ class Conversation:
             self.contents.append({"role": "user", "parts": self._results})
         self._results.append({"functionResponse": fields})
 
-    def _result(self, content: Any, place: str) -> dict[str, Any]:
-        """A tool's result: an object as it is, anything else as an object's `result`."""
+    def _result(self, message: Mapping[str, Any], place: str) -> dict[str, Any]:
+        """A tool's result: an object as it is, anything else as an object's `result`.
+
+        What a tool that failed has to say is the object's `error`, as the API has it.
+        """
+        content = message.get("content")
+        if message.get("is_error"):
+            return {"response": {"error": "" if content is None else content}}
         if isinstance(content, Mapping):
             return {"response": content}
-        if isinstance(content, str) or not content:
+        if isinstance(content, str) or content is None:
             return {"response": _as_object(content or "")}
+        if not is_parts(content):
+            return {"response": {"result": content}}
         parts = self._content_parts(content, place)
         text = "".join(part["text"] for part in parts if "text" in part)
         media = [part for part in parts if "text" not in part]

@@ -15,13 +15,14 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
+from cloud.llm.calls import is_parts
 from cloud.llm.codec import placed
 from cloud.llm.ollama.parts import Content, image_data
 from LLM.exceptions import InvalidRequestError
 
 JSONObject = dict[str, Any]
 
-_ROLES = {"developer": "system", "function": "tool"}
+_ROLES = {"developer": "system"}
 #: Where providers and the users of theirs keep what a model thought.
 _THOUGHT_FIELDS = ("thinking", "reasoning_content", "reasoning")
 
@@ -38,7 +39,7 @@ def ollama_messages(messages: list[JSONObject], has_system: bool = False) -> lis
 def _message(where: str, message: JSONObject, called: dict[str, str]) -> JSONObject:
     role = _ROLES.get(message["role"], message["role"])
     value = message.get("content")
-    if role == "tool" and not _is_parts(value):
+    if role == "tool" and not is_parts(value):
         value = _result_text(value)
     content = Content(f"{where}.content", value)
     out: JSONObject = {"role": role, "content": content.text}
@@ -46,18 +47,13 @@ def _message(where: str, message: JSONObject, called: dict[str, str]) -> JSONObj
         out["images"] = images
     if role == "assistant":
         out |= _thought(where, message, content)
-        if calls := _calls(where, message):
-            out["tool_calls"] = [_call(place, call, called) for place, call in calls]
+        if calls := message.get("tool_calls"):
+            out["tool_calls"] = [
+                _call(f"{where}.tool_calls[{i}]", call, called) for i, call in enumerate(calls)
+            ]
     elif role == "tool":
         out |= _answered(message, called)
     return out
-
-
-def _is_parts(value: Any) -> bool:
-    """Whether a tool's result is a list of content parts, not of the tool's own data."""
-    return isinstance(value, list) and all(
-        isinstance(part, Mapping) and isinstance(part.get("type"), str) for part in value
-    )
 
 
 def _result_text(value: Any) -> Any:
@@ -107,14 +103,6 @@ def _thought(where: str, message: JSONObject, content: Content) -> JSONObject:
     ]
     thought = next((text for text in told if isinstance(text, str) and text), None)
     return {"thinking": thought} if thought else {}
-
-
-def _calls(where: str, message: JSONObject) -> list[tuple[str, Any]]:
-    """The tool calls of an assistant's turn, each with its place."""
-    calls = message.get("tool_calls")
-    if not calls and (legacy := message.get("function_call")):
-        return [(f"{where}.function_call", {"function": legacy})]
-    return [(f"{where}.tool_calls[{i}]", call) for i, call in enumerate(calls or ())]
 
 
 def _call(where: str, call: Any, called: dict[str, str]) -> JSONObject:

@@ -165,6 +165,7 @@ def _tool(where: str, tool: Mapping[str, Any]) -> JSONObject:
         raise InvalidRequestError(
             f"{where} is of type {tool.get('type')!r}; Ollama takes functions only"
         )
-    # Anthropic's marker; Ollama caches by itself.
-    plain = {name: value for name, value in function.items() if name != "cache_control"}
+    # Without Anthropic's marker and OpenAI's promise: Ollama caches by itself, and holds no
+    # arguments to their schema.
+    plain = {n: value for n, value in function.items() if n not in ("cache_control", "strict")}
     return {"type": "function", "function": plain}

@@ -210,10 +210,6 @@ WRONG: dict[str, tuple[Any, str]] = {
         {"role": "tool", "content": "x"},
         r"messages\[1\]\.tool_call_id is missing",
     ),
-    "call without its id": (
-        {**CALLS, "tool_calls": [{**CALL, "id": ""}]},
-        r"messages\[1\]\.tool_calls\[0\]\.id is missing",
-    ),
     "call without a function": (
         {**CALLS, "tool_calls": [{"id": "toolu_1", "type": "custom"}]},
         r"messages\[1\]\.tool_calls\[0\] is no call of a function",

@@ -184,7 +184,9 @@ def test_results_in_a_row_are_one_turn_and_bear_their_calls_names() -> None:
         ('{"cut": ', {"response": {"result": '{"cut": '}}),
         ('{"x": NaN}', {"response": {"result": '{"x": NaN}'}}),
         ("{" * 300, {"response": {"result": "{" * 300}}),
-        (['{"a"', {"type": "text", "text": ": 1}"}], {"response": {"a": 1}}),
+        ([1, {"a": 2}], {"response": {"result": [1, {"a": 2}]}}),
+        ([], {"response": {"result": []}}),
+        (18, {"response": {"result": 18}}),
         (
             [{"type": "text", "text": "seen"}, _image(f"data:image/png;base64,{PNG}")],
             {"response": {"result": "seen"}, "parts": [_blob("image/png")]},
@@ -211,8 +213,17 @@ def test_legacy_function_turns_are_understood() -> None:
         {"role": "function", "name": "f", "content": "x"},
         model="gemini-2.5-flash",
     )
-    assert sent[1]["parts"] == [{"functionCall": {"name": "f", "args": {}}}]
-    assert sent[2]["parts"] == [{"functionResponse": {"name": "f", "response": {"result": "x"}}}]
+    (called,), (answered,) = sent[1]["parts"], sent[2]["parts"]
+    assert called["functionCall"] == {"name": "f", "args": {}, "id": "call_0"}
+    response = {"name": "f", "id": "call_0", "response": {"result": "x"}}
+    assert answered["functionResponse"] == response
+
+
+def test_a_failed_tools_words_are_an_error() -> None:
+    asked = {"role": "assistant", "tool_calls": [_call("f", "{}", "a")]}
+    failed = {"role": "tool", "tool_call_id": "a", "content": "no such city", "is_error": True}
+    (part,) = contents(USER, asked, failed)[2]["parts"]
+    assert part["functionResponse"]["response"] == {"error": "no such city"}
 
 
 def test_turns_in_googles_own_form_pass() -> None:

@@ -194,9 +194,9 @@ def test_texts_of_parts_are_put_on_lines_of_their_own() -> None:
 
 def test_ollamas_own_shapes_pass_through() -> None:
     turn = {"role": "user", "content": "Look:", "images": [PNG]}
-    call = {"function": {"name": "f", "arguments": {"x": None}}}
+    call = {"id": "c", "function": {"name": "f", "arguments": {"x": None}}}
     calls = {"role": "assistant", "content": "", "thinking": "Hm.", "tool_calls": [call]}
-    result = {"role": "tool", "tool_name": "f", "content": "7"}
+    result = {"role": "tool", "tool_name": "f", "tool_call_id": "c", "content": "7"}
     control = {"role": "control", "content": "thinking"}
     assert sent(turn, calls, result, control) == [turn, calls, result, control]
     assert sent({**turn, "images": [b"\x89PNG\r\n\x1a\n"]}) == [turn]
@@ -246,7 +246,7 @@ def test_part_without_a_form_is_named(part: Any, told: str) -> None:
         ),
         (
             {"role": "assistant", "function_call": {"name": "f", "arguments": "[1]"}},
-            "messages[0].function_call has arguments",
+            "messages[0].tool_calls[0] has arguments",
         ),
         ({"role": "tool", "content": object()}, "messages[0].content is a object"),
     ],
@@ -337,8 +337,8 @@ def test_legacy_function_turns_are_tool_turns() -> None:
     call = {"role": "assistant", "content": None, "function_call": {"name": "f", "arguments": ""}}
     result = {"role": "function", "name": "f", "content": "7"}
     turn, answer = sent(call, result)
-    assert turn["tool_calls"] == [{"function": {"name": "f", "arguments": {}}}]
-    assert answer == {"role": "tool", "content": "7", "tool_name": "f"}
+    assert turn["tool_calls"] == [{"id": "call_0", "function": {"name": "f", "arguments": {}}}]
+    assert answer == {"role": "tool", "content": "7", "tool_name": "f", "tool_call_id": "call_0"}
 
 
 def test_messages_of_the_caller_are_not_changed() -> None:
