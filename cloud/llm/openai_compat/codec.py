@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 from pydantic_core import from_json
 
-from cloud.llm.calls import json_text
-from cloud.llm.codec import ChatCall, WireRequest
+from cloud.llm.codec import ChatCall, WireRequest, placed
 from cloud.llm.config import ClientConfig
 from cloud.llm.events import (
     Finish,
@@ -26,6 +24,7 @@ from cloud.llm.events import (
     ToolCallDelta,
     UsageUpdate,
 )
+from cloud.llm.openai_compat.messages import Dialect
 from cloud.llm.types import ChatResponse, ToolCall
 from LLM.attempts import refusal
 from LLM.codec import (
@@ -54,7 +53,6 @@ from LLM.types import (
 )
 
 PATH = "/chat/completions"
-_OPENAI = "api.openai.com"
 
 
 class OpenAICodec:
@@ -67,20 +65,22 @@ class OpenAICodec:
         url = config.base_url
         self.api_root = url if names_version(url) else url + "/v1"
         self.headers = bearer(config.api_key)
-        # OpenAI itself refuses fields that its imitators take or want, and has renamed one.
-        host = urlsplit(url).hostname or ""
-        self._is_openai = host == _OPENAI or host.endswith("." + _OPENAI)  # eu.api.openai.com
+        self._dialect = Dialect(url)
         self._stream_usage = config.stream_usage
 
     def request(self, call: ChatCall) -> WireRequest:
         """:raises InvalidRequestError: a value has no JSON form."""
-        limit = "max_completion_tokens" if self._is_openai else "max_tokens"
+        dialect = self._dialect
+        limit = "max_completion_tokens" if dialect.is_openai else "max_tokens"
         fields = {
             "model": call.model,
-            "messages": [self._message(message) for message in call.messages],
+            "messages": [
+                dialect.message(message, place)
+                for place, message in placed(call.messages, call.has_system)
+            ],
             "temperature": call.temperature,
             limit: call.max_tokens,
-            "tools": self._tools(call.tools),
+            "tools": dialect.tools(call.tools),
             "tool_choice": call.tool_choice,
             "response_format": call.response_format,
             **call.extra,
@@ -120,35 +120,6 @@ class OpenAICodec:
     ) -> LLMError:
         """The error for an answer whose status is not 2xx."""
         return refusal(status, headers, body, source)
-
-    def _message(self, message: dict[str, Any]) -> dict[str, Any]:
-        for name in ("thinking_blocks", "thinking"):  # Anthropic's, Ollama's
-            if name in message:
-                message = _without(message, name)
-        content = message.get("content")
-        if message["role"] == "tool" and isinstance(content, Mapping):
-            message = {**message, "content": json_text(content, "a tool's result")}
-        if not self._is_openai:
-            return message
-        message = _without(message, "cache_control")
-        if isinstance(content, list):
-            message["content"] = [_without(part, "cache_control") for part in content]
-        if calls := message.get("tool_calls"):
-            message["tool_calls"] = [_without(call, "extra_content") for call in calls]
-        return message
-
-    def _tools(self, tools: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
-        if not self._is_openai or tools is None:
-            return tools
-        # A flat tool's marker is in its function.
-        return [
-            {
-                name: _without(value, "cache_control") if name == "function" else value
-                for name, value in tool.items()
-                if name != "cache_control"
-            }
-            for tool in tools
-        ]
 
 
 class OpenAIDecoder:
@@ -312,10 +283,3 @@ def _raw(body: bytes) -> Any:
         return from_json(body)
     except ValueError:
         return lenient_json(body)
-
-
-def _without(fields: Any, name: str) -> Any:
-    """A copy of a dict without the key `name`; anything else as it is."""
-    if isinstance(fields, dict):
-        return {key: value for key, value in fields.items() if key != name}
-    return fields

@@ -190,6 +190,78 @@ MESSAGES = {
         {"role": "assistant", "content": "x", "thinking_blocks": [{"type": "thinking"}]},
         {"role": "assistant", "content": "x"},
     ),
+    "reasoning": (
+        {"role": "assistant", "content": "x", "reasoning_content": "Hm.", "reasoning": "Hm."},
+        {"role": "assistant", "content": "x"},
+    ),
+    "thought-in-the-content": (
+        {"role": "assistant", "content": [{"type": "thinking", "thinking": "Hm."}, TEXT]},
+        {"role": "assistant", "content": [TEXT]},
+    ),
+    "anthropics-image": (
+        {
+            "role": "user",
+            "content": [
+                {
+                    "type": "image",
+                    "source": {"type": "base64", "media_type": "image/png", "data": "AAAA"},
+                }
+            ],
+        },
+        {"role": "user", "content": [IMAGE]},
+    ),
+    "anthropics-image-at-an-address": (
+        {
+            "role": "user",
+            "content": [
+                {"type": "image", "source": {"type": "url", "url": "https://x.example/a.png"}}
+            ],
+        },
+        {
+            "role": "user",
+            "content": [{"type": "image_url", "image_url": {"url": "https://x.example/a.png"}}],
+        },
+    ),
+    "anthropics-document": (
+        {
+            "role": "user",
+            "content": [
+                {
+                    "type": "document",
+                    "title": "a.pdf",
+                    "source": {"type": "base64", "media_type": "application/pdf", "data": "AA"},
+                }
+            ],
+        },
+        {"role": "user", "content": [FILE]},
+    ),
+    "anthropics-text": (
+        {
+            "role": "user",
+            "content": [{"type": "document", "source": {"type": "text", "data": "Hi"}}],
+        },
+        {"role": "user", "content": [TEXT]},
+    ),
+    "list-as-a-result": (
+        {"role": "tool", "content": [1, 2], "tool_call_id": "c1"},
+        {"role": "tool", "content": "[1,2]", "tool_call_id": "c1"},
+    ),
+    "no-result": (
+        {"role": "tool", "content": None, "tool_call_id": "c1"},
+        {"role": "tool", "content": "", "tool_call_id": "c1"},
+    ),
+    "failed-and-named-result": (
+        {"role": "tool", "content": "x", "tool_call_id": "c1", "name": "f", "is_error": True},
+        {"role": "tool", "content": "x", "tool_call_id": "c1"},
+    ),
+    "long-id": (
+        {"role": "tool", "content": "x", "tool_call_id": "chatcmpl-tool-" + "0" * 38 + "ab"},
+        {"role": "tool", "content": "x", "tool_call_id": "0" * 38 + "ab"},
+    ),
+    "long-id-of-a-call": (
+        {"role": "assistant", "tool_calls": [{**WIRE_CALL, "id": "c" * 50}]},
+        {"role": "assistant", "tool_calls": [{**WIRE_CALL, "id": "c" * 40}]},
+    ),
     "mark": ({**USER, **MARK}, USER),
     "marked-part": (
         {"role": "user", "content": [{**TEXT, **MARK}]},
@@ -205,6 +277,29 @@ MESSAGES = {
 @pytest.mark.parametrize(("given", "sent"), MESSAGES.values(), ids=MESSAGES)
 def test_messages_are_sent_as_openai_has_them(given: Any, sent: dict[str, Any]) -> None:
     assert message(given) == sent
+
+
+DEEPSEEK = "https://api.deepseek.com"
+THOUGHTS = {
+    "told": ({"thinking": "Hm."}, "Hm."),
+    "in blocks": ({"thinking_blocks": [{"type": "thinking", "thinking": "Hm."}]}, "Hm."),
+    "as it came": ({"reasoning_content": "Hm."}, "Hm."),
+    "none": ({}, ""),
+}
+
+
+@pytest.mark.parametrize(("fields", "thought"), THOUGHTS.values(), ids=THOUGHTS)
+def test_who_wants_the_thought_before_a_call_gets_it(fields: dict[str, Any], thought: str) -> None:
+    called = {"role": "assistant", "content": None, "tool_calls": [WIRE_CALL]}
+    sent = message({**called, **fields}, DEEPSEEK)
+    assert sent == {**called, "reasoning_content": thought}
+    assert "reasoning_content" not in message({**called, "thinking": "Hm."}, OTHER)
+
+
+def test_a_source_that_openai_has_no_form_for_is_named() -> None:
+    part = {"type": "document", "source": {"type": "file", "file_id": "f"}}
+    with pytest.raises(InvalidRequestError, match=r"messages\[0\]\.content\[0\] .* 'file' has no"):
+        message({"role": "user", "content": [part]})
 
 
 def test_others_get_the_marks_and_signatures_that_they_may_know() -> None:

@@ -1,0 +1,140 @@
+"""Messages and tools as OpenAI takes them, and as its imitators do. Pure.
+
+OpenAI refuses fields that it does not know; some of its imitators take more, or want more.
+
+Source: https://platform.openai.com/docs/api-reference/chat/create; on thoughts in turns that call
+tools, https://api-docs.deepseek.com/guides/thinking_mode and Moonshot's guide to Kimi's thinking.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from cloud.llm.calls import is_parts, json_text
+from LLM.exceptions import InvalidRequestError
+
+_OPENAI = "api.openai.com"
+#: Where a turn that calls tools must say what the model thought before them, and be it nothing.
+_WANT_THOUGHTS = ("api.deepseek.com", "api.moonshot.ai", "api.moonshot.cn")
+#: OpenAI takes ids of 40 characters; vLLM makes longer ones.
+_ID_LENGTH = 40
+#: Fields that are other providers' ways to keep thoughts, and to mark what is cached or failed.
+_FOREIGN = frozenset(
+    {"thinking_blocks", "thinking", "reasoning_content", "reasoning", "reasoning_details"}
+    | {"cache_control", "is_error", "tool_name"}
+)
+#: Those of them that none of OpenAI's imitators has.
+_UNKNOWN = frozenset({"thinking_blocks", "thinking", "is_error", "tool_name"})
+
+
+class Dialect:
+    """How the server at an address wants messages and tools.
+
+    :param base_url: the address.
+    """
+
+    def __init__(self, base_url: str) -> None:
+        host = urlsplit(base_url).hostname or ""
+        #: Whether it is OpenAI itself.
+        self.is_openai = host == _OPENAI or host.endswith("." + _OPENAI)  # eu.api.openai.com
+        self._wants_thoughts = host in _WANT_THOUGHTS
+
+    def message(self, message: Mapping[str, Any], where: str) -> dict[str, Any]:
+        """A message as the server takes it.
+
+        :param where: its place, for errors.
+        :raises InvalidRequestError: a part has no form at OpenAI.
+        """
+        dropped = _FOREIGN if self.is_openai else _UNKNOWN
+        told = {name: value for name, value in message.items() if name not in dropped}
+        content = message.get("content")
+        if message["role"] == "tool" and not isinstance(content, str) and not is_parts(content):
+            content = "" if content is None else json_text(content, f"{where}.content")
+        if isinstance(content, list):
+            parts = (self._part(part, f"{where}.content[{i}]") for i, part in enumerate(content))
+            content = [part for part in parts if part is not None]
+        if "content" in message:
+            told["content"] = content
+        if self.is_openai:
+            self._fit_calls(told)
+        elif self._wants_thoughts and message.get("tool_calls"):
+            told.setdefault("reasoning_content", _thought(message))
+        return told
+
+    def tools(self, tools: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
+        """Tools as the server takes them: OpenAI knows no cache markers."""
+        if not self.is_openai or tools is None:
+            return tools
+        # A flat tool's marker is in its function.
+        return [
+            {
+                name: _without(value, "cache_control") if name == "function" else value
+                for name, value in tool.items()
+                if name != "cache_control"
+            }
+            for tool in tools
+        ]
+
+    def _fit_calls(self, told: dict[str, Any]) -> None:
+        """Take from calls and results what OpenAI does not know, and shorten their ids."""
+        if calls := told.get("tool_calls"):
+            told["tool_calls"] = [_fitted(_without(call, "extra_content"), "id") for call in calls]
+        if told["role"] == "tool":
+            told.pop("name", None)
+            told.update(_fitted(told, "tool_call_id"))
+
+    def _part(self, part: Any, where: str) -> Any:
+        """A content part in OpenAI's words; None for a thought, which is nobody else's."""
+        kind = part.get("type") if isinstance(part, Mapping) else None
+        if kind in ("thinking", "redacted_thinking"):
+            return None
+        if kind in ("image", "document"):
+            return _from_anthropic(part, where)
+        return _without(part, "cache_control") if self.is_openai else part
+
+
+def _thought(message: Mapping[str, Any]) -> str:
+    """What the model thought; nothing where nobody has said so."""
+    blocks = [b for b in message.get("thinking_blocks") or () if isinstance(b, Mapping)]
+    told = message.get("thinking") or "".join(str(b.get("thinking") or "") for b in blocks)
+    return told if isinstance(told, str) else ""
+
+
+def _fitted(fields: Any, name: str) -> Any:
+    """A copy whose id is not too long. Its end stays: ids differ there."""
+    value = fields.get(name) if isinstance(fields, dict) else None
+    return {**fields, name: value[-_ID_LENGTH:]} if isinstance(value, str) else fields
+
+
+def _from_anthropic(part: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """An image or document as Anthropic has it, in OpenAI's words.
+
+    :raises InvalidRequestError: OpenAI has no form for its source.
+    """
+    source = part.get("source")
+    source = source if isinstance(source, Mapping) else {}
+    kind, data = source.get("type"), source.get("data")
+    is_image = part["type"] == "image"
+    if kind == "base64":
+        url = f"data:{source.get('media_type')};base64,{data}"
+        if is_image:
+            return {"type": "image_url", "image_url": {"url": url}}
+        name = part.get("title") or "document.pdf"
+        return {"type": "file", "file": {"filename": name, "file_data": url}}
+    if kind == "url" and is_image:
+        return {"type": "image_url", "image_url": {"url": source.get("url")}}
+    if kind == "text" and not is_image and isinstance(data, str):
+        return {"type": "text", "text": data}
+    raise InvalidRequestError(
+        f"{where} of type {part['type']!r} with a source of type {kind!r} has no form at OpenAI; "
+        "give 'text', 'image_url' or 'file'"
+    )
+
+
+def _without(fields: Any, name: str) -> Any:
+    """A copy of a dict without the key `name`; anything else as it is."""
+    if isinstance(fields, dict):
+        return {key: value for key, value in fields.items() if key != name}
+    return fields
