@@ -56,7 +56,7 @@ class LLMConfig(EndpointConfig):
     context_length: Annotated[int, Number, Field(ge=1)] | None = None
     overflow: OverflowPolicy = "error"
     stream_usage: bool = True
-    max_connections: Annotated[int, Number, Field(ge=1)] = 32
+    max_connections: Annotated[int, Number, Field(ge=1)] = 256
 
     @field_validator("overflow")
     @classmethod

@@ -26,7 +26,7 @@ class PoolLimits:
     """
 
     max_connections: int = 1000
-    max_idle: int = 100
+    max_idle: int = 1000
     keepalive_s: float = 30.0
 
     def __post_init__(self) -> None:

@@ -116,6 +116,7 @@ class BaseClient:
         #: The provider's wire form, as these settings have it.
         self.codec = type(self).codec_class(self.config)
         self._headers = merged_headers(self.codec.headers, self.config.headers)
+        self._secrets = self.config.secrets
         self._host = urlsplit(self.codec.api_root).netloc
 
     def __repr__(self) -> str:
@@ -168,7 +169,7 @@ class BaseClient:
 
     def _source(self, model: str | None) -> Source:
         """Who answers, for errors."""
-        return Source(self._host, model, self.config.secrets)
+        return Source(self._host, model, self._secrets)
 
     def _attempts(self, source: Source) -> Attempts:
         return Attempts(self._policy, source)

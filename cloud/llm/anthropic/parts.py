@@ -7,10 +7,19 @@ Source: https://platform.claude.com/docs/en/api/messages/create; the block types
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
+from cloud.llm.parts import (
+    InlineData,
+    Part,
+    file_content,
+    inline_data,
+    is_address,
+    part_text,
+    part_url,
+    placed_parts,
+)
 from LLM.exceptions import InvalidRequestError
 
 Block = dict[str, Any]
@@ -31,15 +40,8 @@ def blocks_of(content: Any, where: str) -> list[Block]:
     :param where: the message, for errors.
     :raises InvalidRequestError: names the part that Anthropic has no form for.
     """
-    if content is None:
-        return []
-    if isinstance(content, str):
-        return [text_block(content)] if content else []
-    if not isinstance(content, list):
-        raise InvalidRequestError(
-            f"{where}.content is a {type(content).__name__}; give text or a list of parts"
-        )
-    found = [_block(part, f"{where}.content[{i}]") for i, part in enumerate(content)]
+    parts = placed_parts(content, f"{where}.content")
+    found = [_block(part, place) for place, part in parts]
     return [block for block in found if block["type"] != "text" or block["text"]]
 
 
@@ -61,99 +63,55 @@ def _block(part: Any, where: str) -> Block:
             f"{where} is of type {kind!r}, which Anthropic does not take; give text, an image or a "
             "document"
         )
-    convert = _CONVERTERS.get(kind)
-    return convert(part, where) if convert else dict(part)
+    text = part_text(part, where)
+    if text is not None:
+        # Citations may stand beside a text of Anthropic's own.
+        return dict(part) if kind == "text" else _with_marker(text_block(text), part)
+    if kind in ("image_url", "input_image"):
+        return _with_marker(_image(part, where), part)
+    return _with_marker(_file(part, where), part) if kind == "file" else dict(part)
 
 
-def _text(part: Mapping[str, Any], where: str) -> Block:
-    if not isinstance(part.get("text"), str):
-        raise InvalidRequestError(f"{where}.text is {_shape(part.get('text'))}; give text")
-    return dict(part)
+def _image(part: Part, where: str) -> Block:
+    url = part_url(part, where)
+    if inline := inline_data(url, where):
+        return _inline_image(inline)
+    if not is_address(url):
+        raise InvalidRequestError(
+            f"{where} has an address that Anthropic cannot fetch; give a data: or https: URL"
+        )
+    return {"type": "image", "source": {"type": "url", "url": url}}
 
 
-def _refusal(part: Mapping[str, Any], where: str) -> Block:
-    """An earlier refusal, which the API knows as the text that it was."""
-    return _text({"type": "text", "text": part.get("refusal")}, where)
-
-
-def _image(part: Mapping[str, Any], where: str) -> Block:
-    image = part.get("image_url")
-    url = image.get("url") if isinstance(image, Mapping) else image
-    place = f"{where}.image_url"
-    if _is_address(url):
-        return _with_marker({"type": "image", "source": {"type": "url", "url": url}}, part)
-    kind, data = _data_url(url, place)
-    return _with_marker(_inline_image(kind, data), part)
-
-
-def _inline_image(media_type: str, data: str) -> Block:
-    source = {"type": "base64", "media_type": media_type, "data": data}
+def _inline_image(image: InlineData) -> Block:
+    source = {"type": "base64", "media_type": image.media_type, "data": image.data}
     return {"type": "image", "source": source}
 
 
-def _file(part: Mapping[str, Any], where: str) -> Block:
-    place = f"{where}.file"
-    file = part.get("file")
-    if not isinstance(file, Mapping):
-        raise InvalidRequestError(f"{place} is {_shape(file)}; give a dict with 'file_data'")
-    title = file.get("filename")
-    if file.get("file_id"):
-        source = {"type": "file", "file_id": file["file_id"]}
-    elif _is_address(file.get("file_data")):
-        source = {"type": "url", "url": file["file_data"]}
+def _file(part: Part, where: str) -> Block:
+    content = file_content(part, where)
+    file = part["file"]
+    if isinstance(content, InlineData):
+        if content.media_type.startswith("image/"):
+            return _inline_image(content)
+        source = _document_source(content, where)
+    elif content is not None:
+        source = {"type": "url", "url": content}
     else:
-        kind, data = _data_url(file.get("file_data"), f"{place}.file_data")
-        if kind.startswith("image/"):
-            return _with_marker(_inline_image(kind, data), part)
-        source = _document_source(kind, data, f"{place}.file_data")
-    titled = {"title": title} if title else {}
-    return _with_marker({"type": "document", "source": source, **titled}, part)
+        source = {"type": "file", "file_id": file["file_id"]}
+    title = file.get("filename")
+    return {"type": "document", "source": source, **({"title": title} if title else {})}
 
 
-def _document_source(media_type: str, data: str, where: str) -> dict[str, Any]:
-    if media_type == "application/pdf":
-        return {"type": "base64", "media_type": media_type, "data": data}
-    if not media_type.startswith("text/"):
-        raise InvalidRequestError(
-            f"{where} is of type {media_type!r}; Anthropic reads PDF, text and images"
-        )
-    try:
-        text = base64.b64decode(data, validate=True).decode()
-    except ValueError:
-        text = None
-    if text is None:
-        raise InvalidRequestError(f"{where} is no UTF-8 text in base64")
-    return {"type": "text", "media_type": "text/plain", "data": text}
-
-
-def _data_url(url: Any, where: str) -> tuple[str, str]:
-    """Media type and base64 text of a data URL. Source: RFC 2397."""
-    if isinstance(url, str) and url[:5].lower() == "data:":
-        head, comma, data = url[5:].partition(",")
-        media_type, *parameters = head.split(";")
-        if comma and media_type and parameters and parameters[-1] == "base64":
-            return media_type.lower(), data
+def _document_source(document: InlineData, where: str) -> dict[str, Any]:
+    if document.media_type == "application/pdf":
+        return {"type": "base64", "media_type": document.media_type, "data": document.data}
+    if document.media_type.startswith("text/"):
+        return {"type": "text", "media_type": "text/plain", "data": document.text(where)}
     raise InvalidRequestError(
-        f"{where} is neither an http(s) address nor a data URL such as "
-        "'data:image/png;base64,…' (this one's content is not shown)"
+        f"{where} is a file of type {document.media_type!r}; Anthropic reads PDF, text and images"
     )
 
 
-def _is_address(url: Any) -> bool:
-    return isinstance(url, str) and url[:8].lower().startswith(("http://", "https://"))
-
-
-def _with_marker(block: Block, part: Mapping[str, Any]) -> Block:
+def _with_marker(block: Block, part: Part) -> Block:
     return marked([block], part.get("cache_control"))[0]
-
-
-def _shape(value: Any) -> str:
-    return "missing" if value is None else f"a {type(value).__name__}"
-
-
-_CONVERTERS: dict[str, Callable[[Mapping[str, Any], str], Block]] = {
-    "text": _text,
-    "refusal": _refusal,
-    "image_url": _image,
-    "file": _file,
-}

@@ -15,6 +15,7 @@ from pydantic_core import from_json
 from cloud.llm.calls import is_parts
 from cloud.llm.codec import placed
 from cloud.llm.gemini.parts import converted_part
+from cloud.llm.parts import placed_parts
 from cloud.llm.types import GOOGLE_SIGNATURE
 from LLM.exceptions import InvalidRequestError
 
@@ -99,15 +100,9 @@ class Conversation:
     def _content_parts(self, content: Any, place: str) -> list[dict[str, Any]]:
         if content is None or content == []:
             raise InvalidRequestError(f"{place} has no content; give text or a list of parts")
-        if isinstance(content, str):
-            return [{"text": content}]
-        if not isinstance(content, list):
-            raise InvalidRequestError(
-                f"{place}.content is a {type(content).__name__}; give text or a list of parts"
-            )
         converted = (
-            converted_part(part, f"{place}.content[{number}]", self._api_root)
-            for number, part in enumerate(content)
+            converted_part(part, where, self._api_root)
+            for where, part in placed_parts(content, f"{place}.content")
         )
         return [part for part in converted if part is not None]
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from typing import Any, Final
-from urllib.parse import unquote_to_bytes
 
+from cloud.llm.parts import Part, file_content, inline_data, part_text, part_url, placed_parts
 from LLM.exceptions import InvalidRequestError
 
 
@@ -22,15 +21,8 @@ class Content:
         self.images: list[str] = []
         self.thoughts: list[str] = []
         self._texts: list[str] = []
-        if isinstance(content, str):
-            self._texts.append(content)
-        elif isinstance(content, list | tuple):
-            for position, part in enumerate(content):
-                self._add(f"{where}[{position}]", part)
-        elif content is not None:
-            raise InvalidRequestError(
-                f"{where} is a {type(content).__name__}; give text or a list of content parts"
-            )
+        for place, part in placed_parts(content, where):
+            self._add(place, part)
 
     @property
     def text(self) -> str:
@@ -38,8 +30,9 @@ class Content:
         return "\n".join(self._texts)
 
     def _add(self, where: str, part: Any) -> None:
-        if isinstance(part, str):
-            self._texts.append(part)
+        text = part_text(part, where) if isinstance(part, Mapping) else None
+        if text is not None:
+            self._texts.append(text)
             return
         kind = part.get("type") if isinstance(part, Mapping) else None
         read = _READERS.get(kind) if isinstance(kind, str) else None
@@ -50,17 +43,10 @@ class Content:
             )
         read(self, where, part)
 
-    def _add_text(self, where: str, part: Mapping[str, Any]) -> None:
-        text = part.get("refusal" if part["type"] == "refusal" else "text")
-        if not isinstance(text, str):
-            raise InvalidRequestError(f"{where} has no text")
-        self._texts.append(text)
+    def _add_image_url(self, where: str, part: Part) -> None:
+        self.images.append(image_data(where, part_url(part, where)))
 
-    def _add_image_url(self, where: str, part: Mapping[str, Any]) -> None:
-        url = part.get("image_url")
-        self.images.append(image_data(where, url.get("url") if isinstance(url, Mapping) else url))
-
-    def _add_source(self, where: str, part: Mapping[str, Any]) -> None:
+    def _add_source(self, where: str, part: Part) -> None:
         """Anthropic's image or document."""
         source = part.get("source")
         source = source if isinstance(source, Mapping) else {}
@@ -74,55 +60,39 @@ class Content:
         else:
             raise _no_file(where)
 
-    def _add_audio(self, where: str, part: Mapping[str, Any]) -> None:
+    def _add_audio(self, where: str, part: Part) -> None:
         audio = part.get("input_audio")
         data = audio.get("data") if isinstance(audio, Mapping) else None
         if not isinstance(data, str):
             raise InvalidRequestError(f"{where} has no input_audio.data; give base64 text")
         self.images.append(data)
 
-    def _add_file(self, where: str, part: Mapping[str, Any]) -> None:
-        file = part.get("file")
-        data = file.get("file_data") if isinstance(file, Mapping) else None
-        if not isinstance(data, str) or not data.startswith(("data:image/", "data:text/")):
-            raise _no_file(where)
-        if data.startswith("data:image/"):
-            self.images.append(image_data(where, data))
+    def _add_file(self, where: str, part: Part) -> None:
+        content = file_content(part, where)
+        if isinstance(content, str):
+            raise _address(where)
+        if content and content.media_type.startswith("image/"):
+            self.images.append(content.data)
+        elif content and content.media_type.startswith("text/"):
+            self._texts.append(content.text(where))
         else:
-            self._texts.append(_data_url(where, data).decode("utf-8", "replace"))
+            raise _no_file(where)
 
-    def _add_thought(self, where: str, part: Mapping[str, Any]) -> None:
+    def _add_thought(self, where: str, part: Part) -> None:
         # A redacted thought is another provider's secret, of which nothing can be told.
         if isinstance(text := part.get("thinking"), str):
             self.thoughts.append(text)
 
 
-def image_data(where: str, url: Any) -> str:
+def image_data(where: str, url: str) -> str:
     """The base64 in a data URL.
 
     :raises InvalidRequestError: it is none.
     """
-    if not isinstance(url, str):
-        raise InvalidRequestError(f"{where} has no image; give it as a data URL")
-    if not url.startswith("data:"):
+    inline = inline_data(url, where)
+    if inline is None:
         raise _address(where)
-    header, comma, data = url.partition(",")
-    # What is base64 already goes as it is: a large image is not decoded for nothing.
-    if comma and header.endswith(";base64"):
-        return data
-    return b64encode(_data_url(where, url)).decode()
-
-
-def _data_url(where: str, url: str) -> bytes:
-    """What a data URL holds. Source: RFC 2397."""
-    header, comma, data = url.partition(",")
-    try:
-        if comma:
-            is_base64 = header.endswith(";base64")
-            return b64decode(data, validate=True) if is_base64 else unquote_to_bytes(data)
-    except ValueError:
-        pass
-    raise InvalidRequestError(f"{where} is no data URL; give data:image/png;base64,…")
+    return inline.data
 
 
 def _address(where: str) -> InvalidRequestError:
@@ -140,11 +110,7 @@ def _no_file(where: str) -> InvalidRequestError:
     )
 
 
-_READERS: Final[Mapping[str, Callable[[Content, str, Mapping[str, Any]], None]]] = {
-    "text": Content._add_text,
-    "input_text": Content._add_text,
-    "output_text": Content._add_text,
-    "refusal": Content._add_text,
+_READERS: Final[Mapping[str, Callable[[Content, str, Part], None]]] = {
     "image_url": Content._add_image_url,
     "input_image": Content._add_image_url,
     "image": Content._add_source,
