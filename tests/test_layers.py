@@ -17,6 +17,7 @@ LAYERS: dict[str, frozenset[str]] = {
     "LLM": frozenset(),
     "ai": frozenset({"cloud"}),
     "cloud": frozenset({"LLM"}),
+    "llmring": frozenset({"LLM", "cloud", "local_llm_kit"}),
     "local_llm_kit": frozenset({"LLM"}),
 }
 
@@ -36,12 +37,13 @@ DOORS: dict[str, tuple[str, ...]] = {
     "ollama": ("local_llm_kit/engines/ollama/*",),
     "prometheus_client": ("local_llm_kit/server/*",),
     "prompt_toolkit": ("local_llm_kit/cli/*",),
-    "pydantic": ("LLM/*", "cloud/*", "local_llm_kit/*"),
-    "pydantic_core": ("LLM/*", "cloud/*", "local_llm_kit/*"),
+    "pydantic": ("LLM/*", "cloud/*", "llmring/*", "local_llm_kit/*"),
+    "pydantic_core": ("LLM/*", "cloud/*", "llmring/*", "local_llm_kit/*"),
     "requests": ("LLM/transport*.py",),
     "rich": ("local_llm_kit/cli/*",),
     "safetensors": ("local_llm_kit/engines/transformers/*",),
     "starlette": ("local_llm_kit/server/*",),
+    "tomlkit": ("llmring/lockfile/*",),
     "tokenizers": ("local_llm_kit/engines/transformers/*",),
     "torch": ("local_llm_kit/engines/transformers/*",),
     "transformers": ("local_llm_kit/engines/transformers/*",),

@@ -1,0 +1,139 @@
+"""What goes into the ring and what comes out: requests, messages, answers, pieces of a stream.
+
+The names and fields are those that users of llmring import; what is not here (`Usage`'s keys, tool
+calls) is in OpenAI's words.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Role = Literal["system", "developer", "user", "assistant", "tool"]
+
+
+class _Schema(BaseModel):
+    """Fields that are not known are refused, so that a misspelt one does not vanish."""
+
+    model_config = ConfigDict(extra="forbid", defer_build=True, protected_namespaces=())
+
+
+class Message(_Schema):
+    """A message of a conversation.
+
+    :param role: ``system``, ``developer``, ``user``, ``assistant`` or ``tool``.
+    :param content: text, a list of content parts, or None in an assistant's turn of tool calls
+        alone.
+    :param tool_calls: the assistant's calls, as OpenAI has them.
+    :param tool_call_id: in a ``tool`` message, the call that it answers.
+    :param timestamp: when the message was made; not sent.
+    :param metadata: further facts. ``cache_control`` in it marks the prompt up to this message for
+        the provider's cache; the rest is not sent.
+    """
+
+    role: Role
+    content: str | list[dict[str, Any]] | dict[str, Any] | None = None
+    tool_calls: list[dict[str, Any]] | None = None
+    tool_call_id: str | None = None
+    timestamp: datetime | None = Field(default_factory=lambda: datetime.now(UTC))
+    metadata: dict[str, Any] | None = None
+
+    @model_validator(mode="after")
+    def _has_something_to_say(self) -> Message:
+        if self.content is None and not (self.role == "assistant" and self.tool_calls):
+            raise ValueError(
+                f"a {self.role} message without content; only an assistant's may have none, beside "
+                "tool_calls"
+            )
+        return self
+
+
+class LLMRequest(_Schema):
+    """A request to a model.
+
+    :param messages: the conversation.
+    :param model: an alias of the lockfile, or ``provider:model``; None takes the ring's default.
+    :param temperature: 0.0 to 2.0; None leaves it to the provider.
+    :param max_tokens: most tokens to generate; None leaves it to the provider.
+    :param reasoning_tokens: most tokens to think, beside those of the answer; None leaves it to the
+        provider.
+    :param response_format: as OpenAI has it: ``{"type": "json_schema", "json_schema": {…}}``, ….
+    :param tools: tools, nested as OpenAI has them or flat.
+    :param tool_choice: ``auto``, ``none``, ``required``, a tool's name, or OpenAI's dict.
+    :param cache: what to keep in the provider's cache, in its own words.
+    :param metadata: facts for the usage log; not sent to the provider.
+    :param json_response: ask for a JSON object; short for `response_format`.
+    :param files: ids of registered files.
+    :param timeout: seconds, in place of the ring's; None takes the ring's.
+    :param extra_params: the provider's own fields, sent as they are.
+    """
+
+    messages: list[Message] = Field(min_length=1)
+    model: str | None = None
+    temperature: float | None = Field(default=None, ge=0.0, le=2.0)
+    max_tokens: int | None = Field(default=None, ge=0)
+    reasoning_tokens: int | None = Field(default=None, ge=0)
+    response_format: dict[str, Any] | None = None
+    tools: list[dict[str, Any]] | None = None
+    tool_choice: str | dict[str, Any] | None = None
+    cache: dict[str, Any] | None = None
+    metadata: dict[str, Any] | None = None
+    json_response: bool | None = None
+    files: list[str] | None = None
+    timeout: float | None = Field(default=None, gt=0.0, le=86_400.0)
+    extra_params: dict[str, Any] = Field(default_factory=dict)
+
+
+class LLMResponse(_Schema):
+    """An answer.
+
+    :param content: the text; empty when there is none.
+    :param model: ``provider:model`` that answered.
+    :param usage: token counts in OpenAI's words and, once priced, ``cost``, ``cost_breakdown`` and
+        ``cost_status``; None when the provider told none.
+    :param finish_reason: in OpenAI's words: ``stop``, ``length``, ``tool_calls``, ….
+    :param tool_calls: as OpenAI has them; their arguments are JSON text.
+    :param parsed: the content as the value that `response_format` asked for.
+    :param reasoning: what the model thought, where the provider shows it.
+    :param attempts: the models that were tried before this one, and why they did not answer.
+    """
+
+    content: str
+    model: str
+    usage: dict[str, Any] | None = None
+    finish_reason: str | None = None
+    tool_calls: list[dict[str, Any]] | None = None
+    parsed: Any = None
+    reasoning: str | None = None
+    attempts: list[dict[str, Any]] = Field(default_factory=list)
+
+    @property
+    def total_tokens(self) -> int | None:
+        """Tokens of prompt and answer together; None when the provider told none."""
+        return self.usage.get("total_tokens") if self.usage else None
+
+
+class StreamChunk(_Schema):
+    """A piece of a streamed answer.
+
+    :param delta: the next piece of the text; empty in chunks that tell something else.
+    :param model: ``provider:model`` that answers.
+    :param finish_reason: with the last chunk, why the answer ended.
+    :param usage: with the last chunk, as `LLMResponse.usage`.
+    :param tool_calls: with the last chunk, the calls, complete.
+    :param reasoning: the next piece of what the model thinks.
+    """
+
+    delta: str
+    model: str | None = None
+    finish_reason: str | None = None
+    usage: dict[str, Any] | None = None
+    tool_calls: list[dict[str, Any]] | None = None
+    reasoning: str | None = None
+
+    @property
+    def content(self) -> str:
+        """The same as `delta`."""
+        return self.delta
