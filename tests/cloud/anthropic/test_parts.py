@@ -44,6 +44,10 @@ PARTS: dict[str, tuple[Any, Any]] = {
         image({"url": "https://example.org/a.png"}),
         {"type": "image", "source": {"type": "url", "url": "https://example.org/a.png"}},
     ),
+    "image not in base64": (
+        image("data:image/svg+xml,%3Csvg/%3E"),
+        inline("image", "image/svg+xml", "PHN2Zy8+"),
+    ),
     "pdf": (
         file(f"data:application/pdf;base64,{PDF}", filename="a.pdf"),
         {**inline("document", "application/pdf", PDF), "title": "a.pdf"},
@@ -67,6 +71,15 @@ PARTS: dict[str, tuple[Any, Any]] = {
             "type": "document",
             "source": {"type": "file", "file_id": "file_011CNha8iCJcU1wXNR6q4V8w"},
         },
+    ),
+    "text of responses": ({"type": "output_text", "text": "a"}, {"type": "text", "text": "a"}),
+    "image of responses": (
+        {"type": "input_image", "image_url": f"data:image/png;base64,{PNG}"},
+        inline("image", "image/png", PNG),
+    ),
+    "pdf by its ending": (
+        file(PDF, filename="a.pdf"),
+        {**inline("document", "application/pdf", PDF), "title": "a.pdf"},
     ),
     "refusal": ({"type": "refusal", "refusal": "No."}, {"type": "text", "text": "No."}),
     "anthropic's image": (
@@ -96,19 +109,22 @@ def test_empty_texts_are_left_out() -> None:
     assert blocks([{"type": "text", "text": ""}, TEXT]) == [TEXT]
 
 
+def test_bare_text_among_parts_is_a_part() -> None:
+    assert blocks(["Hello!"]) == [TEXT]
+
+
 WRONG: dict[str, tuple[Any, str]] = {
-    "no dict": ("Hello!", "is no content part"),
+    "no dict": (5, "is no content part"),
     "no type": ({"text": "Hello!"}, "is no content part"),
     "text that is none": ({"type": "text", "text": 5}, r"text is a int"),
     "no text": ({"type": "text"}, r"text is missing"),
     "audio": ({"type": "input_audio", "input_audio": {}}, "'input_audio', which Anthropic does"),
     "video": ({"type": "video_url", "video_url": {}}, "'video_url', which Anthropic does"),
-    "image in a file": (image({"url": "file:///etc/passwd"}), "neither an http"),
-    "image not in base64": (image("data:image/png,abc"), "neither an http"),
-    "image without a type": (image(f"data:;base64,{PNG}"), "neither an http"),
-    "no image": (image(None), "neither an http"),
+    "image in a file": (image({"url": "file:///etc/passwd"}), "cannot fetch"),
+    "image without a type": (image(f"data:;base64,{PNG}"), "without a media type"),
+    "no image": (image(None), "image_url has no 'url'"),
     "file that is none": ({"type": "file", "file": "a.pdf"}, r"\.file is a str"),
-    "file without data": (file(None), r"\.file\.file_data is neither"),
+    "file without data": (file(None), "neither 'file_data' nor 'file_id'"),
     "file of a kind": (file("data:application/zip;base64,UEsDBA=="), "'application/zip'"),
     "text file in no UTF-8": (file("data:text/plain;base64,//8="), "no UTF-8 text in base64"),
     "text file in no base64": (file("data:text/plain;base64,äö"), "no UTF-8 text in base64"),
@@ -123,5 +139,5 @@ def test_what_has_no_form_is_named(part: Any, problem: str) -> None:
 
 def test_errors_do_not_show_what_a_data_url_holds() -> None:
     with pytest.raises(InvalidRequestError) as caught:
-        blocks([image("data:image/png,SECRET")])
+        blocks([image("data:,SECRET")])
     assert "SECRET" not in str(caught.value)

@@ -62,6 +62,14 @@ PARTS: dict[str, tuple[Any, dict[str, Any]]] = {
         {"type": "file", "file": {"file_data": f"data:application/pdf;base64,{PNG}"}},
         _blob("application/pdf"),
     ),
+    "image of responses": (
+        {"type": "input_image", "image_url": "https://x.example/a.png"},
+        _at("https://x.example/a.png", "image/png"),
+    ),
+    "file behind an address": (
+        {"type": "file", "file": {"file_data": "https://x.example/a.pdf", "filename": "b.png"}},
+        _at("https://x.example/a.pdf", "application/pdf"),
+    ),
     "file by its ending": (
         {"type": "file", "file": {"file_data": PNG, "filename": "a.pdf"}},
         _blob("application/pdf"),
@@ -100,7 +108,7 @@ REFUSED_PARTS: dict[str, tuple[Any, str]] = {
     "unknown kind": ({"type": "hologram"}, "of type 'hologram' has no form"),
     "no kind": ({"x": 1}, "of type None has no form"),
     "number": (5, "is a int"),
-    "text that is none": ({"type": "text", "text": 5}, "of type 'text'"),
+    "text that is none": ({"type": "text", "text": 5}, ".text is a int"),
     "no address": ({"type": "image_url", "image_url": {}}, "has no 'url'"),
     "file on disk": (_image("file:///etc/passwd"), "an address that Gemini cannot fetch"),
     "broken address": (_image("http://[::1/a.png"), "an address that Gemini cannot fetch"),

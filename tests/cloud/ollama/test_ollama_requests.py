@@ -169,6 +169,8 @@ def test_system_turns_stay_where_they_are() -> None:
         ({"type": "refusal", "refusal": "No."}, "No.", []),
         ({"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PNG}"}}, "", [PNG]),
         ({"type": "image_url", "image_url": f"data:image/png;base64,{PNG}"}, "", [PNG]),
+        ({"type": "image_url", "image_url": f"DATA:image/PNG;base64,{PNG}"}, "", [PNG]),
+        ({"type": "file", "file": {"file_data": PNG, "filename": "a.png"}}, "", [PNG]),
         ({"type": "input_image", "image_url": f"data:image/png;base64,{PNG}"}, "", [PNG]),
         ({"type": "image_url", "image_url": {"url": "data:image/svg+xml,%3Csvg/%3E"}},
          "", ["PHN2Zy8+"]),
@@ -212,11 +214,12 @@ def test_ollamas_own_shapes_pass_through() -> None:
         ({"type": "document", "source": {"type": "base64", "data": "JVBERi0="}}, "is a file"),
         ({"type": "file", "file": {"file_data": "data:application/pdf;base64,JVBE"}}, "is a file"),
         ({"type": "file", "file": {"file_id": "file-1"}}, "is a file"),
-        ({"type": "file", "file": {"file_data": "data:text/plain;base64,*"}}, "no data URL"),
-        ({"type": "image_url"}, "has no image"),
-        ({"type": "image_url", "image_url": {"url": "data:image/png;base64"}}, "no data URL"),
+        ({"type": "file", "file": {"file_data": "data:text/plain;base64,*"}}, "no UTF-8 text"),
+        ({"type": "image_url"}, ".image_url has no 'url'"),
+        ({"type": "image_url", "image_url": {"url": "data:image/png;base64"}}, "without content"),
+        ({"type": "file", "file": {"file_data": "https://x.test/a.png"}}, "fetches"),
         ({"type": "input_audio", "input_audio": {}}, "input_audio.data"),
-        ({"type": "text"}, "has no text"),
+        ({"type": "text"}, ".text is missing"),
         ({"type": "tool_result", "content": "7"}, "'tool_result'"),
         ({"type": ["text"]}, "has no form for"),
         ({}, "is no content part"),
@@ -226,7 +229,7 @@ def test_ollamas_own_shapes_pass_through() -> None:
 def test_part_without_a_form_is_named(part: Any, told: str) -> None:
     with pytest.raises(InvalidRequestError) as caught:
         sent(USER, user("Look:", part))
-    assert caught.value.message.startswith("messages[1].content[1] ")
+    assert caught.value.message.startswith("messages[1].content[1]")
     assert told in caught.value.message
     assert "s3cret" not in caught.value.message
 
