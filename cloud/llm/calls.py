@@ -59,6 +59,11 @@ def chat_call(
             f"response_format is a {type(response_format).__name__}; give a pydantic class or a "
             "dict such as {'type': 'json_object'}"
         )
+    elif response_format is not None and not isinstance(response_format.get("type"), str):
+        raise InvalidRequestError(
+            "response_format has no 'type'; give a pydantic class, or a dict such as "
+            "{'type': 'json_object'}"
+        )
     if isinstance(tool_choice, Mapping) and tool_choice.get("disable_parallel_tool_use"):
         extra = {"parallel_tool_calls": False, **extra}  # Anthropic says it in its choice
     return ChatCall(

@@ -14,6 +14,7 @@ from cloud.llm.anthropic.parts import text_block
 from cloud.llm.anthropic.schemas import held_schema
 from cloud.llm.anthropic.tools import anthropic_choice, anthropic_tools
 from cloud.llm.codec import ChatCall
+from cloud.llm.response_formats import wanted_schema
 from LLM.exceptions import InvalidRequestError
 
 #: The API wants a bound from everyone; ours for who gives none, beyond what thinking may take.
@@ -36,7 +37,8 @@ def request_fields(call: ChatCall) -> dict[str, Any]:
     """
     extra = dict(call.extra)
     system, turns = conversation(call.messages, call.has_system)
-    if call.response_format and call.response_format.get("type") == "json_object":
+    schema = wanted_schema(call.response_format, "Anthropic")
+    if schema is not None and not schema:
         system = [*system, text_block(_ASKS_FOR_JSON)]
     one_call = extra.pop("parallel_tool_calls", None) is False
     fields = {
@@ -47,7 +49,7 @@ def request_fields(call: ChatCall) -> dict[str, Any]:
         "temperature": call.temperature,
         "tools": anthropic_tools(call.tools),
         "tool_choice": anthropic_choice(call.tool_choice, one_call, bool(call.tools)),
-        "output_config": _output_config(call.response_format, extra),
+        "output_config": _output_config(schema, extra),
         "stop_sequences": _stops(extra),
         "metadata": _metadata(extra),
         "stream": call.stream or None,
@@ -67,34 +69,19 @@ def _max_tokens(given: int | None, extra: dict[str, Any]) -> Any:
     return DEFAULT_MAX_TOKENS + (budget if isinstance(budget, int) else 0)
 
 
-def _output_config(response_format: Any, extra: dict[str, Any]) -> dict[str, Any] | None:
+def _output_config(
+    schema: Mapping[str, Any] | None, extra: dict[str, Any]
+) -> dict[str, Any] | None:
     output: dict[str, Any] = {}
     effort = extra.pop("reasoning_effort", None)
     if effort == "none":
         extra.setdefault("thinking", {"type": "disabled"})
     elif effort is not None:
         output["effort"] = _EFFORTS.get(effort, effort) if isinstance(effort, str) else effort
-    if response_format:
-        schema = _schema(response_format)
-        if schema is not None:
-            output["format"] = {"type": "json_schema", "schema": schema}
+    if schema:
+        held = held_schema(schema, "response_format")
+        output["format"] = {"type": "json_schema", "schema": held}
     return {**output, **_taken(extra, "output_config")} or None
-
-
-def _schema(response_format: Mapping[str, Any]) -> Any:
-    """The schema that is asked for; None where the answer is free."""
-    kind = response_format.get("type")
-    if kind in ("text", "json_object"):
-        return None
-    nested = response_format.get("json_schema")
-    holder = nested if isinstance(nested, Mapping) else response_format
-    schema = holder.get("schema")
-    if kind != "json_schema" or not isinstance(schema, Mapping):
-        raise InvalidRequestError(
-            f"response_format of type {kind!r} holds no schema; give a pydantic class, or "
-            "{'type': 'json_schema', 'json_schema': {'name': …, 'schema': {…}}}"
-        )
-    return held_schema(schema, "response_format")
 
 
 def _stops(extra: dict[str, Any]) -> Any:

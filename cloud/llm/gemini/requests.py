@@ -11,6 +11,7 @@ from typing import Any
 
 from cloud.llm.codec import ChatCall
 from cloud.llm.gemini.contents import OLDER_MODEL, Conversation
+from cloud.llm.response_formats import wanted_schema
 from LLM.exceptions import InvalidRequestError
 
 #: Fields of `generationConfig`; other keywords stand beside it.
@@ -146,21 +147,11 @@ def _thinking(effort: Any, model: str) -> dict[str, Any]:
 
 def _format_fields(response_format: Mapping[str, Any] | None) -> dict[str, Any]:
     """The fields that ask for JSON. Schemas go as they are: the API ignores what it lacks."""
-    if response_format is None:
+    schema = wanted_schema(response_format, "Gemini")
+    if schema is None:
         return {}
-    kind = response_format.get("type")
-    if kind == "text":
-        return {}
-    if kind == "json_object":
-        return {"responseMimeType": "application/json"}
-    described = response_format.get("json_schema")
-    schema = described.get("schema") if isinstance(described, Mapping) else None
-    if kind == "json_schema" and isinstance(schema, Mapping):
-        return {"responseMimeType": "application/json", "responseJsonSchema": schema}
-    raise InvalidRequestError(
-        f"response_format of type {kind!r} has no form at Gemini; give a pydantic class, "
-        "{'type': 'json_object'} or {'type': 'json_schema', 'json_schema': {'schema': …}}"
-    )
+    asked = {"responseJsonSchema": schema} if schema else {}
+    return {"responseMimeType": "application/json", **asked}
 
 
 def _tools(tools: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:

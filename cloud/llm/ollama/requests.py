@@ -14,6 +14,7 @@ from typing import Any
 
 from cloud.llm.codec import ChatCall
 from cloud.llm.ollama.messages import ollama_messages
+from cloud.llm.response_formats import wanted_schema
 from LLM.exceptions import InvalidRequestError
 
 JSONObject = dict[str, Any]
@@ -129,19 +130,10 @@ def _think(effort: Any) -> bool | str:
 
 
 def _format(response_format: Mapping[str, Any] | None) -> str | JSONObject | None:
-    kind = (response_format or {}).get("type", "text")
-    if response_format is None or kind == "text":
+    schema = wanted_schema(response_format, "Ollama")
+    if schema is None:
         return None
-    if kind == "json_object":
-        return "json"
-    inner = response_format.get("json_schema")
-    schema = inner.get("schema") if isinstance(inner, Mapping) else None
-    if kind != "json_schema" or not isinstance(schema, Mapping):
-        raise InvalidRequestError(
-            "response_format is neither {'type': 'json_object'} nor {'type': 'json_schema', "
-            "'json_schema': {'schema': {…}}}, and Ollama has no other form"
-        )
-    return dict(schema)
+    return dict(schema) or "json"
 
 
 def _tools(call: ChatCall) -> list[JSONObject] | None:

@@ -188,7 +188,10 @@ DEEP = {"type": "json_schema", "schema": DEEP}
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "format": ({"response_format": {"type": "grammar"}}, "response_format of type 'grammar'"),
-    "format without a schema": ({"response_format": {"type": "json_schema"}}, "holds no schema"),
+    "format without a schema": (
+        {"response_format": {"type": "json_schema"}},
+        "has no form at Anthropic",
+    ),
     "tool": (
         {"tools": [{"type": "function", "function": {"description": "x"}}]},
         r"tools\[0\]\.function has no name",
