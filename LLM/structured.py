@@ -9,6 +9,7 @@ from typing import Any, TypeGuard, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from LLM.exceptions import LLMContentFilterError, LLMResponseError
+from LLM.schemas import OPENAI, fitted_schema, is_open, rooted
 from LLM.secrets import Secrets, scrub, scrub_text
 from LLM.types import Choice
 
@@ -23,47 +24,30 @@ def is_model_class(value: Any) -> TypeGuard[type[BaseModel]]:
     return isinstance(value, type) and issubclass(value, BaseModel)
 
 
-def response_format_of(model: type[BaseModel]) -> dict[str, Any]:
+def response_format_of(
+    model: type[BaseModel], schema: dict[str, Any] | None = None
+) -> dict[str, Any]:
     """The `response_format` that makes a provider answer with `model`'s fields.
 
+    It is strict, with every field required, unless the class leaves something open that strictness
+    would forbid: a dict of any keys, a field of any type, a tuple, a root that is no object. Such
+    a schema is for the model to keep to as well as it can; the class checks its answer either way.
+
+    :param schema: the class's JSON schema, where the caller has it.
+    :raises InvalidRequestError: the class is nested too deep.
     Source: https://platform.openai.com/docs/guides/structured-outputs.
     """
+    schema = dict(rooted(model.model_json_schema() if schema is None else schema))
+    strict = fitted_schema(schema, OPENAI, "response_format")
+    is_strict = strict.get("type") == "object" and not is_open(strict)
     return {
         "type": "json_schema",
         "json_schema": {
             "name": _NOT_IN_NAME.sub("_", model.__name__)[:64],
-            "schema": strict_schema(model.model_json_schema()),
-            "strict": True,
+            "schema": strict if is_strict else schema,
+            "strict": is_strict,
         },
     }
-
-
-def strict_schema(schema: Any) -> Any:
-    """A copy of a JSON schema as strict mode wants it.
-
-    Every object forbids additional properties and requires all its own, and defaults go, since
-    strict mode refuses them; an optional field stays nullable through its type.
-    """
-    if isinstance(schema, list):
-        return [strict_schema(item) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    out: dict[str, Any] = {}
-    for key, value in schema.items():
-        if key in ("properties", "$defs"):
-            # Names, not keywords: a field may itself be called "default".
-            out[key] = {name: strict_schema(item) for name, item in value.items()}
-        elif key in ("enum", "const", "examples"):
-            out[key] = value
-        elif key != "default":
-            out[key] = strict_schema(value)
-    if "$ref" in out and len(out) > 1:
-        # A reference may not have siblings in strict mode.
-        return {"$ref": out["$ref"]}
-    if out.get("type") == "object" and "properties" in out:
-        out["required"] = list(out["properties"])
-        out["additionalProperties"] = False
-    return out
 
 
 def parse_choices(

@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel, Field
 
 from LLM import Choice, LLMContentFilterError, LLMResponseError
-from LLM.structured import is_model_class, parse_choices, response_format_of, strict_schema
+from LLM.structured import is_model_class, parse_choices, response_format_of
 
 
 class City(BaseModel):
@@ -36,11 +36,14 @@ def choice(content: str | None, finish_reason: str = "stop", **message: object) 
 
 
 def test_the_schema_is_strict_throughout() -> None:
-    schema = strict_schema(Person.model_json_schema())
+    made = response_format_of(Person)["json_schema"]
+    schema = made["schema"]
+    assert made["strict"] is True
     assert schema["required"] == ["name", "age", "home", "others", "mood"]
     assert schema["additionalProperties"] is False
     assert schema["$defs"]["City"]["required"] == ["name", "default"]
-    assert schema["properties"]["home"] == {"$ref": "#/$defs/City"}
+    home = {"anyOf": [{"$ref": "#/$defs/City"}], "description": "where they live"}
+    assert schema["properties"]["home"] == home
     assert "default" not in schema["properties"]["age"]
 
 
