@@ -8,6 +8,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from cloud.llm.codec import ChatCall
+from cloud.llm.keywords import check_keywords
 from cloud.llm.pairs import paired
 from cloud.llm.types import as_openai_call
 from LLM.codec import check_sampling, message_list
@@ -49,6 +50,7 @@ def chat_call(
         if name in extra:
             raise InvalidRequestError(_sdk_advice(name))
     check_sampling(temperature, max_tokens)
+    check_keywords(extra, max_tokens, stream=stream)
     listed = paired([_plain(message) for message in message_list(messages)])
     if system is not None:
         listed = [_system_turn(system), *listed]

@@ -80,6 +80,14 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "format-class": ({"response_format": int}, "response_format is a type"),
     "system": ({"system": 5}, "system is a int"),
     "stream": ({"extra": {"stream": True}}, "call chat_stream for text, or events"),
+    "two-limits": (
+        {"max_tokens": 1, "extra": {"max_completion_tokens": 2}},
+        "max_tokens is 1 and max_completion_tokens is 2; give one",
+    ),
+    "streamed-answers": (
+        {"stream": True, "extra": {"n": 2}},
+        "n is 2, and a stream tells one answer; call chat",
+    ),
     "extra-body": ({"extra": {"extra_body": {}}}, "extra_body belongs to the openai SDK"),
     "extra-headers": ({"extra": {"extra_headers": {}}}, "the client's `headers`"),
 }  # fmt: skip

@@ -14,6 +14,7 @@ from cloud.llm.anthropic.parts import text_block
 from cloud.llm.anthropic.schemas import held_schema
 from cloud.llm.anthropic.tools import anthropic_choice, anthropic_tools
 from cloud.llm.codec import ChatCall
+from cloud.llm.keywords import BOOKKEEPING, take_single_n
 from cloud.llm.response_formats import wanted_schema
 from LLM.exceptions import InvalidRequestError
 
@@ -30,12 +31,14 @@ _EFFORTS = {"minimal": "low"}
 def request_fields(call: ChatCall) -> dict[str, Any]:
     """The fields of the body; None among them is not sent.
 
-    What OpenAI calls otherwise is put into Anthropic's words, and further keywords are sent as they
-    are: the API refuses those that it does not know, and says which.
+    What OpenAI calls otherwise is put into Anthropic's words, what changes nothing about the answer
+    is left out, and further keywords are sent as they are: the API refuses those that it does not
+    know, and says which.
 
     :raises InvalidRequestError: Anthropic has no form for it; the message names what.
     """
     extra = dict(call.extra)
+    take_single_n(extra, "Anthropic")
     system, turns = conversation(call.messages, call.has_system)
     schema = wanted_schema(call.response_format, "Anthropic")
     if schema is not None and not schema:
@@ -55,7 +58,7 @@ def request_fields(call: ChatCall) -> dict[str, Any]:
         "stream": call.stream or None,
     }
     # What was put into other words has been taken out of it by now.
-    return {**fields, **extra}
+    return fields | {name: value for name, value in extra.items() if name not in BOOKKEEPING}
 
 
 def _max_tokens(given: int | None, extra: dict[str, Any]) -> Any:
@@ -90,8 +93,8 @@ def _stops(extra: dict[str, Any]) -> Any:
 
 
 def _metadata(extra: dict[str, Any]) -> dict[str, Any] | None:
-    """OpenAI's `user` is the one field that Anthropic's metadata has."""
-    user, metadata = extra.pop("user", None), _taken(extra, "metadata")
+    """OpenAI's `user`, by now its `safety_identifier`, is the one field of Anthropic's metadata."""
+    user, metadata = extra.get("safety_identifier", extra.get("user")), _taken(extra, "metadata")
     return {**({} if user is None else {"user_id": user}), **metadata} or None
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from cloud.llm.codec import ChatCall
 from cloud.llm.gemini.contents import OLDER_MODEL, Conversation
+from cloud.llm.keywords import BOOKKEEPING
 from cloud.llm.response_formats import wanted_schema
 from LLM.exceptions import InvalidRequestError
 
@@ -33,8 +34,8 @@ _GOOGLES_NAMES = {
     "modalities": "responseModalities",
     "metadata": "labels",
 }
-#: OpenAI's names that say what Gemini does anyway, or what it has no use for.
-_UNNEEDED = frozenset({"user", "stream_options", "parallel_tool_calls"})
+#: OpenAI's names that say what Gemini does anyway, or what it has no use for; it has a `store`.
+_UNNEEDED = (BOOKKEEPING - {"store"}) | {"parallel_tool_calls"}
 
 # What Google's own OpenAI endpoint makes of efforts for the models that count thoughts in tokens.
 # Source: https://ai.google.dev/gemini-api/docs/openai#thinking.

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cloud.llm.codec import ChatCall
+from cloud.llm.keywords import BOOKKEEPING, take_single_n
 from cloud.llm.ollama.messages import ollama_messages
 from cloud.llm.response_formats import wanted_schema
 from LLM.exceptions import InvalidRequestError
@@ -29,12 +30,7 @@ OPTION_NAMES = frozenset(
     ).split()
 )
 #: OpenAI's fields that change nothing about the answer, or ask for what Ollama does anyway.
-_SAYS_NOTHING = frozenset(
-    (
-        "metadata n parallel_tool_calls prompt_cache_key prompt_cache_retention safety_identifier "
-        "service_tier store stream_options user"
-    ).split()
-)
+_SAYS_NOTHING = BOOKKEEPING | {"metadata", "parallel_tool_calls", "service_tier"}
 #: OpenAI's fields that would change the answer, and what to do without them.
 _IMPOSSIBLE = {
     "audio": "it answers in text",
@@ -43,6 +39,7 @@ _IMPOSSIBLE = {
     "logit_bias": "leave it out",
     "modalities": "it answers in text",
     "prediction": "leave it out",
+    "thinking": "give reasoning_effort, or Ollama's think",
     "verbosity": "say it in the prompt",
     "web_search_options": "give a tool that searches",
 }
@@ -63,7 +60,7 @@ def chat_body(call: ChatCall) -> JSONObject:
 
     :raises InvalidRequestError: an argument has no form in Ollama; names it.
     """
-    extra = _possible(call.extra)
+    extra = _possible(call)
     effort = extra.pop("reasoning_effort", None)
     return {
         "model": call.model,
@@ -79,17 +76,17 @@ def chat_body(call: ChatCall) -> JSONObject:
     }
 
 
-def _possible(extra: JSONObject) -> JSONObject:
+def _possible(call: ChatCall) -> JSONObject:
     """The keywords without those of OpenAI that mean nothing to Ollama.
 
     :raises InvalidRequestError: one asks for what Ollama cannot do.
     """
+    extra = dict(call.extra)
     for name, advice in _IMPOSSIBLE.items():
         if name in extra:
             raise InvalidRequestError(f"Ollama has no {name}; {advice}")
-    if extra.get("n", 1) != 1:
-        raise InvalidRequestError("n is not 1, and Ollama gives one answer; call it several times")
-    if extra.get("parallel_tool_calls", True) is not True:
+    take_single_n(extra, "Ollama")
+    if call.tools and extra.get("parallel_tool_calls", True) is not True:
         raise InvalidRequestError(
             "parallel_tool_calls is off, and Ollama leaves to the model how many calls it makes; "
             "leave it out"

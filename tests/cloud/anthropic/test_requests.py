@@ -50,7 +50,7 @@ FIELDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "max_tokens": ({"max_tokens": 7}, {"max_tokens": 7}),
     "no answer": ({"max_tokens": 0}, {"max_tokens": 0}),
     "newer max_tokens": ({"max_completion_tokens": 7}, {"max_tokens": 7}),
-    "both max_tokens": ({"max_completion_tokens": 9, "max_tokens": 7}, {"max_tokens": 7}),
+    "both max_tokens": ({"max_completion_tokens": 7, "max_tokens": 7}, {"max_tokens": 7}),
     "one stop": ({"stop": "END"}, {"stop_sequences": ["END"]}),
     "several stops": ({"stop": ["a", "b"]}, {"stop_sequences": ["a", "b"]}),
     "top_p": ({"top_p": 0.9, "top_k": 5}, {"top_p": 0.9, "top_k": 5}),
@@ -59,6 +59,14 @@ FIELDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "user and metadata": (
         {"user": "u-1", "metadata": {"user_id": "u-2"}},
         {"metadata": {"user_id": "u-2"}},
+    ),
+    "user by its newer name": (
+        {"user": "u-1", "safety_identifier": "u-2"},
+        {"metadata": {"user_id": "u-2"}},
+    ),
+    "what changes nothing": (
+        {"store": True, "stream_options": {}, "prompt_cache_key": "k", "n": 1},
+        {},
     ),
     "effort": ({"reasoning_effort": "high"}, {"output_config": {"effort": "high"}}),
     "least effort": ({"reasoning_effort": "minimal"}, {"output_config": {"effort": "low"}}),
@@ -192,6 +200,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         {"response_format": {"type": "json_schema"}},
         "has no form at Anthropic",
     ),
+    "several answers": ({"n": 2}, "n is not 1, and Anthropic gives one answer"),
     "tool": (
         {"tools": [{"type": "function", "function": {"description": "x"}}]},
         r"tools\[0\]\.function has no name",

@@ -115,7 +115,6 @@ TEXTS = [
         },
         content="one",
         finish_reason="stop",
-        call={"n": 2},
     ),
     _both(
         "structured output",

@@ -90,7 +90,11 @@ SETTINGS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "logprobs": ({"logprobs": True, "top_logprobs": 3}, {"responseLogprobs": True, "logprobs": 3}),
     "modalities": ({"modalities": ["text", "image"]}, {"responseModalities": ["TEXT", "IMAGE"]}),
     "what it has no use for": (
-        {"user": "me", "stream_options": {}, "parallel_tool_calls": True},
+        {"user": "me", "safety_identifier": "me", "stream_options": {}, "prompt_cache_key": "k"},
+        {},
+    ),
+    "what it does anyway": (
+        {"parallel_tool_calls": True},
         {},
     ),
     "Google's own": ({"media_resolution": "LOW"}, {"mediaResolution": "LOW"}),

@@ -470,6 +470,5 @@ COMPATIBLE = [
             DONE,
         ),
         {"content": "A", "finish_reason": "stop"},
-        call={"n": 2},
     ),
 ]
