@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Literal, Self, overload
+from typing import Any, Literal, Self, overload
 
 from LLM.assembly import ChatAssembler, CompletionAssembler
 from LLM.async_caller import AsyncCaller
@@ -13,7 +13,7 @@ from LLM.async_streaming import AsyncChatStream, AsyncCompletionStream, AsyncTex
 from LLM.cache import ResponseCache
 from LLM.config import LLMConfig
 from LLM.endpoint import checked_timeout_s
-from LLM.exceptions import LLMConfigError
+from LLM.extras import async_transport
 from LLM.headers import request_headers
 from LLM.ledger import AnswerT, Call, ChunkT
 from LLM.overflow import Count, OverflowPolicy
@@ -23,9 +23,6 @@ from LLM.retry import RetryStrategy
 from LLM.steps import run_steps_async
 from LLM.types import ChatCompletionResponse, CompletionResponse, ModelsResponse
 from LLM.window import TextWanted, Write
-
-if TYPE_CHECKING:
-    from LLM.async_transport import AsyncTransport
 
 logger = logging.getLogger("LLM")
 
@@ -60,7 +57,12 @@ class AsyncLLM(Preparation):
         summarise: Write | None = None,
     ) -> None:
         super().__init__(config, count_tokens, summarise)
-        self._transport = _transport(self.config)
+        self._transport = async_transport(type(self).__name__)(
+            self.config.api_root,
+            request_headers(self.config),
+            verify=self.config.verify,
+            max_connections=self.config.max_connections,
+        )
         self._ledger = self._new_ledger(self._transport, retry_policy, rate_limiter, cache)
         self._caller = AsyncCaller(self._transport, self._ledger)
 
@@ -259,22 +261,3 @@ def _accepting(call: Call[AnswerT, ChunkT]) -> Callable[[AnswerT], Awaitable[Non
         call.accept(response)
 
     return finish
-
-
-def _transport(config: LLMConfig) -> AsyncTransport:
-    try:
-        # Imported here: aiohttp takes longer to load than all of LLM, and may be missing.
-        from LLM.async_transport import AsyncTransport
-    except ModuleNotFoundError as err:
-        if err.name != "aiohttp":
-            raise
-        raise LLMConfigError(
-            "AsyncLLM needs the package aiohttp, which is not installed; in llm-kit's folder run: "
-            "pip install '.[async]'"
-        ) from err
-    return AsyncTransport(
-        config.api_root,
-        request_headers(config),
-        verify=config.verify,
-        max_connections=config.max_connections,
-    )

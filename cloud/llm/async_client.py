@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from cloud.llm.base import BaseClient, Prepared
 from cloud.llm.events import ResponseAssembler, StreamEvent
 from cloud.llm.streams import AsyncEventStream, AsyncTextStream
 from cloud.llm.types import ChatResponse
 from LLM.answer import Answer
-from LLM.async_transport import AsyncStreamedAnswer, AsyncTransport
 from LLM.codec import Source
 from LLM.exceptions import LLMError
+from LLM.extras import async_transport
 from LLM.reading import aread_items
 
-SentT = TypeVar("SentT", bound=Answer | AsyncStreamedAnswer)
+if TYPE_CHECKING:
+    from LLM.async_transport import AsyncStreamedAnswer
+
+SentT = TypeVar("SentT", bound="Answer | AsyncStreamedAnswer")
 
 
 class AsyncChatClient(BaseClient):
@@ -28,7 +31,7 @@ class AsyncChatClient(BaseClient):
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
-        self._transport = AsyncTransport(
+        self._transport = async_transport(type(self).__name__)(
             self.codec.api_root, self._headers, verify=self.config.verify, shared=True
         )
 
@@ -182,9 +185,7 @@ class _Reading:
             ),
             prepared.source,
         )
-        assert isinstance(answer, AsyncStreamedAnswer), (
-            "tries end with a success, which is streamed"
-        )
+        assert not isinstance(answer, Answer), "tries end with a success, which is streamed"
         self._answer = answer
         decoder = client.codec.decoder(answer.status, prepared.source)
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import sys
 from typing import Any
 
 import pytest
@@ -202,3 +203,13 @@ def _is_explicit(cls: type) -> bool:
     """Whether a class says what its constructor takes."""
     init = vars(cls).get("__init__")
     return init is not None and "args" not in inspect.signature(init).parameters
+
+
+@pytest.mark.parametrize("name", [name for name in CLASSES if name.startswith("Async")])
+def test_a_missing_aiohttp_is_named_with_what_brings_it(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "LLM.async_transport", raising=False)
+    monkeypatch.setitem(sys.modules, "aiohttp", None)
+    with pytest.raises(LLMConfigError, match=rf"^{name} needs .* pip install '\.\[async\]'"):
+        client_class(name)(api_key=KEY)

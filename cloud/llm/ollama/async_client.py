@@ -21,7 +21,7 @@ from cloud.llm.ollama.management import (
     naming,
 )
 from cloud.llm.ollama.provider import Ollama
-from LLM.async_transport import AsyncStreamedAnswer
+from LLM.answer import Answer
 from LLM.endpoint import checked_timeout_s
 from LLM.exceptions import LLMError
 from LLM.reading import aread_items
@@ -115,7 +115,7 @@ class AsyncOllamaClient(Ollama, AsyncChatClient):
         answer = await self._tries(
             lambda: self._transport.stream(PULL_PATH, body, timeout_s=gap_s), source
         )
-        assert isinstance(answer, AsyncStreamedAnswer), "a success, and so streamed"
+        assert not isinstance(answer, Answer), "a success, and so streamed"
         decoder = PullDecoder(answer.status, source)
         try:
             async for progress in aread_items(answer, decoder, decoder.finish):
