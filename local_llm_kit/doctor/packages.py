@@ -16,6 +16,7 @@ DISTRIBUTION = "llm-kit"
 
 #: What each extra adds.
 EXTRAS = {
+    "async": "calls servers from coroutines, on aiohttp",
     "llama": "runs GGUF files, on llama.cpp",
     "transformers": "runs safetensors, on torch",
     "ollama": "lets an Ollama server run models",

@@ -17,7 +17,7 @@ from local_llm_kit.doctor.back_ends import (
     tried,
     untried,
 )
-from local_llm_kit.doctor.packages import check_packages, requirements, satisfies
+from local_llm_kit.doctor.packages import EXTRAS, check_packages, requirements, satisfies
 from local_llm_kit.doctor.trial import Trial, try_out
 from tests.cli.findings import by_name
 
@@ -76,6 +76,11 @@ def test_each_extra_is_told_with_its_command() -> None:
     assert found["llama"].fix == "in llm-kit's folder run: pip install '.[llama]'"
     assert "not installed: c" in found["cli"].text
     assert "transformers, ollama, server" in found["extras"].text
+
+
+def test_every_extra_that_users_install_is_told() -> None:
+    extras = {one.extra for one in requirements(metadata.requires("llm-kit") or [])}
+    assert extras - {None, "train", "all"} == set(EXTRAS)
 
 
 def test_a_folder_that_is_not_installed_is_said() -> None:
