@@ -12,11 +12,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic_core import from_json
-
 from cloud.llm.anthropic.parts import Block, blocks_of, marked, text_block
-from cloud.llm.calls import is_parts, json_text
+from cloud.llm.calls import is_parts
 from cloud.llm.codec import placed
+from cloud.llm.tool_calls import called_function, result_content
 from cloud.llm.types import GOOGLE_SIGNATURE
 from LLM.exceptions import InvalidRequestError
 
@@ -116,31 +115,9 @@ def _is_ours(thought: Mapping[str, Any]) -> bool:
 
 
 def _tool_use(call: Any, where: str) -> Block:
-    function = call.get("function") if isinstance(call, Mapping) else None
-    if not isinstance(function, Mapping) or not function.get("name"):
-        raise InvalidRequestError(f"{where} is no call of a function with a name")
-    return {
-        "type": "tool_use",
-        "id": _call_id(call.get("id"), f"{where}.id"),
-        "name": function["name"],
-        "input": _input(function.get("arguments"), f"{where}.function.arguments"),
-    }
-
-
-def _input(arguments: Any, where: str) -> dict[str, Any]:
-    """The arguments of a call as an object; no text at all is no arguments."""
-    if isinstance(arguments, str):
-        try:
-            arguments = from_json(arguments) if arguments.strip() else {}
-        except (ValueError, TypeError):  # the latter for a lone surrogate
-            arguments = None
-    elif arguments is None:
-        arguments = {}
-    if isinstance(arguments, dict):
-        return arguments
-    raise InvalidRequestError(
-        f"{where} is no JSON object; leave the call and its result out, or mend it"
-    )
+    name, arguments = called_function(call, where)
+    call_id = _call_id(call.get("id"), f"{where}.id")
+    return {"type": "tool_use", "id": call_id, "name": name, "input": arguments}
 
 
 def _tool_result(message: Mapping[str, Any], where: str) -> Block:
@@ -148,13 +125,9 @@ def _tool_result(message: Mapping[str, Any], where: str) -> Block:
         "type": "tool_result",
         "tool_use_id": _call_id(message.get("tool_call_id"), f"{where}.tool_call_id"),
     }
-    content = message.get("content")
-    if is_parts(content):
-        content = blocks_of(content, where)
-    elif content is not None and not isinstance(content, str):
-        content = json_text(content, f"{where}.content")
+    content = result_content(message.get("content"), f"{where}.content")
     if content:
-        block["content"] = content
+        block["content"] = content if isinstance(content, str) else blocks_of(content, where)
     if message.get("is_error"):
         block["is_error"] = True
     return block

@@ -16,6 +16,7 @@ from cloud.llm.calls import is_parts
 from cloud.llm.codec import placed
 from cloud.llm.gemini.parts import converted_part
 from cloud.llm.parts import placed_parts
+from cloud.llm.tool_calls import called_function
 from cloud.llm.types import GOOGLE_SIGNATURE
 from LLM.exceptions import InvalidRequestError
 
@@ -117,14 +118,8 @@ class Conversation:
         return parts
 
     def _call(self, call: Any, place: str) -> dict[str, Any]:
-        function = call.get("function") if isinstance(call, Mapping) else None
-        name = function.get("name") if isinstance(function, Mapping) else None
-        if not isinstance(function, Mapping) or not isinstance(name, str) or not name:
-            raise InvalidRequestError(
-                f"{place} is no call; give {{'id': …, 'type': 'function', 'function': {{'name': …, "
-                "'arguments': …}}"
-            )
-        fields = {"name": name, "args": _arguments(function.get("arguments"), place)}
+        name, arguments = called_function(call, place)
+        fields: dict[str, Any] = {"name": name, "args": arguments}
         if call.get("id"):
             fields["id"] = call["id"]
             self._names[str(call["id"])] = name
@@ -195,29 +190,10 @@ def _signed_thoughts(blocks: Any) -> tuple[list[dict[str, Any]], str]:
     return thoughts, of_text
 
 
-def _arguments(arguments: Any, place: str) -> Any:
-    """A call's arguments as an object."""
-    if isinstance(arguments, Mapping):
-        return arguments
-    if arguments is None or (isinstance(arguments, str) and not arguments.strip()):
-        return {}
-    value = _parsed(arguments) if isinstance(arguments, str) else None
-    if not isinstance(value, dict):
-        raise InvalidRequestError(
-            f"{place} has arguments that are no JSON object, which Gemini cannot take; leave the "
-            "turn and its results out, or mend the arguments"
-        )
-    return value
-
-
 def _as_object(text: str) -> dict[str, Any]:
-    value = _parsed(text) if text.lstrip()[:1] == "{" else None
-    return value if isinstance(value, dict) else {"result": text}
-
-
-def _parsed(text: str) -> Any:
-    """The JSON value in `text`; None when it is none."""
+    """A tool's text as an object: the one that it is, or else an object's `result`."""
     try:
-        return from_json(text, allow_inf_nan=False)
+        value = from_json(text, allow_inf_nan=False) if text.lstrip()[:1] == "{" else None
     except (ValueError, TypeError):  # the latter for a lone surrogate
-        return None
+        value = None
+    return value if isinstance(value, dict) else {"result": text}

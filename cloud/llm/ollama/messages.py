@@ -13,11 +13,9 @@ from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic_core import from_json, to_json
-
-from cloud.llm.calls import is_parts
 from cloud.llm.codec import placed
 from cloud.llm.ollama.parts import Content, image_data
+from cloud.llm.tool_calls import called_function, result_content
 from LLM.exceptions import InvalidRequestError
 
 JSONObject = dict[str, Any]
@@ -39,8 +37,8 @@ def ollama_messages(messages: list[JSONObject], has_system: bool = False) -> lis
 def _message(where: str, message: JSONObject, called: dict[str, str]) -> JSONObject:
     role = _ROLES.get(message["role"], message["role"])
     value = message.get("content")
-    if role == "tool" and not is_parts(value):
-        value = _result_text(value)
+    if role == "tool":
+        value = result_content(value, f"{where}.content")
     content = Content(f"{where}.content", value)
     out: JSONObject = {"role": role, "content": content.text}
     if images := _images(f"{where}.images", message.get("images")) + content.images:
@@ -54,16 +52,6 @@ def _message(where: str, message: JSONObject, called: dict[str, str]) -> JSONObj
     elif role == "tool":
         out |= _answered(message, called)
     return out
-
-
-def _result_text(value: Any) -> Any:
-    """A tool's result as text: JSON unless it is text already."""
-    if value is None or isinstance(value, str):
-        return value
-    try:
-        return to_json(value).decode()
-    except ValueError:
-        return value  # refused where it stands
 
 
 def _images(where: str, images: Any) -> list[str]:
@@ -106,33 +94,13 @@ def _thought(where: str, message: JSONObject, content: Content) -> JSONObject:
 
 
 def _call(where: str, call: Any, called: dict[str, str]) -> JSONObject:
-    function = call.get("function") if isinstance(call, Mapping) else None
-    name = function.get("name") if isinstance(function, Mapping) else None
-    if not isinstance(function, Mapping) or not isinstance(name, str):
-        raise InvalidRequestError(f"{where} is no tool call; give one with function.name")
-    arguments = function.get("arguments")
-    out: JSONObject = {"function": {"name": name, "arguments": _arguments(where, arguments)}}
+    name, arguments = called_function(call, where)
+    out: JSONObject = {"function": {"name": name, "arguments": arguments}}
     call_id = call.get("id")
     if isinstance(call_id, str) and call_id:
         called[call_id] = name
         out["id"] = call_id
     return out
-
-
-def _arguments(where: str, arguments: Any) -> JSONObject:
-    if arguments is None or (isinstance(arguments, str) and not arguments.strip()):
-        return {}
-    if isinstance(arguments, str):
-        try:
-            arguments = from_json(arguments)
-        except (ValueError, TypeError):  # text with half an emoji is a TypeError
-            arguments = None
-    if not isinstance(arguments, Mapping):
-        raise InvalidRequestError(
-            f"{where} has arguments that are no JSON object, and Ollama takes nothing else; "
-            "leave the call and its result out, or mend them"
-        )
-    return dict(arguments)
 
 
 def _answered(message: JSONObject, called: dict[str, str]) -> JSONObject:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from cloud.llm.calls import is_parts, json_text
+from cloud.llm.tool_calls import result_content
 from LLM.exceptions import InvalidRequestError
 
 _OPENAI = "api.openai.com"
@@ -50,8 +50,8 @@ class Dialect:
         dropped = _FOREIGN if self.is_openai else _UNKNOWN
         told = {name: value for name, value in message.items() if name not in dropped}
         content = message.get("content")
-        if message["role"] == "tool" and not isinstance(content, str) and not is_parts(content):
-            content = "" if content is None else json_text(content, f"{where}.content")
+        if message["role"] == "tool":
+            content = result_content(content, f"{where}.content") or ""
         if isinstance(content, list):
             parts = (self._part(part, f"{where}.content[{i}]") for i, part in enumerate(content))
             content = [part for part in parts if part is not None]

@@ -317,11 +317,11 @@ REFUSED: dict[str, tuple[list[Any], str]] = {
     "no call": ([{"role": "assistant", "tool_calls": ["f"]}], r"tool_calls\[0\] is no call"),
     "arguments": (
         [{"role": "assistant", "tool_calls": [_call("f", '{"cut": ')]}],
-        r"messages\[0\].tool_calls\[0\] has arguments that are no JSON object",
+        r"messages\[0\].tool_calls\[0\]\.function\.arguments is no JSON object",
     ),
     "surrogate in arguments": (
         [{"role": "assistant", "tool_calls": [_call("f", '{"a": "\ud800"}')]}],
-        r"tool_calls\[0\] has arguments that are no JSON object",
+        r"tool_calls\[0\]\.function\.arguments is no JSON object",
     ),
     "surrogate": ([{"role": "user", "content": "\ud800"}], "a lone surrogate"),
 }

@@ -242,17 +242,17 @@ def test_part_without_a_form_is_named(part: Any, told: str) -> None:
         ({"role": "user", "content": "", "images": PNG}, "messages[0].images is a str"),
         ({"role": "user", "content": "", "images": [5]}, "messages[0].images[0] is a int"),
         ({"role": "user", "images": ["https://x.test/a.png"]}, "messages[0].images[0] is given by"),
-        ({"role": "assistant", "tool_calls": [5]}, "messages[0].tool_calls[0] is no tool call"),
+        ({"role": "assistant", "tool_calls": [5]}, "messages[0].tool_calls[0] is no call"),
         ({"role": "assistant", "tool_calls": [{"function": {}}]}, "messages[0].tool_calls[0] is"),
         (
             {"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": "{"}}]},
-            "messages[0].tool_calls[0] has arguments that are no JSON object",
+            "messages[0].tool_calls[0].function.arguments is no JSON object",
         ),
         (
             {"role": "assistant", "function_call": {"name": "f", "arguments": "[1]"}},
-            "messages[0].tool_calls[0] has arguments",
+            "messages[0].tool_calls[0].function.arguments is no",
         ),
-        ({"role": "tool", "content": object()}, "messages[0].content is a object"),
+        ({"role": "tool", "content": object()}, "messages[0].content cannot be written as JSON"),
     ],
 )
 def test_message_without_a_form_is_named(message: dict[str, Any], place: str) -> None:
