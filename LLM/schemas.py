@@ -25,9 +25,9 @@ MAX_DEPTH = 100
 _MAPS = frozenset({"properties", "$defs", "definitions", "patternProperties"})
 _LISTS = frozenset({"anyOf", "oneOf", "allOf", "prefixItems"})
 _ONES = frozenset({"items", "additionalProperties", "not", "contains", "propertyNames"})
-#: Regular expressions that look around: constrained decoding has none (pydantic writes one for
-#: decimals).
-_LOOKS_AROUND = re.compile(r"\(\?<?[=!]")
+#: Regular expressions that constrained decoding knows: not those that look around, of which
+#: pydantic writes one for decimals.
+_PLAIN = re.compile(r"(?!.*\(\?<?[=!])", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Subset:
     :param not_held: keywords that it does not hold answers to.
     :param formats: formats of strings that it knows; None for any.
     :param min_items: bounds of `minItems` that it holds; None for any.
-    :param holds_patterns: whether it knows regular expressions, all but those that look around.
+    :param patterns: what the regular expressions that it knows match; None where it knows none.
     :param has_const: whether it knows ``const``; otherwise it is an ``enum`` of one.
     :param is_closed: whether objects that do not say that they are open are closed.
     :param wants_all: whether all properties of an object are required and none has a default.
@@ -46,7 +46,7 @@ class Subset:
     not_held: frozenset[str] = frozenset()
     formats: frozenset[str] | None = None
     min_items: frozenset[int] | None = None
-    holds_patterns: bool = True
+    patterns: re.Pattern[str] | None = _PLAIN
     has_const: bool = True
     is_closed: bool = False
     wants_all: bool = False
@@ -152,7 +152,7 @@ def _is_held(key: str, value: Any, subset: Subset) -> bool:
     if key == "minItems":
         return subset.min_items is None or value in subset.min_items
     if key == "pattern":
-        return subset.holds_patterns and not _LOOKS_AROUND.search(str(value))
+        return subset.patterns is not None and bool(subset.patterns.match(str(value)))
     if key == "default":
         return not subset.wants_all
     return key not in subset.not_held

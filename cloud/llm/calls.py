@@ -54,8 +54,10 @@ def chat_call(
     listed = paired([_plain(message) for message in message_list(messages)])
     if system is not None:
         listed = [_system_turn(system), *listed]
+    class_schema: dict[str, Any] | None = None
     if is_model_class(response_format):
-        response_format = response_format_of(response_format)
+        class_schema = response_format.model_json_schema()
+        response_format = response_format_of(response_format, class_schema)
     elif not isinstance(response_format, Mapping | None):
         raise InvalidRequestError(
             f"response_format is a {type(response_format).__name__}; give a pydantic class or a "
@@ -78,6 +80,7 @@ def chat_call(
         tools=nested_tools(tools) or None,
         tool_choice=nested_choice(tool_choice),
         response_format=response_format,
+        class_schema=class_schema,
         extra={name: value for name, value in extra.items() if value is not None},
     )
 

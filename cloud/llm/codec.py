@@ -30,6 +30,8 @@ class ChatCall:
     :param tool_choice: ``auto``, ``none``, ``required``, or
         ``{"type": "function", "function": {"name": …}}``.
     :param response_format: as OpenAI has it: ``{"type": "json_schema", "json_schema": {…}}``, …
+    :param class_schema: the JSON schema of the pydantic class that was given as `response_format`,
+        as pydantic writes it; None where none was.
     :param extra: further keywords of the caller, for the provider's own fields.
     """
 
@@ -42,6 +44,7 @@ class ChatCall:
     tools: list[dict[str, Any]] | None = None
     tool_choice: Any = None
     response_format: dict[str, Any] | None = None
+    class_schema: dict[str, Any] | None = None
     extra: dict[str, Any] = field(default_factory=dict)
 
 

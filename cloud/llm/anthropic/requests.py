@@ -11,18 +11,14 @@ from typing import Any
 
 from cloud.llm.anthropic.messages import conversation, system_prompt
 from cloud.llm.anthropic.parts import text_block
-from cloud.llm.anthropic.schemas import held_schema
+from cloud.llm.anthropic.schemas import wanted_answer
 from cloud.llm.anthropic.tools import anthropic_choice, anthropic_tools
 from cloud.llm.codec import ChatCall
 from cloud.llm.keywords import BOOKKEEPING, take_single_n
-from cloud.llm.response_formats import wanted_schema
 from LLM.exceptions import InvalidRequestError
 
 #: The API wants a bound from everyone; ours for who gives none, beyond what thinking may take.
 DEFAULT_MAX_TOKENS = 4096
-
-# There is no JSON mode without a schema; OpenAI's own wants the prompt to ask for JSON, too.
-_ASKS_FOR_JSON = "Answer with one JSON object and nothing else: no other text, no code fence."
 
 # OpenAI's words for efforts that Anthropic calls otherwise; the others are the same.
 _EFFORTS = {"minimal": "low"}
@@ -40,9 +36,9 @@ def request_fields(call: ChatCall) -> dict[str, Any]:
     extra = dict(call.extra)
     take_single_n(extra, "Anthropic")
     system, turns = conversation(call.messages, call.has_system)
-    schema = wanted_schema(call.response_format, "Anthropic")
-    if schema is not None and not schema:
-        system = [*system, text_block(_ASKS_FOR_JSON)]
+    schema, wish = wanted_answer(call)
+    if wish:
+        system = [*system, text_block(wish)]
     one_call = extra.pop("parallel_tool_calls", None) is False
     fields = {
         "model": call.model,
@@ -82,8 +78,7 @@ def _output_config(
     elif effort is not None:
         output["effort"] = _EFFORTS.get(effort, effort) if isinstance(effort, str) else effort
     if schema:
-        held = held_schema(schema, "response_format")
-        output["format"] = {"type": "json_schema", "schema": held}
+        output["format"] = {"type": "json_schema", "schema": schema}
     return {**output, **_taken(extra, "output_config")} or None
 
 

@@ -10,8 +10,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from LLM.schemas import Subset, fitted_schema
+from cloud.llm.calls import json_text
+from cloud.llm.codec import ChatCall
+from cloud.llm.response_formats import wanted_schema
+from LLM.schemas import Subset, fitted_schema, is_open, refers_to_itself, rooted
 
+# There is no JSON mode without a schema; OpenAI's own wants the prompt to ask for JSON, too.
+_ASKS_FOR_JSON = "Answer with one JSON object and nothing else: no other text, no code fence."
+_ASKS_TO_FIT = (
+    "Answer with JSON that fits the JSON schema below and nothing else: no other text, no code "
+    "fence.\n\n"
+)
 _NOT_HELD = frozenset(
     {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}
     | {"minLength", "maxLength", "maxItems", "uniqueItems", "minProperties", "maxProperties"}
@@ -35,3 +44,25 @@ def held_schema(schema: Any, name: str) -> Any:
     :raises InvalidRequestError: it is nested too deep.
     """
     return fitted_schema(schema, ANTHROPIC, name)
+
+
+def wanted_answer(call: ChatCall) -> tuple[Any, str]:
+    """The schema that the API is to hold the answer to, and what the prompt says of its form.
+
+    What a pydantic class leaves open (a dict of any keys, a field of any type, a tuple), and one
+    that refers to itself, cannot be held: the prompt asks for it, and the class checks the answer.
+
+    :return: None for no schema, an empty text for nothing to say.
+    :raises InvalidRequestError: it asks for a form that Anthropic does not have.
+    """
+    schema = wanted_schema(call.response_format, "Anthropic")
+    if schema is None:
+        return None, ""
+    if not schema:
+        return None, _ASKS_FOR_JSON
+    if call.class_schema is None:
+        return held_schema(schema, "response_format"), ""
+    held = fitted_schema(rooted(call.class_schema), ANTHROPIC_CLASS, "response_format")
+    if is_open(held) or refers_to_itself(held):
+        return None, _ASKS_TO_FIT + json_text(call.class_schema, "response_format")
+    return held, ""

@@ -14,6 +14,7 @@ from cloud.llm.gemini.contents import OLDER_MODEL, Conversation
 from cloud.llm.keywords import BOOKKEEPING
 from cloud.llm.response_formats import wanted_schema
 from LLM.exceptions import InvalidRequestError
+from LLM.schemas import Subset, fitted_schema
 
 #: Fields of `generationConfig`; other keywords stand beside it.
 _GENERATION_FIELDS = frozenset(
@@ -41,6 +42,19 @@ _UNNEEDED = (BOOKKEEPING - {"store"}) | {"parallel_tool_calls"}
 # Source: https://ai.google.dev/gemini-api/docs/openai#thinking.
 _BUDGETS = {"none": 0, "minimal": 1024, "low": 1024, "medium": 8192, "high": 24_576}
 
+#: What `responseJsonSchema` takes; the rest it ignores.
+#: Source: https://ai.google.dev/api/generate-content#GenerationConfig.
+GEMINI = Subset(
+    frozenset(
+        """
+        exclusiveMaximum exclusiveMinimum maxContains maxLength maxProperties minContains minLength
+        minProperties multipleOf uniqueItems
+        """.split()
+    ),
+    frozenset({"date-time", "date", "time"}),
+    patterns=None,
+    has_const=False,
+)
 _MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY"}
 _DECLARED = ("name", "description", "response", "behavior")
 
@@ -53,7 +67,7 @@ def request_fields(call: ChatCall, api_root: str) -> dict[str, Any]:
     """
     conversation = Conversation(call.messages, call.model, api_root, has_system=call.has_system)
     config: dict[str, Any] = {"temperature": call.temperature, "maxOutputTokens": call.max_tokens}
-    config.update(_format_fields(call.response_format))
+    config.update(_format_fields(call))
     fields: dict[str, Any] = {
         "contents": conversation.contents,
         "systemInstruction": conversation.system_instruction,
@@ -146,11 +160,16 @@ def _thinking(effort: Any, model: str) -> dict[str, Any]:
     return {"thinkingLevel": "MINIMAL" if effort == "none" else effort.upper(), **shown}
 
 
-def _format_fields(response_format: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The fields that ask for JSON. Schemas go as they are: the API ignores what it lacks."""
-    schema = wanted_schema(response_format, "Gemini")
+def _format_fields(call: ChatCall) -> dict[str, Any]:
+    """The fields that ask for JSON.
+
+    A class's own schema is taken, whose optional fields need not be there: in required ones Google
+    refuses schemas that refer to themselves.
+    """
+    schema = wanted_schema(call.response_format, "Gemini")
     if schema is None:
         return {}
+    schema = fitted_schema(call.class_schema or schema, GEMINI, "response_format")
     asked = {"responseJsonSchema": schema} if schema else {}
     return {"responseMimeType": "application/json", **asked}
 

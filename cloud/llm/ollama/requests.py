@@ -9,6 +9,7 @@ Python library for options of older servers.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,7 @@ from cloud.llm.keywords import BOOKKEEPING, take_single_n
 from cloud.llm.ollama.messages import ollama_messages
 from cloud.llm.response_formats import wanted_schema
 from LLM.exceptions import InvalidRequestError
+from LLM.schemas import Subset, fitted_schema, rooted
 
 JSONObject = dict[str, Any]
 
@@ -31,6 +33,10 @@ OPTION_NAMES = frozenset(
 )
 #: OpenAI's fields that change nothing about the answer, or ask for what Ollama does anyway.
 _SAYS_NOTHING = BOOKKEEPING | {"metadata", "parallel_tool_calls", "service_tier"}
+#: What the server's grammars take. A pattern must hold the whole text, and have no groups but plain
+#: ones: the server refuses a schema with another. Small models leave out what they may.
+#: Source: json-schema-to-grammar of llama.cpp.
+OLLAMA = Subset(patterns=re.compile(r"\^(?!.*\(\?).*\$\Z", re.DOTALL), wants_all=True)
 #: OpenAI's fields that would change the answer, and what to do without them.
 _IMPOSSIBLE = {
     "audio": "it answers in text",
@@ -67,7 +73,7 @@ def chat_body(call: ChatCall) -> JSONObject:
         "messages": ollama_messages(call.messages, call.has_system),
         "stream": call.stream,
         "tools": _tools(call),
-        "format": _format(call.response_format),
+        "format": _format(call),
         "think": None if effort is None else _think(effort),
         # Ollama's default cuts a long prompt to its window and says nothing.
         "truncate": False,
@@ -126,10 +132,12 @@ def _think(effort: Any) -> bool | str:
     return _EFFORTS[effort]
 
 
-def _format(response_format: Mapping[str, Any] | None) -> str | JSONObject | None:
-    schema = wanted_schema(response_format, "Ollama")
+def _format(call: ChatCall) -> str | JSONObject | None:
+    schema = wanted_schema(call.response_format, "Ollama")
     if schema is None:
         return None
+    if call.class_schema is not None:
+        return dict(fitted_schema(rooted(call.class_schema), OLLAMA, "response_format"))
     return dict(schema) or "json"
 
 
