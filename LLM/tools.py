@@ -16,7 +16,8 @@ def nested_tools(tools: Any) -> list[Any] | None:
     (``{"type": "web_search"}``, Google's ``{"google_search": {}}``) stay as they are.
 
     :param tools: a list of dicts; None stays None.
-    :raises InvalidRequestError: a tool is no dict, or has neither name, function nor type.
+    :raises InvalidRequestError: a tool is no dict, or has neither name, function nor type; a
+        function has no name.
     """
     if tools is None:
         return None
@@ -28,11 +29,13 @@ def nested_tools(tools: Any) -> list[Any] | None:
 def _nested(tool: Any, position: int) -> Any:
     if isinstance(tool, Mapping):
         if "function" in tool:
+            _check_name(tool["function"], f"tools[{position}].function")
             return {"type": "function", **tool}
         if tool.get("type", "function") == "function" and "name" in tool:
             function = {key: value for key, value in tool.items() if key != "type"}
             if "parameters" not in function and "input_schema" in function:
                 function["parameters"] = function.pop("input_schema")  # Anthropic's name
+            _check_name(function, f"tools[{position}]")
             return {"type": "function", "function": function}
         if "type" in tool and tool["type"] != "function":
             return tool
@@ -44,3 +47,9 @@ def _nested(tool: Any, position: int) -> Any:
         f"tools[{position}] is no tool; give {{'type': 'function', 'function': {{'name': …}}}} or "
         "{'name': …, 'description': …, 'parameters': …}"
     )
+
+
+def _check_name(function: Any, place: str) -> None:
+    name = function.get("name") if isinstance(function, Mapping) else None
+    if not isinstance(name, str) or not name:
+        raise InvalidRequestError(f"{place} has no name; give {{'name': …, 'parameters': …}}")

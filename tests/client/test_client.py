@@ -113,6 +113,10 @@ def test_messages_come_in_many_forms(api: Any, make: Any) -> None:
         (lambda llm: llm.chat_completion([{"role": "user", "content": "\ud800"}]), "surrogate"),
         (lambda llm: llm.chat_completion(HELLO, tools=NESTED), "tools is a dict"),
         (lambda llm: llm.chat_completion(HELLO, tools=[{"x": 1}]), r"tools\[0\] is no tool"),
+        (
+            lambda llm: llm.chat_completion(HELLO, tools=[{"function": {"name": ""}}]),
+            r"tools\[0\]\.function has no name",
+        ),
         (lambda llm: llm.chat_completion(HELLO, tools=[print]), r"tools\[0\] is no tool"),
         (lambda llm: llm.chat_completion(HELLO, extra_body={"x": 1}), "extra_body belongs to"),
         (lambda llm: llm.chat_completion(HELLO, max_tokens=1.5), r"max_tokens is 1\.5"),

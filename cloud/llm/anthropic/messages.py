@@ -52,6 +52,8 @@ def conversation(
             turns[-1][1].extend(blocks)
         else:
             turns.append(("user", list(blocks)))
+    if not turns:
+        raise InvalidRequestError("messages has no turn that Anthropic could answer; add a user's")
     return system, [{"role": role, "content": _content(blocks)} for role, blocks in turns]
 
 

@@ -10,17 +10,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cloud.llm.anthropic.schemas import held_schema
-from LLM.exceptions import InvalidRequestError
 
 _MODES = {"auto": "auto", "none": "none", "required": "any"}
 _NO_PARAMETERS = {"type": "object", "properties": {}}
 
 
 def anthropic_tools(tools: Sequence[Any] | None) -> list[Any] | None:
-    """Functions as tools with an `input_schema`; Anthropic's own kinds stay as they are.
-
-    :raises InvalidRequestError: a function has no name.
-    """
+    """Functions as tools with an `input_schema`; Anthropic's own kinds stay as they are."""
     if not tools:
         return None
     return [_tool(tool, f"tools[{i}]") for i, tool in enumerate(tools)]
@@ -47,8 +43,6 @@ def _tool(tool: Mapping[str, Any], where: str) -> Any:
     function = tool.get("function")
     if function is None:
         return tool
-    if not isinstance(function, Mapping) or not function.get("name"):
-        raise InvalidRequestError(f"{where}.function has no name")
     fields = dict(function)
     schema = fields.pop("parameters", None) or fields.pop("input_schema", None) or _NO_PARAMETERS
     if fields.get("strict") is False:

@@ -60,7 +60,7 @@ class Conversation:
         for place, message in placed(messages, has_system):
             role = message["role"]
             if role in ("system", "developer"):
-                system += self._content_parts(message.get("content"), place)
+                system += self._instruction(message.get("content"), place)
             elif role == "tool":
                 self._add_result(message, place)
             else:
@@ -70,6 +70,13 @@ class Conversation:
             self.system_instruction = {"parts": system}
         if not self.contents:
             raise InvalidRequestError("messages has no turn that Gemini could answer; add a user's")
+
+    def _instruction(self, content: Any, place: str) -> list[dict[str, Any]]:
+        """The parts of a system turn; one that says nothing has none, for the API refuses them."""
+        if content in (None, "", []):
+            return []
+        parts = self._content_parts(content, place)
+        return [part for part in parts if part.get("text") != ""]
 
     def _add_turn(self, role: str, message: dict[str, Any], place: str) -> None:
         if role not in ("user", "assistant", "model"):

@@ -39,6 +39,8 @@ def _message(where: str, message: JSONObject, called: dict[str, str]) -> JSONObj
     value = message.get("content")
     if role == "tool":
         value = result_content(value, f"{where}.content")
+    elif not value and role == "assistant":
+        value = message.get("refusal")  # which is no field of Ollama's
     content = Content(f"{where}.content", value)
     out: JSONObject = {"role": role, "content": content.text}
     if images := _images(f"{where}.images", message.get("images")) + content.images:
