@@ -26,11 +26,10 @@ class AsyncChatClient(BaseClient):
     """A client of one provider for coroutines; safe to share between tasks.
 
     It may be used in one event loop after another. All clients of one address share its
-    connections, whatever their keys. The parameters are those of `BaseClient`.
+    connections, whatever their keys.
     """
 
-    def __init__(self, *args: Any, **settings: Any) -> None:
-        super().__init__(*args, **settings)
+    def _connect(self) -> None:
         self._transport = async_transport(type(self).__name__)(
             self.codec.api_root, self._headers, verify=self.config.verify, shared=True
         )

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, Unpack
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 
 from cloud.llm.calls import chat_call
 from cloud.llm.codec import Codec, WireRequest
-from cloud.llm.config import ClientConfig
+from cloud.llm.config import ClientConfig, FurtherSettings
 from cloud.llm.types import ChatResponse
 from LLM.attempts import Attempts
 from LLM.codec import Source
@@ -53,22 +54,8 @@ class Prepared:
             raise
 
 
-class BaseClient:
-    """A client of one provider, without its I/O.
-
-    :param api_key: the key; None sends none.
-    :param model: the model that is asked where a call names none.
-    :param base_url: the provider's address, or that of a server that speaks its language.
-    :param timeout: seconds that one try may take from connecting to the last byte; for a stream,
-        until its answer begins, and then until each event.
-    :param max_retries: tries after the first, 0 to 100, on rate limits, passing server troubles and
-        connections that broke before any answer.
-    :param headers: further HTTP headers, sent with every request; not printed.
-    :param verify: check TLS certificates: True, False, or the path of a CA bundle.
-    :param retry_policy: decides on retries in place of the one that the settings describe.
-    :param settings: further fields of `ClientConfig`.
-    :raises LLMConfigError: a value cannot work, or the provider's own address has no key.
-    """
+class BaseClient(ABC):
+    """A client of one provider, without its I/O."""
 
     #: Makes the provider's wire form of the settings.
     codec_class: ClassVar[type[Codec]]
@@ -94,8 +81,26 @@ class BaseClient:
         headers: Mapping[str, str] | None = None,
         verify: bool | str = True,
         retry_policy: RetryStrategy | None = None,
-        **settings: Any,
+        **settings: Unpack[FurtherSettings],
     ) -> None:
+        """Make a client; nothing is sent.
+
+        :param api_key: the key; None sends none.
+        :param model: the model that is asked where a call names none; None for `default_model`.
+        :param base_url: address of a server that speaks the provider's language; None for
+            `default_base_url`, its own.
+        :param timeout: seconds that one try may take from connecting to the last byte; for a
+            stream, until its answer begins, and then until each event.
+        :param max_retries: tries after the first, 0 to 100, on rate limits, passing server troubles
+            and connections that broke before any answer.
+        :param headers: further HTTP headers, sent with every request; not printed.
+        :param verify: check TLS certificates: True, False, or the path of a CA bundle.
+        :param retry_policy: decides on retries in place of the one that the settings describe.
+        :param settings: `retry_delay`, `jitter`, `max_retry_after`, `retry_timeouts` and
+            `stream_usage`, as `ClientConfig` has them.
+        :raises LLMConfigError: a value cannot work, the provider's own address has no key, or a
+            package is missing.
+        """
         if api_key is None and base_url is None and self.key_variables:
             name = type(self).__name__
             raise LLMConfigError(
@@ -118,6 +123,11 @@ class BaseClient:
         self._headers = merged_headers(self.codec.headers, self.config.headers)
         self._secrets = self.config.secrets
         self._host = urlsplit(self.codec.api_root).netloc
+        self._connect()
+
+    @abstractmethod
+    def _connect(self) -> None:
+        """Take a transport to the codec's address: what blocking and async clients do not share."""
 
     def __repr__(self) -> str:
         config = self.config

@@ -22,12 +22,10 @@ SentT = TypeVar("SentT", bound=Answer | StreamedAnswer)
 class ChatClient(BaseClient):
     """A blocking client of one provider; safe to share between threads.
 
-    All clients of one address share its connections, whatever their keys. The parameters are those
-    of `BaseClient`.
+    All clients of one address share its connections, whatever their keys.
     """
 
-    def __init__(self, *args: Any, **settings: Any) -> None:
-        super().__init__(*args, **settings)
+    def _connect(self) -> None:
         self._transport = Transport(
             self.codec.api_root, self._headers, verify=self.config.verify, shared=True
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, TypedDict
 
 from pydantic import Field
 
@@ -41,3 +41,13 @@ class ClientConfig(EndpointConfig):
             jitter=self.jitter,
             statuses=statuses,
         )
+
+
+class FurtherSettings(TypedDict, total=False):
+    """Fields of `ClientConfig` that constructors of clients take beside those that they name."""
+
+    retry_delay: float
+    max_retry_after: float
+    retry_timeouts: bool
+    jitter: float
+    stream_usage: bool

@@ -11,6 +11,7 @@ import pytest
 
 import cloud.llm
 from cloud.llm import ClientConfig, LLMConfigError
+from cloud.llm.config import FurtherSettings
 from LLM import RetryPolicy
 
 KEY = "sk-SECRET0123456789"
@@ -193,16 +194,14 @@ def test_twins_have_the_same_methods_with_the_same_arguments(name: str, twin: st
 
 @pytest.mark.parametrize(("name", "twin"), TWINS, ids=[name for name, _ in TWINS])
 def test_twins_are_made_of_the_same_settings(name: str, twin: str) -> None:
-    def accepted(cls: Any) -> inspect.Signature:
-        return inspect.signature(next(c for c in cls.__mro__ if _is_explicit(c)).__init__)
-
-    assert accepted(client_class(name)) == accepted(client_class(twin))
+    assert inspect.signature(client_class(name)) == inspect.signature(client_class(twin))
 
 
-def _is_explicit(cls: type) -> bool:
-    """Whether a class says what its constructor takes."""
-    init = vars(cls).get("__init__")
-    return init is not None and "args" not in inspect.signature(init).parameters
+@pytest.mark.parametrize("name", CLASSES)
+def test_constructors_name_every_setting(name: str) -> None:
+    named = set(inspect.signature(client_class(name)).parameters) - {"retry_policy", "settings"}
+    further = set(FurtherSettings.__annotations__)
+    assert (named | further, named & further) == (set(ClientConfig.model_fields), set())
 
 
 @pytest.mark.parametrize("name", [name for name in CLASSES if name.startswith("Async")])

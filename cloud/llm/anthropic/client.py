@@ -11,5 +11,5 @@ class AnthropicClient(Anthropic, ChatClient):
 
     ``/v1`` is added to a `base_url` whose path names no version. Features in beta are asked for by
     the header ``anthropic-beta``, another version of the API by ``anthropic-version``: both are
-    given as `headers`. The parameters are those of `BaseClient`.
+    given as `headers`.
     """

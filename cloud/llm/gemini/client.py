@@ -9,6 +9,5 @@ from cloud.llm.gemini.provider import Gemini
 class GeminiClient(Gemini, ChatClient):
     """A blocking client of Google's Gemini.
 
-    ``/v1beta`` is added to a `base_url` whose path names no version. The parameters are those of
-    `BaseClient`.
+    ``/v1beta`` is added to a `base_url` whose path names no version.
     """

@@ -35,8 +35,6 @@ class AsyncOllamaClient(Ollama, AsyncChatClient):
         async with AsyncOllamaClient(model="qwen2.5:3b") as client:
             await client.ensure_model()
             answer = await client.chat([{"role": "user", "content": "Hello!"}])
-
-    The parameters are those of `Ollama`.
     """
 
     async def is_available(self) -> bool:

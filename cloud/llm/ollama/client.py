@@ -34,8 +34,6 @@ class OllamaClient(Ollama, ChatClient):
         client = OllamaClient(model="qwen2.5:3b")
         client.ensure_model()
         print(client.chat([{"role": "user", "content": "Hello!"}]).content)
-
-    The parameters are those of `Ollama`.
     """
 
     def is_available(self) -> bool:

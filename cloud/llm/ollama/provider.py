@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar, Unpack
 
 from cloud.llm.base import BaseClient
 from cloud.llm.codec import Codec
+from cloud.llm.config import FurtherSettings
 from cloud.llm.ollama.address import base_url_of
 from cloud.llm.ollama.codec import OllamaCodec
 from cloud.llm.ollama.management import checked_name
@@ -20,20 +21,6 @@ class Ollama(BaseClient):
 
     A server on one's own machine wants other settings than a provider in the cloud: it asks for no
     key, takes its time while it loads a model, and one that is not there will not come.
-
-    :param model: the model that is asked where a call names none.
-    :param base_url: the server's address, with or without a scheme; ``/v1`` and ``/api`` at its end
-        are left out. None takes ``OLLAMA_HOST``, else ``OLLAMA_BASE_URL``, else this machine's port
-        11434.
-    :param timeout: seconds that one try may take from connecting to the last byte; for a stream,
-        until its answer begins, and then until each event. Loading a model is part of it.
-    :param max_retries: tries after the first, 0 to 100.
-    :param api_key: for Ollama's cloud, or a proxy that asks for one.
-    :param headers: further HTTP headers, sent with every request; not printed.
-    :param verify: check TLS certificates: True, False, or the path of a CA bundle.
-    :param retry_policy: decides on retries in place of the one that the settings describe.
-    :param settings: further fields of `ClientConfig`.
-    :raises LLMConfigError: a value cannot work.
     """
 
     codec_class: ClassVar[type[Codec]] = OllamaCodec
@@ -52,8 +39,26 @@ class Ollama(BaseClient):
         headers: Mapping[str, str] | None = None,
         verify: bool | str = True,
         retry_policy: RetryStrategy | None = None,
-        **settings: Any,
+        **settings: Unpack[FurtherSettings],
     ) -> None:
+        """Make a client; nothing is sent.
+
+        :param model: the model that is asked where a call names none.
+        :param base_url: the server's address, with or without a scheme; ``/v1`` and ``/api`` at its
+            end are left out. None takes ``OLLAMA_HOST``, else ``OLLAMA_BASE_URL``, else this
+            machine's port 11434.
+        :param timeout: seconds that one try may take from connecting to the last byte; for a
+            stream, until its answer begins, and then until each event. Loading a model is part of
+            it.
+        :param max_retries: tries after the first, 0 to 100.
+        :param api_key: for Ollama's cloud, or a proxy that asks for one.
+        :param headers: further HTTP headers, sent with every request; not printed.
+        :param verify: check TLS certificates: True, False, or the path of a CA bundle.
+        :param retry_policy: decides on retries in place of the one that the settings describe.
+        :param settings: `retry_delay`, `jitter`, `max_retry_after` and `retry_timeouts`, as
+            `ClientConfig` has them.
+        :raises LLMConfigError: a value cannot work, or a package is missing.
+        """
         super().__init__(
             api_key=api_key,
             model=model,

@@ -9,6 +9,5 @@ from cloud.llm.openai_compat.provider import OpenAICompat
 class OpenAICompatClient(OpenAICompat, ChatClient):
     """A blocking client of OpenAI, Groq, Azure, or any server that speaks OpenAI's language.
 
-    ``/v1`` is added to a `base_url` whose path names no version. The parameters are those of
-    `BaseClient`.
+    ``/v1`` is added to a `base_url` whose path names no version.
     """
