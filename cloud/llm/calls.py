@@ -54,20 +54,7 @@ def chat_call(
     listed = paired([_plain(message) for message in message_list(messages)])
     if system is not None:
         listed = [_system_turn(system), *listed]
-    class_schema: dict[str, Any] | None = None
-    if is_model_class(response_format):
-        class_schema = response_format.model_json_schema()
-        response_format = response_format_of(response_format, class_schema)
-    elif not isinstance(response_format, Mapping | None):
-        raise InvalidRequestError(
-            f"response_format is a {type(response_format).__name__}; give a pydantic class or a "
-            "dict such as {'type': 'json_object'}"
-        )
-    elif response_format is not None and not isinstance(response_format.get("type"), str):
-        raise InvalidRequestError(
-            "response_format has no 'type'; give a pydantic class, or a dict such as "
-            "{'type': 'json_object'}"
-        )
+    asked_format, class_schema = _checked_format(response_format)
     if isinstance(tool_choice, Mapping) and tool_choice.get("disable_parallel_tool_use"):
         extra = {"parallel_tool_calls": False, **extra}  # Anthropic says it in its choice
     return ChatCall(
@@ -79,10 +66,30 @@ def chat_call(
         max_tokens=max_tokens,
         tools=nested_tools(tools) or None,
         tool_choice=nested_choice(tool_choice),
-        response_format=response_format,
+        response_format=asked_format,
         class_schema=class_schema,
         extra={name: value for name, value in extra.items() if value is not None},
     )
+
+
+def _checked_format(response_format: Any) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    """A response format as OpenAI has it, and the schema of the class that it was given as."""
+    if response_format is None:
+        return None, None
+    if is_model_class(response_format):
+        schema = response_format.model_json_schema()
+        return response_format_of(response_format, schema), schema
+    if not isinstance(response_format, Mapping):
+        raise InvalidRequestError(
+            f"response_format is a {type(response_format).__name__}; give a pydantic class or a "
+            "dict such as {'type': 'json_object'}"
+        )
+    if not isinstance(response_format.get("type"), str):
+        raise InvalidRequestError(
+            "response_format has no 'type'; give a pydantic class, or a dict such as "
+            "{'type': 'json_object'}"
+        )
+    return dict(response_format), None
 
 
 def nested_choice(choice: Any) -> Any:

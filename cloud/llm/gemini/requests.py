@@ -72,7 +72,7 @@ def request_fields(call: ChatCall, api_root: str) -> dict[str, Any]:
         "contents": conversation.contents,
         "systemInstruction": conversation.system_instruction,
         "tools": _tools(call.tools),
-        "toolConfig": _tool_config(call.tool_choice),
+        "toolConfig": _tool_config(call.tool_choice, call.tools),
     }
     for name, value in call.extra.items():
         _add(name, value, call, config, fields)
@@ -177,18 +177,16 @@ def _format_fields(call: ChatCall) -> dict[str, Any]:
 def _tools(tools: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
     """Functions as one list of declarations, Google's own tools beside them."""
     declarations, own = [], []
-    for position, tool in enumerate(tools or ()):
+    for tool in tools or ():
         if tool.get("type") == "function":
-            declarations.append(_declaration(tool["function"], position))
+            declarations.append(_declaration(tool["function"]))
         else:
             own.append(_own_tool(tool))
     functions = [{"functionDeclarations": declarations}] if declarations else []
     return functions + own or None
 
 
-def _declaration(function: Any, position: int) -> dict[str, Any]:
-    if not isinstance(function, Mapping) or not isinstance(function.get("name"), str):
-        raise InvalidRequestError(f"tools[{position}].function has no 'name'")
+def _declaration(function: Mapping[str, Any]) -> dict[str, Any]:
     declared = {key: function[key] for key in _DECLARED if function.get(key) is not None}
     if function.get("parameters") is not None:
         # Full JSON schema; the older `parameters` takes a dialect of OpenAPI only.
@@ -203,13 +201,26 @@ def _own_tool(tool: Mapping[str, Any]) -> dict[str, Any]:
     return {_camel(kind): fields} if isinstance(kind, str) else fields
 
 
-def _tool_config(choice: Any) -> dict[str, Any] | None:
+def _tool_config(choice: Any, tools: list[dict[str, Any]] | None) -> dict[str, Any] | None:
+    """How functions may be called.
+
+    :param choice: as `ChatCall.tool_choice`.
+    """
+    if choice in (None, "auto") and any(map(_is_strict, tools or ())):
+        # As free as AUTO, and arguments fit their schemas, which a forced call's do anyway.
+        return {"functionCallingConfig": {"mode": "VALIDATED"}}
     if choice is None:
         return None
     if isinstance(choice, str):
         return {"functionCallingConfig": {"mode": _MODES[choice]}}
     allowed = [choice["function"]["name"]]
     return {"functionCallingConfig": {"mode": "ANY", "allowedFunctionNames": allowed}}
+
+
+def _is_strict(tool: Mapping[str, Any]) -> bool:
+    """Whether a function's arguments shall fit its schema, in OpenAI's words."""
+    function = tool.get("function")
+    return isinstance(function, Mapping) and function.get("strict") is True
 
 
 def _mapping(name: str, value: Any) -> Mapping[str, Any]:

@@ -188,21 +188,37 @@ def test_functions_are_declared_together_and_googles_tools_stand_beside_them() -
     ("choice", "expected"),
     [
         ("auto", {"mode": "AUTO"}),
+        (None, None),
         ("none", {"mode": "NONE"}),
         ("required", {"mode": "ANY"}),
         ("f", {"mode": "ANY", "allowedFunctionNames": ["f"]}),
     ],
 )
-def test_tool_choices_are_modes(choice: str, expected: dict[str, Any]) -> None:
-    sent = body(tools=[TOOL], tool_choice=choice)
-    assert sent["toolConfig"] == {"functionCallingConfig": expected}
+def test_tool_choices_are_modes(choice: Any, expected: Any) -> None:
+    free = {**TOOL, "strict": False}
+    config = body(tools=[free], tool_choice=choice).get("toolConfig", {})
+    assert config.get("functionCallingConfig") == expected
+
+
+@pytest.mark.parametrize("choice", [None, "auto"])
+def test_arguments_of_strict_functions_fit_their_schemas(choice: str | None) -> None:
+    sent = body(tools=[{"google_search": {}}, TOOL], tool_choice=choice)
+    assert sent["toolConfig"] == {"functionCallingConfig": {"mode": "VALIDATED"}}
+    assert "strict" not in sent["tools"][0]["functionDeclarations"][0]
+
+
+@pytest.mark.parametrize("choice", ["none", "required", "f"])
+def test_a_choice_that_is_strict_by_itself_stays(choice: str) -> None:
+    free = {**TOOL, "strict": False}
+    strictly, freely = (body(tools=[tool], tool_choice=choice) for tool in (TOOL, free))
+    assert strictly == freely
 
 
 def test_a_tool_config_is_added_to_the_choice() -> None:
     place = {"latLng": {"latitude": 47.4, "longitude": 11.0}}
     sent = body(tools=[TOOL], tool_choice="auto", tool_config={"retrieval_config": place})
     assert sent["toolConfig"] == {
-        "functionCallingConfig": {"mode": "AUTO"},
+        "functionCallingConfig": {"mode": "VALIDATED"},
         "retrievalConfig": place,
     }
 
