@@ -30,7 +30,8 @@ def test_one_stop_is_a_list_of_one(provider: str) -> None:
 @pytest.mark.parametrize("provider", REWORDING)
 @pytest.mark.parametrize("name", ["store", "user", "prompt_cache_key", "stream_options"])
 def test_book_keeping_changes_no_prompt(provider: str, name: str) -> None:
-    asked, plain = body(provider, **{name: "x"}), body(provider)
+    call: dict[str, Any] = {name: "x"}
+    asked, plain = body(provider, **call), body(provider)
     fields = {"metadata", "store"}  # Anthropic's form of a user, Gemini's own field
     assert {key: value for key, value in asked.items() if key not in fields} == plain
 
@@ -57,6 +58,28 @@ def test_a_refusal_stays_in_the_conversation(provider: str) -> None:
 def test_names_of_roles_are_known_or_refused(provider: str) -> None:
     developer = {"role": "developer", "content": "Be kind."}
     assert "Be kind." in json.dumps(body(provider, [developer, USER]))
+
+
+IMAGE = "data:image/png;base64,iVBORw0KGgo="
+
+
+@pytest.mark.parametrize("provider", CODECS)
+@pytest.mark.parametrize(
+    ("part", "same"),
+    [
+        ("a", {"type": "text", "text": "a"}),
+        ({"type": "input_text", "text": "a"}, {"type": "text", "text": "a"}),
+        ({"type": "output_text", "text": "a", "annotations": []}, {"type": "text", "text": "a"}),
+        (
+            {"type": "input_image", "image_url": IMAGE, "detail": "low"},
+            {"type": "image_url", "image_url": {"url": IMAGE, "detail": "low"}},
+        ),
+    ],
+    ids=["bare", "input", "output", "image"],
+)
+def test_parts_of_responses_are_parts_of_chats(provider: str, part: Any, same: Any) -> None:
+    asked, expected = ([{"role": "user", "content": [one]}] for one in (part, same))
+    assert body(provider, asked) == body(provider, expected)
 
 
 @pytest.mark.parametrize("provider", CODECS)

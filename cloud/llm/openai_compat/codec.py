@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_core import from_json
 
 from cloud.llm.codec import ChatCall, WireRequest, placed
 from cloud.llm.config import ClientConfig
@@ -104,7 +103,7 @@ class OpenAICodec:
             output_tokens=usage.completion_tokens if usage else 0,
             finish_reason=choice.finish_reason or _unsaid_reason(calls),
             tool_calls=calls,
-            raw=_raw(body),
+            raw=lenient_json(body),
             reasoning=_reasoning(message.__pydantic_extra__) or None,
             refusal=message.refusal,
             usage=usage,
@@ -275,11 +274,3 @@ def _check_choice(choice: Choice | ChunkChoice, status: int, source: Source) -> 
 def _unsaid_reason(calls: Sequence[Any]) -> str:
     """The finish reason of a complete answer that names none."""
     return "tool_calls" if calls else "stop"
-
-
-def _raw(body: bytes) -> Any:
-    """The answer as the server sent it; text that is no Unicode is mended as in the answer."""
-    try:
-        return from_json(body)
-    except ValueError:
-        return lenient_json(body)

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from cloud.llm.parts import part_text, part_url
 from cloud.llm.tool_calls import result_content
 from LLM.exceptions import InvalidRequestError
 
@@ -86,8 +87,15 @@ class Dialect:
             told.update(_fitted(told, "tool_call_id"))
 
     def _part(self, part: Any, where: str) -> Any:
-        """A content part in OpenAI's words; None for a thought, which is nobody else's."""
+        """A content part as chats have it; None for a thought, which is nobody else's."""
+        if isinstance(part, str):
+            return {"type": "text", "text": part}
         kind = part.get("type") if isinstance(part, Mapping) else None
+        if kind in ("input_text", "output_text"):  # the Responses API's, as is input_image
+            return {"type": "text", "text": part_text(part, where)}
+        if kind == "input_image":
+            detail = {"detail": part["detail"]} if part.get("detail") else {}
+            return {"type": "image_url", "image_url": {"url": part_url(part, where), **detail}}
         if kind in ("thinking", "redacted_thinking"):
             return None
         if kind in ("image", "document"):
