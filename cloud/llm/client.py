@@ -63,8 +63,9 @@ class ChatClient(BaseClient):
             object is in `.parsed`), or OpenAI's dict.
         :param timeout: seconds, in place of the client's.
         :param kwargs: further fields. Those of OpenAI that others know by another name (`stop`,
-            `top_p`, `reasoning_effort`, …) are put into the provider's words; the provider's own
-            fields are sent as they are. None is not sent.
+            `top_p`, `reasoning_effort`, …) are put into the provider's words, those that change
+            nothing about an answer (`user`, `store`, …) are left out where the provider has no
+            field for them, and the provider's own are sent as they are. None is not sent.
         :raises InvalidRequestError: an argument cannot work, or the provider says so.
         :raises LLMAuthError: the key is refused.
         :raises LLMRateLimitError: 429 after all retries, or at once when the quota is spent.
