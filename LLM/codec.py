@@ -147,6 +147,16 @@ class Source:
             **facts,
         )
 
+    def error_inside(self, payload: Any, status: int) -> LLMAPIError | None:
+        """The error in an answer that has said yes; None where `payload`, decoded, has none."""
+        return error_in_success(
+            payload,
+            status=status,
+            provider=self.provider,
+            model=self.model,
+            secret=self.secret,
+        )
+
     def cut_short(self, status: int, how: str) -> LLMResponseError:
         """A stream that ended before its answer did.
 
@@ -213,14 +223,7 @@ def _decode_unusual(model: type[ModelT], body: bytes, status: int, source: Sourc
 
 def raise_error_inside(payload: Any, status: int, source: Source) -> None:
     """:raises LLMAPIError: `payload`, decoded JSON, holds an error object."""
-    found = error_in_success(
-        payload,
-        status=status,
-        provider=source.provider,
-        model=source.model,
-        secret=source.secret,
-    )
-    if found:
+    if found := source.error_inside(payload, status):
         raise found
 
 

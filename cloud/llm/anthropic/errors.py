@@ -12,7 +12,6 @@ from typing import Any
 
 from cloud.llm.errors import recast
 from LLM.codec import Source
-from LLM.error_response import error_in_success
 from LLM.exceptions import (
     InvalidRequestError,
     LLMAPIError,
@@ -61,13 +60,7 @@ def error_inside(payload: Mapping[str, Any], status: int, source: Source) -> LLM
     meant = _STATUS_OF.get(kind) if isinstance(kind, str) else None
     if meant and isinstance(error, Mapping):
         told = {**payload, "error": {**error, "code": str(meant)}}
-    found = error_in_success(
-        {"object": "error", **told},
-        status=status,
-        provider=source.provider,
-        model=source.model,
-        secret=source.secret,
-    )
+    found = source.error_inside({"object": "error", **told}, status)
     assert found is not None, "it says of itself that it is an error"
     found.body = scrub(dict(payload), source.secret)
     found.code = kind if meant else found.code

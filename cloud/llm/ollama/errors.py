@@ -16,7 +16,6 @@ from pydantic_core import from_json
 from cloud.llm.errors import recast
 from LLM import attempts
 from LLM.codec import Source
-from LLM.error_response import error_in_success
 from LLM.exceptions import (
     LLMAPIError,
     LLMAuthError,
@@ -51,13 +50,7 @@ def error_inside(payload: Any, status: int, source: Source) -> LLMAPIError | Non
 
     :param payload: decoded JSON.
     """
-    found = error_in_success(
-        payload,
-        status=status,
-        provider=source.provider,
-        model=source.model,
-        secret=source.secret,
-    )
+    found = source.error_inside(payload, status)
     if type(found) is not LLMAPIError:
         return found
     # Ollama's own status for an error of unknown kind is 500: its runner failed.
