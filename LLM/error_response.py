@@ -82,8 +82,10 @@ def parse_retry_after(headers: Mapping[str, str], now: float) -> float | None:
     if _SECONDS.fullmatch(milliseconds):
         return min(float(milliseconds) / 1000.0, 1e9)
     text = headers.get("retry-after", "").strip()
-    if _SECONDS.fullmatch(text):
-        return min(float(text), 1e9)
+    # requests joins headers of one name with commas, aiohttp gives the first. So for both.
+    seconds = text.partition(",")[0].rstrip()
+    if _SECONDS.fullmatch(seconds):
+        return min(float(seconds), 1e9)
     try:
         return min(max(0.0, parsedate_to_datetime(text).timestamp() - now), 1e9)
     except (ValueError, TypeError, OverflowError, IndexError):

@@ -114,6 +114,12 @@ RETRY_AFTER = {
 }
 
 
+def test_first_of_two_retry_afters_counts(serve, failure):
+    headers = [("Retry-After", "3"), ("Retry-After", "5")]
+    server = serve(wire.answer({"error": {"message": "wait"}}, 429, headers))
+    assert failure(CALLS["chat"], server).retry_after == 3.0
+
+
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize(
     ("headers", "slept", "seconds"), RETRY_AFTER.values(), ids=list(RETRY_AFTER)
