@@ -78,7 +78,7 @@ class _Response(http.client.HTTPResponse):
     def begin(self) -> None:
         super().begin()
         # RFC 9110, section 15.2: a client takes any number of them; http.client knows 100 alone.
-        while self.status in (102, 103):
+        while 101 < self.status < 200:
             self.headers = self.msg = None  # type: ignore[assignment]  # begin starts over then
             super().begin()
         # urllib3 would log them with what they say, and a server may echo the key there.

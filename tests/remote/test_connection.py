@@ -149,7 +149,7 @@ def test_header_flood_is_refused(call, serve, failure):
     assert type(failure(call, server)) is LLMResponseError
 
 
-@pytest.mark.parametrize("status", [100, 102, 103])
+@pytest.mark.parametrize("status", [100, 102, 103, 104, 199])
 def test_interim_answers_are_skipped(call, serve, client, status):
     interim = f"HTTP/1.1 {status} X\r\nLink: </x>\r\n\r\n".encode()
     assert call.run(client(serve(interim * 3 + call.good)))
