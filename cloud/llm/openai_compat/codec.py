@@ -130,6 +130,7 @@ class OpenAIDecoder:
         self._source = source
         self._id: str | None = None
         self._started = False
+        self._answered = False
         self._finished = False
         # Ids of the calls so far, and which of them each of the server's indices means.
         self._call_ids: list[str] = []
@@ -161,6 +162,12 @@ class OpenAIDecoder:
             yield self._unsaid_finish()  # [DONE] lacked only its line end
 
     def _unsaid_finish(self) -> Finish:
+        if not self._answered:
+            raise self._source.error(
+                f"answered {self._status} with a stream whose choices all have an index other "
+                "than 0",
+                status_code=self._status,
+            )
         self._finished = True
         return Finish(_unsaid_reason(self._call_ids))
 
@@ -172,6 +179,7 @@ class OpenAIDecoder:
         for choice in chunk.choices:
             if choice.index != 0:
                 continue
+            self._answered = True
             if choice.__pydantic_extra__:
                 _check_choice(choice, self._status, self._source)
             delta = choice.delta

@@ -273,6 +273,13 @@ ERRORS = [
         error=LLMResponseError,
     ),
     Script(
+        "no-first-choice",
+        None,
+        sse({**chunk(), "choices": [{"index": 1, "delta": {}}]}, DONE),
+        error=LLMResponseError,
+        sdk=False,
+    ),
+    Script(
         "no-message",
         {**plain("Hi"), "choices": [{"index": 0, "finish_reason": "stop"}]},
         error=LLMResponseError,
