@@ -75,6 +75,8 @@ def read_response(body: bytes, status: int, source: Source) -> ChatResponse:
     if error := error_inside(raw, status, source):
         raise error
     answer = decode_answer(OllamaAnswer, body, status, source)
+    if not answer.done and "done" in answer.model_fields_set:
+        raise source.cut_short(status, "what came of it is its first line")
     message, usage = answer.message, _usage(answer)
     calls = message.tool_calls or ()
     return ChatResponse(
@@ -143,6 +145,8 @@ class AnswerDecoder:
 
     def _events(self, told: OllamaChunk) -> Iterator[StreamEvent]:
         if not self._started:
+            if told.message is None:
+                raise self._empty()
             self._started = True
             yield Start(told.model or "")
         if message := told.message:

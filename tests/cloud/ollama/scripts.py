@@ -319,6 +319,8 @@ ERRORS = [
             ("null", b"null\n", LLMResponseError),
             ("list", b"[1, 2]\n", LLMResponseError),
             ("no-json", b"Hello!\n", LLMResponseError),
+            ("null-message", b'{"message":null,"done":true}\n', LLMResponseError),
+            ("first-line-alone", lines(piece("Hel")), LLMResponseError),
             ("no-answer", b'{"status": "success"}\n', LLMResponseError),
             ("deep", b"[" * 100_000 + b"\n", LLMResponseError),
             ("deep-arguments", b'{"message":{"a":' + b"[" * 5000 + b"\n", LLMResponseError),
