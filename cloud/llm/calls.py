@@ -10,9 +10,9 @@ from pydantic_core import to_json
 from cloud.llm.codec import ChatCall
 from cloud.llm.keywords import check_keywords
 from cloud.llm.pairs import paired
-from cloud.llm.types import as_openai_call
 from LLM.codec import check_sampling, message_list
 from LLM.exceptions import InvalidRequestError
+from LLM.foreign import openai_call
 from LLM.structured import is_model_class, response_format_of
 from LLM.tools import nested_tools
 
@@ -51,6 +51,8 @@ def chat_call(
             raise InvalidRequestError(_sdk_advice(name))
     check_sampling(temperature, max_tokens)
     check_keywords(extra, max_tokens, stream=stream)
+    if extra.get("max_completion_tokens") is not None:
+        max_tokens = None  # the same, by the name that Azure refuses beside the older one
     listed = paired([_plain(message) for message in message_list(messages)])
     if system is not None:
         listed = [_system_turn(system), *listed]
@@ -154,7 +156,7 @@ def _plain(message: dict[str, Any]) -> dict[str, Any]:
 
 def _plain_call(call: Any) -> Any:
     """A call as OpenAI has it: a dict, with its arguments as text."""
-    call = as_openai_call(call)
+    call = openai_call(call)
     function = call.get("function") if isinstance(call, Mapping) else None
     if not isinstance(function, Mapping):
         return call

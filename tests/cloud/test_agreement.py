@@ -22,6 +22,13 @@ def test_zero_is_a_temperature_and_a_limit(provider: str) -> None:
 
 
 @pytest.mark.parametrize("provider", CODECS)
+def test_a_limit_by_both_its_names_is_sent_by_one(provider: str) -> None:
+    both = body(provider, max_tokens=7, max_completion_tokens=7)
+    assert both == body(provider, max_completion_tokens=7)
+    assert json.dumps(both).count(": 7") == 1
+
+
+@pytest.mark.parametrize("provider", CODECS)
 def test_one_stop_is_a_list_of_one(provider: str) -> None:
     if provider != "openai":  # which takes both
         assert body(provider, stop="END") == body(provider, stop=["END"])
