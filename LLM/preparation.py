@@ -12,10 +12,11 @@ from LLM.codec import check_prompt, check_sampling, message_list
 from LLM.config import LLMConfig
 from LLM.endpoint import checked_timeout_s
 from LLM.exceptions import InvalidRequestError, LLMConfigError
+from LLM.foreign import is_openai, known_message
 from LLM.ledger import Call, Endpoint, Ledger
 from LLM.overflow import Count
 from LLM.rate_limit import RateLimiter
-from LLM.retry import RetryPolicy
+from LLM.retry import RetryPolicy, checked_policy
 from LLM.structured import is_model_class, parse_choices, response_format_of
 from LLM.tools import nested_tools
 from LLM.types import (
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from LLM.retry import RetryStrategy
 
 logger = logging.getLogger("LLM")
-logger.addHandler(logging.NullHandler())
 
 #: A text, several, the token ids of one, or those of several.
 Prompt = str | list[str] | list[int] | list[list[int]]
@@ -88,6 +88,7 @@ class Preparation:
         self.config = config
         #: Tokens used so far, in all and by model.
         self.usage = UsageTracker(config.max_total_tokens)
+        self._at_openai = is_openai(config.api_root)
         self._window = Window(config, count_tokens, summarise)
         self._last_response: LastResponse = None
         self._ledger: Ledger
@@ -122,7 +123,7 @@ class Preparation:
         logger.info("initialized for %s, model %s", config.api_root, config.model)
         return Ledger(
             endpoint,
-            retry_policy or RetryPolicy.of(config),
+            checked_policy(retry_policy, RetryPolicy.of(config)),
             self.usage,
             rate_limiter=rate_limiter,
             cache=cache,
@@ -146,7 +147,10 @@ class Preparation:
         further = arguments.further
         fields = {
             "model": further.pop("model", None) or self.config.model,
-            "messages": message_list(messages),
+            "messages": [
+                known_message(message, at_openai=self._at_openai)
+                for message in message_list(messages)
+            ],
             **self._sampling(arguments),
             "response_format": response_format,
             "tools": nested_tools(further.pop("tools", None)),

@@ -12,16 +12,16 @@ from cloud.llm.keywords import check_keywords
 from cloud.llm.pairs import paired
 from LLM.codec import check_sampling, message_list
 from LLM.exceptions import InvalidRequestError
-from LLM.foreign import openai_call
+from LLM.foreign import ANSWER_FIELDS, openai_call
 from LLM.structured import is_model_class, response_format_of
 from LLM.tools import nested_tools
 
 #: Keywords of the openai SDK that mean something else here.
 _SDK_KEYWORDS = ("extra_body", "extra_headers", "extra_query", "stream")
 
-#: Fields of answers that are for the caller alone (the first two are in messages of the openai SDK,
-#: the third is kept by many a program), and the older form of a call, which is put into the newer.
-_DROPPED = frozenset({"annotations", "parsed", "finish_reason", "function_call"})
+#: Fields of answers that are for the caller alone (the reason of an answer's end is kept by many a
+#: program), and the older form of a call, which is put into the newer.
+_DROPPED = ANSWER_FIELDS | {"finish_reason", "function_call"}
 
 _CHOICES = {"auto": "auto", "none": "none", "required": "required", "any": "required"}
 

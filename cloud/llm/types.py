@@ -9,6 +9,7 @@ from typing import Any, Self
 from pydantic_core import from_json, to_json
 
 from LLM.exceptions import LLMResponseError
+from LLM.foreign import openai_call
 from LLM.types import Usage
 
 #: What the signature of a block of thought begins with when it is Google's. Other providers'
@@ -42,7 +43,7 @@ class ChatMessage:
             "content": self.content,
             "name": self.name,
             "tool_call_id": self.tool_call_id,
-            "tool_calls": [as_openai_call(call) for call in self.tool_calls or ()] or None,
+            "tool_calls": [openai_call(call) for call in self.tool_calls or ()] or None,
         }
         return {name: value for name, value in fields.items() if value is not None}
 
@@ -212,13 +213,6 @@ class ChatResponse:
         if self.refusal:
             message["refusal"] = self.refusal
         return message
-
-
-def as_openai_call(call: Any) -> Any:
-    """A `ToolCall`, or what pydantic made of one, as OpenAI's dict; anything else as it is."""
-    if isinstance(call, ToolCall):
-        return call.to_openai()
-    return call.model_dump(exclude_none=True) if hasattr(call, "model_dump") else call
 
 
 def _told(call: ToolCall) -> dict[str, Any]:

@@ -12,14 +12,17 @@ from openai.types.chat import ChatCompletion, ParsedChatCompletion
 from cloud.llm import ChatMessage, ChatResponse, ToolCall
 from cloud.llm.config import ClientConfig
 from cloud.llm.events import ResponseAssembler
-from LLM import ChatCompletionResponse, Message
-from LLM.codec import Source
+from LLM import LLM, ChatCompletionResponse, LLMConfig, Message
+from LLM.codec import Source, message_list
+from LLM.foreign import known_message
 from tests.cloud.anthropic import wire as anthropic
 from tests.cloud.asked import CODECS, USER, body
 from tests.cloud.gemini import wire as gemini
 from tests.cloud.official_types import JUDGES
 from tests.cloud.ollama import wire as ollama
 from tests.cloud.openai import wire as openai
+from tests.remote import wire
+from tests.remote.scripted_server import ScriptedServer
 
 THOUGHT, TEXT = "Both want the weather.", "I look that up."
 CITIES = ["Paris", "Rome"]
@@ -299,3 +302,31 @@ def test_turns_of_all_kinds_are_messages(other: str, kind: str) -> None:
     sent = body(other, messages, tools=TOOLS)
     JUDGES[other]()(sent)
     check_rounds(READERS[other](sent), 1)
+
+
+@pytest.mark.parametrize("one", CODECS)
+def test_openai_knows_all_that_llm_sends_of_other_clients_turns(one: str) -> None:
+    turns = round_of(answer(one, stream=False))
+    known = [known_message(message, at_openai=True) for message in [USER, *turns, THANKS]]
+    sent = {"model": "m", "messages": known}
+    JUDGES["openai"]()(sent)
+    check_rounds(READERS["openai"](sent), 1)
+
+
+@pytest.mark.parametrize("kind", TURNS)
+def test_llm_takes_turns_of_all_kinds(kind: str) -> None:
+    messages = [USER, TURNS[kind], *_RESULTS, THANKS]
+    with (
+        ScriptedServer((wire.answer(openai.plain("Hi.")),)) as server,
+        LLM(LLMConfig(base_url=server.url, model="m")) as llm,
+    ):
+        llm.chat_completion(messages)
+        check_rounds(READERS["openai"](json.loads(server.bodies[-1])), 1)
+    known = [known_message(message, at_openai=True) for message in message_list(messages)]
+    JUDGES["openai"]()({"model": "m", "messages": known})
+
+
+def test_llm_leaves_other_servers_what_they_may_want_back() -> None:
+    turn = answer("anthropic", stream=False).to_message()
+    assert "thinking_blocks" in known_message(turn, at_openai=False)  # LiteLLM's proxy does
+    assert "thinking" not in known_message({**turn, "thinking": "Hm."}, at_openai=False)

@@ -15,18 +15,13 @@ from urllib.parse import urlsplit
 from cloud.llm.parts import part_text, part_url
 from cloud.llm.tool_calls import result_content
 from LLM.exceptions import InvalidRequestError
+from LLM.foreign import FOREIGN_FIELDS, is_openai
 
-_OPENAI = "api.openai.com"
 #: Where a turn that calls tools must say what the model thought before them, and be it nothing.
 _WANT_THOUGHTS = ("api.deepseek.com", "api.moonshot.ai", "api.moonshot.cn")
 #: OpenAI takes ids of 40 characters; vLLM makes longer ones.
 _ID_LENGTH = 40
-#: Fields that are other providers' ways to keep thoughts, and to mark what is cached or failed.
-_FOREIGN = frozenset(
-    {"thinking_blocks", "thinking", "reasoning_content", "reasoning", "reasoning_details"}
-    | {"cache_control", "is_error", "tool_name"}
-)
-#: Those of them that none of OpenAI's imitators has.
+#: Foreign fields that none of OpenAI's imitators has.
 _UNKNOWN = frozenset({"thinking_blocks", "thinking", "is_error", "tool_name"})
 
 
@@ -37,10 +32,9 @@ class Dialect:
     """
 
     def __init__(self, base_url: str) -> None:
-        host = urlsplit(base_url).hostname or ""
         #: Whether it is OpenAI itself.
-        self.is_openai = host == _OPENAI or host.endswith("." + _OPENAI)  # eu.api.openai.com
-        self._wants_thoughts = host in _WANT_THOUGHTS
+        self.is_openai = is_openai(base_url)
+        self._wants_thoughts = urlsplit(base_url).hostname in _WANT_THOUGHTS
 
     def message(self, message: Mapping[str, Any], where: str) -> dict[str, Any]:
         """A message as the server takes it.
@@ -48,7 +42,7 @@ class Dialect:
         :param where: its place, for errors.
         :raises InvalidRequestError: a part has no form at OpenAI.
         """
-        dropped = _FOREIGN if self.is_openai else _UNKNOWN
+        dropped = FOREIGN_FIELDS if self.is_openai else _UNKNOWN
         told = {name: value for name, value in message.items() if name not in dropped}
         content = message.get("content")
         if message["role"] == "tool":
