@@ -16,6 +16,8 @@ from LLM.exceptions import LLMError
 from LLM.retry import RetryStrategy
 
 logger = logging.getLogger("LLM")
+# Without a handler Python itself would print what fails, beside the error that the caller gets.
+logger.addHandler(logging.NullHandler())
 
 
 class Attempts:

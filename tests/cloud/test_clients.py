@@ -8,6 +8,8 @@ import inspect
 import json
 import pickle
 import random
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -418,3 +420,14 @@ def test_many_calls_at_once_get_each_its_answer(serve: Any) -> None:
         return [response.content for response in await asyncio.gather(*calls)]
 
     assert run(ask()) == [str(n) for n in range(50)]
+
+
+def test_a_failure_prints_nothing_where_no_logging_is_set_up() -> None:
+    code = (
+        "from cloud.llm import LLMError, OpenAICompatClient\n"
+        "client = OpenAICompatClient(base_url='http://127.0.0.1:9', max_retries=0)\n"
+        "try: client.chat([{'role': 'user', 'content': 'Hello!'}])\n"
+        "except LLMError as err: print(type(err).__name__)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (run.stdout, run.stderr) == ("LLMConnectionError\n", "")
