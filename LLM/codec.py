@@ -62,9 +62,11 @@ def _as_dict(message: Any, position: int) -> dict[str, Any]:
     if isinstance(message, Mapping):
         return dict(message)
     if not hasattr(message, "role") or not hasattr(message, "content"):
+        # The answer of a client of ours is the likeliest of all that is no message.
+        is_answer = hasattr(message, "to_message")
         raise InvalidRequestError(
-            f"messages[{position}] is a {type(message).__name__}; give a dict or an object with "
-            "'role' and 'content'"
+            f"messages[{position}] is a {type(message).__name__}; give "
+            + ("its to_message()" if is_answer else "a dict or an object with 'role' and 'content'")
         )
     fields = ("role", "content", "name", "tool_calls", "tool_call_id")
     found = {name: getattr(message, name, None) for name in fields}

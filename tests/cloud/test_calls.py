@@ -9,6 +9,7 @@ import pytest
 from cloud.llm import (
     AnthropicClient,
     ChatMessage,
+    ChatResponse,
     GeminiClient,
     InvalidRequestError,
     OllamaClient,
@@ -65,6 +66,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "choice-nameless": ({"tool_choice": {"type": "function"}}, "tool_choice is"),
     "choice-type": ({"tool_choice": {"type": ["auto"]}}, "tool_choice is"),
     "choice-empty-name": ({"tool_choice": {"function": {"name": ""}}}, "tool_choice is"),
+    "answer-as-message": (
+        {"messages": [ChatResponse(content="a", model="m")]},
+        r"messages\[0\] is a ChatResponse; give its to_message\(\)",
+    ),
     "text-as-messages": ({"messages": "Hello!"}, "messages is a str"),
     "no-messages": ({"messages": []}, "messages is empty"),
     "no-role": ({"messages": [{"content": "x"}]}, r"messages\[0\] has no 'role'"),
