@@ -29,6 +29,10 @@ _URL_CHARS = re.compile(r"[!-~]+")
 _FRAMING_HEADERS = frozenset(
     {"accept-encoding", "connection", "content-length", "content-type", "host", "transfer-encoding"}
 )
+# What follows the address in the calls of each provider, where users copy it from curl's examples.
+_CALL_PATH = re.compile(
+    r"((/chat)?/completions|(?<=/v1)/(messages|responses)|/api/(chat|generate))/*\Z"
+)
 _SECRET_NAME = re.compile(r"auth|cookie|key|password|secret|token", re.IGNORECASE)
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
@@ -46,6 +50,10 @@ def _checked_key(value: Any) -> Any:
         raise ValueError("is empty; leave it out or give None when the server needs no key")
     if value != value.strip():
         raise ValueError("has white space around it, often a line break from a file; strip() it")
+    if value[0] in "'\"":
+        raise ValueError("has quotation marks around it, often from an .env file; leave them out")
+    if value[:7].lower() == "bearer ":
+        raise ValueError("begins with 'Bearer'; give the key alone, the client adds the word")
     if value == MASK:
         raise ValueError("is a mask, not a key: it comes from a config that was written as JSON")
     if not value.isascii() or not value.isprintable():
@@ -133,8 +141,8 @@ class EndpointConfig(BaseModel):
             raise ValueError("must look like 'http://127.0.0.1:8000' or 'https://api.openai.com'")
         if parts.username is not None or parts.password is not None:
             raise ValueError("holds a user or password; give the key as api_key")
-        if parts.path.rstrip("/").endswith("/completions"):
-            raise ValueError("ends in a call's path; stop before /chat/completions")
+        if call := _CALL_PATH.search(parts.path):
+            raise ValueError(f"ends in a call's path; stop before {call[1]}")
         if parts.query or parts.fragment:
             raise ValueError("may not have a query or a fragment")
         return url.rstrip("/")
@@ -169,9 +177,14 @@ class EndpointConfig(BaseModel):
         for name in settings:
             if name not in cls.model_fields:
                 near = difflib.get_close_matches(name, cls.model_fields, n=1)
-                hint = f"; did you mean {near[0]!r}?" if near else ""
-                return f"{cls.__name__} has no setting {name!r}{hint}"
+                hint = f"did you mean {near[0]!r}?" if near else cls._offer()
+                return f"{cls.__name__} has no setting {name!r}; {hint}"
         return None
+
+    @classmethod
+    def _offer(cls) -> str:
+        """What to give in place of a setting that resembles none."""
+        return f"there are {', '.join(cls.model_fields)}"
 
     @classmethod
     def _described(cls, err: ValidationError) -> str:

@@ -110,3 +110,18 @@ class RetryPolicy:
         if isinstance(error, LLMRateLimitError) and error.quota_exhausted:
             return False
         return error.status_code in self.statuses
+
+
+def checked_policy(given: RetryStrategy | None, usual: RetryStrategy) -> RetryStrategy:
+    """The policy that was given, or the usual one where it is None.
+
+    :raises LLMConfigError: it is no policy, and would fail only when it is needed.
+    """
+    if given is None:
+        return usual
+    if isinstance(given, type) or not callable(getattr(given, "delay", None)):
+        raise LLMConfigError(
+            f"retry_policy is {given!r}; give a RetryPolicy(…), or an object with a method "
+            "delay(error, attempt)"
+        )
+    return given

@@ -20,7 +20,7 @@ from LLM.codec import Source
 from LLM.endpoint import checked_timeout_s
 from LLM.exceptions import LLMConfigError, LLMError
 from LLM.headers import merged_headers
-from LLM.retry import RETRIED_STATUSES, RetryStrategy
+from LLM.retry import RETRIED_STATUSES, RetryStrategy, checked_policy
 from LLM.structured import is_model_class, parsed_content
 
 
@@ -101,23 +101,24 @@ class BaseClient(ABC):
         :raises LLMConfigError: a value cannot work, the provider's own address has no key, or a
             package is missing.
         """
-        if api_key is None and base_url is None and self.key_variables:
-            name = type(self).__name__
-            raise LLMConfigError(
-                f"{name} needs a key for {self.default_base_url}; give api_key=…, or call "
-                f"{name}.from_env(), which reads {' or '.join(self.key_variables)}"
-            )
         self.config = ClientConfig(
             api_key=api_key,
             model=self.default_model if model is None else model,
             base_url=self.default_base_url if base_url is None else base_url,
             timeout=timeout,
             max_retries=max_retries,
-            headers=dict(headers or {}),
+            headers={} if headers is None else headers,
             verify=verify,
             **settings,
         )
-        self._policy = retry_policy or self.config.retry_policy(self.retried_statuses)
+        if api_key is None and base_url is None and self.key_variables:
+            name = type(self).__name__
+            raise LLMConfigError(
+                f"{name} needs a key for {self.default_base_url}; give api_key=…, or set "
+                f"{' or '.join(self.key_variables)} and call {name}.from_env()"
+            )
+        own_policy = self.config.retry_policy(self.retried_statuses)
+        self._policy = checked_policy(retry_policy, own_policy)
         #: The provider's wire form, as these settings have it.
         self.codec = type(self).codec_class(self.config)
         self._headers = merged_headers(self.codec.headers, self.config.headers)

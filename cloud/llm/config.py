@@ -28,6 +28,10 @@ class ClientConfig(EndpointConfig):
     jitter: Annotated[float, Number, Field(ge=0.0, le=1.0)] = 0.25
     stream_usage: bool = True
 
+    @classmethod
+    def _offer(cls) -> str:
+        return f"{super()._offer()}; what concerns an answer is given to chat()"
+
     def retry_policy(self, statuses: frozenset[int] = RETRIED_STATUSES) -> RetryPolicy:
         """The policy that these settings describe.
 

@@ -54,6 +54,8 @@ BAD = {
     "key-inner-break": ({"api_key": "sk-\r\nsecret"}, "no HTTP header"),
     "key-not-ascii": ({"api_key": "sk-sécret-key"}, "no HTTP header"),
     "key-empty": ({"api_key": ""}, "is empty"),
+    "key-in-quotes": ({"api_key": f"'{KEY}'"}, "has quotation marks"),
+    "key-with-scheme": ({"api_key": f"Bearer {KEY}"}, "give the key alone"),
     "hot": ({"temperature": 2.1}, "less than or equal to 2"),
     "cold": ({"temperature": -0.1}, "greater than or equal to 0"),
     "nan": ({"temperature": float("nan")}, "finite"),
@@ -63,11 +65,14 @@ BAD = {
     "text": ({"max_tokens": "many"}, "valid integer"),
     "negative": ({"retry_delay": -1}, "greater than or equal to 0"),
     "call-path": ({"base_url": "http://host/v1/chat/completions"}, "stop before"),
+    "call-of-anthropic": ({"base_url": "http://host/v1/messages/"}, "stop before /messages"),
+    "call-of-ollama": ({"base_url": "http://host/api/chat"}, "stop before /api/chat"),
     "framing": ({"headers": {"content-length": "3"}}, "may not set 'content-length'"),
     "mask": ({"api_key": "**********"}, "is a mask"),
     "header-name": ({"headers": {"a b": "c"}}, "invalid header name"),
     "header-value": ({"headers": {"a": "b\r\nc: d"}}, "cannot carry"),
     "misspelt": ({"temprature": 1}, "did you mean 'temperature'"),
+    "strange": ({"colour": 1}, "there are base_url, api_key"),
     "no-model": ({"model": ""}, "at least 1 character"),
 }
 

@@ -79,6 +79,12 @@ def test_the_providers_own_address_wants_a_key(name: str) -> None:
         client_class(name)()
 
 
+@pytest.mark.parametrize("name", IN_THE_CLOUD)
+def test_a_misspelt_key_is_not_a_missing_one(name: str) -> None:
+    with pytest.raises(LLMConfigError, match="no setting 'apikey'; did you mean 'api_key'"):
+        client_class(name)(apikey=KEY)
+
+
 @pytest.mark.parametrize("name", CLASSES)
 def test_another_address_needs_no_key(name: str) -> None:
     client = client_class(name)(base_url="http://127.0.0.1:9")
@@ -148,7 +154,11 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "key-with-a-line-end": ({"api_key": KEY + "\n"}, "api_key has white space"),
     "key-in-bytes": ({"api_key": KEY.encode()}, "api_key must be text"),
     "header": ({"headers": {"X": "é"}}, "headers has a value for 'X'"),
+    "headers-of-no-dict": ({"headers": "X: y"}, "headers Input should be a valid dict"),
     "framing-header": ({"headers": {"Host": "x"}}, "headers may not set 'Host'"),
+    "policy": ({"retry_policy": 3}, "retry_policy is 3; give a RetryPolicy"),
+    "policy-class": ({"retry_policy": RetryPolicy}, "give a RetryPolicy"),
+    "of-an-answer": ({"seed": 3}, r"there are base_url, .* given to chat\(\)"),
     "model": ({"model": ""}, "model"),
     "unknown": ({"max_retrys": 1}, "no setting 'max_retrys'; did you mean 'max_retries'"),
 }
