@@ -138,6 +138,7 @@ CALLS_OF: dict[str, tuple[Any, dict[str, Any]]] = {
     "boolean": (answered(True), {}),
     "result in parts": (answered([TEXT, TEXT]), {}),
     "result with an image": (answered([TEXT, IMAGE]), {}),
+    "results that are images": (answered([IMAGE], [IMAGE, TEXT])[:-1], {}),
     "json text": (answered('{"celsius": 18}'), {}),
     "json list as text": (answered("[1, 2]"), {}),
     "error result": (
@@ -185,7 +186,6 @@ LEFT_TO_THEM = {
     ("anthropic", "penalties"): "presence_penalty",
     ("anthropic", "top k"): "top_k",
     ("anthropic", "user"): "metadata.a",
-    ("openai", "result with an image"): "messages.2",
     ("openai", "top k"): "top_k",
 }
 

@@ -73,10 +73,7 @@ class OpenAICodec:
         limit = "max_completion_tokens" if dialect.is_openai else "max_tokens"
         fields = {
             "model": call.model,
-            "messages": [
-                dialect.message(message, place)
-                for place, message in placed(call.messages, call.has_system)
-            ],
+            "messages": dialect.messages(placed(call.messages, call.has_system)),
             "temperature": call.temperature,
             limit: call.max_tokens,
             "tools": dialect.tools(call.tools),

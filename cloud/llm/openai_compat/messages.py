@@ -8,7 +8,7 @@ tools, https://api-docs.deepseek.com/guides/thinking_mode and Moonshot's guide t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,6 +19,8 @@ from LLM.foreign import FOREIGN_FIELDS, is_openai
 
 #: Where a turn that calls tools must say what the model thought before them, and be it nothing.
 _WANT_THOUGHTS = ("api.deepseek.com", "api.moonshot.ai", "api.moonshot.cn")
+# The result of a tool that gives nothing but images.
+_SHOWN_BELOW = "What the tool shows is in the user's turn below."
 #: OpenAI takes ids of 40 characters; vLLM makes longer ones.
 _ID_LENGTH = 40
 #: Foreign fields that none of OpenAI's imitators has.
@@ -36,12 +38,29 @@ class Dialect:
         self.is_openai = is_openai(base_url)
         self._wants_thoughts = urlsplit(base_url).hostname in _WANT_THOUGHTS
 
-    def message(self, message: Mapping[str, Any], where: str) -> dict[str, Any]:
-        """A message as the server takes it.
+    def messages(self, messages: Iterable[tuple[str, dict[str, Any]]]) -> list[dict[str, Any]]:
+        """Messages as the server takes them.
 
-        :param where: its place, for errors.
+        OpenAI takes text alone as a tool's result: what else a tool shows stands in a turn of the
+        user's, behind the results of all calls.
+
+        :param messages: each behind its place, which errors name.
         :raises InvalidRequestError: a part has no form at OpenAI.
         """
+        told: list[dict[str, Any]] = []
+        shown: list[Any] = []
+        for where, message in messages:
+            turn = self._message(message, where)
+            if turn["role"] == "tool":
+                if self.is_openai and isinstance(turn["content"], list):
+                    shown += _moved(turn)
+            elif shown:
+                told.append({"role": "user", "content": shown})
+                shown = []
+            told.append(turn)
+        return [*told, {"role": "user", "content": shown}] if shown else told
+
+    def _message(self, message: Mapping[str, Any], where: str) -> dict[str, Any]:
         dropped = FOREIGN_FIELDS if self.is_openai else _UNKNOWN
         told = {name: value for name, value in message.items() if name not in dropped}
         content = message.get("content")
@@ -50,7 +69,7 @@ class Dialect:
         if isinstance(content, list):
             parts = (self._part(part, f"{where}.content[{i}]") for i, part in enumerate(content))
             content = [part for part in parts if part is not None]
-        if "content" in message:
+        if "content" in message or message["role"] == "tool":
             told["content"] = content
         if self.is_openai:
             self._fit_calls(told)
@@ -95,6 +114,17 @@ class Dialect:
         if kind in ("image", "document"):
             return _from_anthropic(part, where)
         return _without(part, "cache_control") if self.is_openai else part
+
+
+def _moved(result: dict[str, Any]) -> list[Any]:
+    """Take from a tool's result the parts that are not text, and tell whose they are."""
+    texts = [part for part in result["content"] if part["type"] == "text"]
+    rest = [part for part in result["content"] if part["type"] != "text"]
+    if not rest:
+        return []
+    call_id = result.get("tool_call_id")
+    result["content"] = texts or _SHOWN_BELOW
+    return [{"type": "text", "text": f"Shown by the tool call {call_id}:"}, *rest]
 
 
 def _thought(message: Mapping[str, Any]) -> str:

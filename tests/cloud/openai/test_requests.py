@@ -296,6 +296,23 @@ def test_who_wants_the_thought_before_a_call_gets_it(fields: dict[str, Any], tho
     assert "reasoning_content" not in message({**called, "thinking": "Hm."}, OTHER)
 
 
+def test_what_tools_show_stands_in_a_users_turn_at_openai() -> None:
+    asked = {"role": "assistant", "content": None, "tool_calls": [WIRE_CALL]}
+    result = {"role": "tool", "tool_call_id": "c1", "content": [TEXT, IMAGE]}
+    shown = {"type": "text", "text": "Shown by the tool call c1:"}
+    turn = {"role": "user", "content": [shown, IMAGE]}
+    assert body([asked, result, USER])["messages"] == [
+        asked,
+        {**result, "content": [TEXT]},
+        turn,
+        USER,
+    ]
+    alone = body([asked, {**result, "content": [IMAGE]}])["messages"]
+    assert alone[2] == turn
+    assert alone[1]["content"] == "What the tool shows is in the user's turn below."
+    assert body([asked, result], OTHER)["messages"] == [asked, result]
+
+
 def test_a_source_that_openai_has_no_form_for_is_named() -> None:
     part = {"type": "document", "source": {"type": "file", "file_id": "f"}}
     with pytest.raises(InvalidRequestError, match=r"messages\[0\]\.content\[0\] .* 'file' has no"):
