@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -12,12 +13,17 @@ from cloud.llm.streams import AsyncEventStream, AsyncTextStream
 from cloud.llm.types import ChatResponse
 from LLM.answer import Answer
 from LLM.codec import Source
-from LLM.exceptions import LLMError
+from LLM.exceptions import LLMConfigError, LLMError
 from LLM.extras import async_transport
 from LLM.reading import aread_items
 
 if TYPE_CHECKING:
     from LLM.async_transport import AsyncStreamedAnswer
+
+# Loading takes 0.3 s: with the class, and not in the loop where the first client is made. Whether it
+# is missing is told there.
+with contextlib.suppress(LLMConfigError):
+    async_transport("AsyncChatClient")
 
 SentT = TypeVar("SentT", bound="Answer | AsyncStreamedAnswer")
 
