@@ -20,8 +20,8 @@ from LLM.reading import aread_items
 if TYPE_CHECKING:
     from LLM.async_transport import AsyncStreamedAnswer
 
-# Loading takes 0.3 s: with the class, and not in the loop where the first client is made. Whether it
-# is missing is told there.
+# Loading aiohttp takes 0.3 s, which would hold up the loop that the first client is made in. Where
+# it is missing, making a client says so.
 with contextlib.suppress(LLMConfigError):
     async_transport("AsyncChatClient")
 
