@@ -1,0 +1,347 @@
+"""From an alias to its models: profiles, packages' aliases, the cache, and what is missing."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from llmring.exceptions import ConfigurationError, LockfileError, ProviderNotFoundError
+from llmring.lockfile.cache import AliasCache
+from llmring.lockfile.names import (
+    BUILTIN_PROVIDERS,
+    PROVIDER_KEYS,
+    canonical,
+    canonical_alias,
+    is_name,
+    listed,
+    shown,
+    split_reference,
+    suggestion,
+)
+from llmring.lockfile.packages import load_package
+from llmring.lockfile.parsing import load
+from llmring.lockfile.paths import Location, locate
+from llmring.lockfile.types import Binding, Lockfile, Profile
+
+PROFILE_VARIABLE = "LLMRING_PROFILE"
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """The models that may answer, in order of preference.
+
+    :param name: the alias or model that was asked for.
+    :param models: ``provider:model`` each, the provider in small letters; at least one.
+    :param profile: the profile that the alias was found in; None for a model.
+    :param source: the lockfile that has the alias; None for a model.
+    """
+
+    name: str
+    models: tuple[str, ...]
+    profile: str | None = None
+    source: Path | None = None
+
+    @property
+    def is_alias(self) -> bool:
+        """Whether `name` is an alias, not a model."""
+        return self.profile is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """A pool and the model of it to use.
+
+    :param model: the first whose provider is available.
+    :param available: all of them whose providers are, in order: `model`, then what to fall back to.
+    """
+
+    pool: Pool
+    model: str
+    available: tuple[str, ...]
+
+
+class AliasResolver:
+    """Resolves aliases by the lockfile that is in use, and notices when that changes.
+
+    Threads may share it.
+
+    :param lockfile_path: as `find`.
+    :param cache: keeps resolved aliases; cleared when the lockfile changes.
+    :param environ: the environment variables; None for the process's.
+    :param package_lockfile: gives the lockfile of an installed package.
+    :raises LockfileError: the lockfile is missing or broken.
+    """
+
+    def __init__(
+        self,
+        lockfile_path: str | os.PathLike[str] | None = None,
+        *,
+        cache: AliasCache[Pool] | None = None,
+        environ: Mapping[str, str] | None = None,
+        package_lockfile: Callable[[str], Lockfile] = load_package,
+    ) -> None:
+        self._environ = os.environ if environ is None else environ
+        self._location = locate(lockfile_path, self._environ)
+        self._cache: AliasCache[Pool] = AliasCache() if cache is None else cache
+        self._package_lockfile = package_lockfile
+        self._further_providers: frozenset[str] = frozenset()
+        self._lock = threading.Lock()
+        # The lockfile and the state of the file that it was read from, replaced together.
+        self._read: tuple[tuple[object, ...], Lockfile] | None = None
+        self._current()
+
+    @property
+    def location(self) -> Location:
+        """Where the lockfile is read, and written."""
+        return self._location
+
+    @property
+    def lockfile(self) -> Lockfile:
+        """The lockfile as it is now.
+
+        :raises LockfileError: it is gone or broken.
+        """
+        return self._current()
+
+    def add_provider(self, name: str) -> None:
+        """Take ``name:…`` for a model from now on."""
+        self._further_providers |= {name.lower()}
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget what was read and resolved."""
+        with self._lock:
+            self._read = None
+            self._cache.clear()
+
+    def profile_name(self, profile: str | None = None) -> str:
+        """The profile in use: `profile`, ``LLMRING_PROFILE``, or the lockfile's default.
+
+        :raises LockfileError: `profile` is no text.
+        """
+        return self._profile_name(profile, self._current())
+
+    def pool(self, alias_or_model: str, profile: str | None = None) -> Pool:
+        """The models that `alias_or_model` stands for.
+
+        :param profile: None for the one in use.
+        :raises LockfileError: no such alias or profile, or its models cannot be used.
+        """
+        if not is_name(alias_or_model):
+            raise LockfileError(
+                f"{shown(alias_or_model)} is no alias or model; give a name such as 'fast' or "
+                "'openai:gpt-5.5'",
+                code="invalid",
+            )
+        lockfile = self._current()
+        if reference := self._model(alias_or_model, lockfile):
+            return Pool(alias_or_model, (reference,))
+        name = self._profile_name(profile, lockfile)
+        if pool := self._cache.get((alias_or_model, name)):
+            return pool
+        pool = self._resolved(alias_or_model, name, lockfile)
+        with self._lock:
+            # Between the reading and now the file may have changed and the cache been cleared.
+            if self._read is not None and self._read[1] is lockfile:
+                self._cache.put((alias_or_model, name), pool)
+        return pool
+
+    def resolve(
+        self,
+        alias_or_model: str,
+        profile: str | None = None,
+        is_available: Callable[[str], bool] | None = None,
+    ) -> Resolution:
+        """The pool of `alias_or_model` and the model of it to use.
+
+        A model that is named outright is used whether its provider is available or not: its
+        provider then says what it lacks.
+
+        :param is_available: whether a provider can be used; None takes all for available.
+        :raises LockfileError: as `pool`.
+        :raises ProviderNotFoundError: none of the pool's providers is available.
+        """
+        pool = self.pool(alias_or_model, profile)
+        available = pool.models
+        if is_available is not None and pool.is_alias:
+            available = tuple(one for one in pool.models if is_available(one.partition(":")[0]))
+        if not available:
+            raise self._none_available(pool)
+        return Resolution(pool, available[0], available)
+
+    def has_alias(self, alias: str, profile: str | None = None) -> bool:
+        """Whether `alias` can be resolved. Never raises; a model is no alias."""
+        try:
+            return self.pool(alias, profile).is_alias
+        except LockfileError:
+            return False
+
+    def aliases(self, profile: str | None = None) -> dict[str, tuple[str, ...]]:
+        """The lockfile's own aliases of a profile and their models, as written.
+
+        :raises LockfileError: no such profile.
+        """
+        lockfile = self._current()
+        bindings = _profile(lockfile, self.profile_name(profile)).bindings
+        found: dict[str, tuple[str, ...]] = {}
+        for binding in bindings:
+            found.setdefault(binding.alias, binding.models)
+        return found
+
+    def require_aliases(
+        self, aliases: Iterable[str], context: str | None = None, profile: str | None = None
+    ) -> None:
+        """Check that all `aliases` can be resolved.
+
+        :param context: who needs them, for the message.
+        :raises LockfileError: (a ValueError) some cannot; the message has each with its reason.
+        :raises ConfigurationError: `aliases` is one string.
+        """
+        if isinstance(aliases, str):
+            raise ConfigurationError(f"aliases must be a list of names; give [{aliases!r}]")
+        missing: dict[str, str] = {}
+        for alias in aliases:
+            try:
+                if not self.pool(alias, profile).is_alias:
+                    missing[alias] = "it is a model, not an alias"
+            except LockfileError as err:
+                missing[alias] = err.message
+        if not missing:
+            return
+        lockfile = self._current()
+        needed_by = f" for {context}" if context else ""
+        reasons = "".join(f"\n  {alias}: {reason}" for alias, reason in missing.items())
+        raise LockfileError(
+            f"Lockfile missing required aliases{needed_by}: {', '.join(missing)}.\n"
+            f"Lockfile path: {lockfile.name}\n"
+            f"Profile: {self.profile_name(profile)}\n"
+            f"Please ensure your lockfile defines these aliases.{reasons}",
+            details={"path": lockfile.name, "missing": missing},
+            code="missing_aliases",
+        )
+
+    def _profile_name(self, profile: str | None, lockfile: Lockfile) -> str:
+        if profile is not None and not is_name(profile):
+            raise LockfileError(f"profile must be a name, not {shown(profile)}", code="invalid")
+        return profile or self._environ.get(PROFILE_VARIABLE) or lockfile.default_profile
+
+    def _current(self) -> Lockfile:
+        path = self._location.readable()
+        state = _state(path)
+        read = self._read
+        if read is not None and read[0] == state:
+            return read[1]
+        with self._lock:
+            lockfile = load(path)
+            self._read = (state, lockfile)
+            self._cache.clear()
+        return lockfile
+
+    def _providers(self, lockfile: Lockfile) -> Collection[str]:
+        return {*BUILTIN_PROVIDERS, *lockfile.providers, *self._further_providers}
+
+    def _model(self, name: str, lockfile: Lockfile) -> str | None:
+        """`name` as ``provider:model`` if it starts with a provider's name."""
+        reference = split_reference(name)
+        if reference is None or reference[0] not in self._providers(lockfile):
+            return None
+        return ":".join(reference)
+
+    def _resolved(self, alias: str, profile: str, lockfile: Lockfile) -> Pool:
+        own = _profile(lockfile, profile)
+        if binding := _binding(own, alias):
+            return _pool(alias, binding, profile, lockfile)
+        package, colon, name = alias.partition(":")
+        if not colon:
+            raise _unknown_alias(alias, profile, lockfile)
+        extended = {canonical(one): one for one in lockfile.extends}
+        if canonical(package) not in extended:
+            known = [*self._providers(lockfile), *lockfile.extends]
+            raise LockfileError(
+                f"unknown alias {alias!r}: {package!r} is neither a provider nor a package in "
+                f"[extends] of {lockfile.name}{suggestion(package, known)}",
+                code="unknown_alias",
+            )
+        theirs = self._package_lockfile(extended[canonical(package)])
+        # A package knows nothing of its user's profiles; where it lacks one, its default counts.
+        their_profile = profile if profile in theirs.profiles else theirs.default_profile
+        found = _profile(theirs, their_profile).binding(name)
+        if found is None:
+            raise _unknown_alias(name, their_profile, theirs, f" of package {package!r}")
+        return _pool(alias, found, profile, theirs)
+
+    def _none_available(self, pool: Pool) -> ProviderNotFoundError:
+        providers = list(dict.fromkeys(model.partition(":")[0] for model in pool.models))
+        variables = [PROVIDER_KEYS[one][0] for one in providers if one in PROVIDER_KEYS]
+        advice = f"set {' or '.join(variables)}" if variables else "set one of them up"
+        return ProviderNotFoundError(
+            f"alias {pool.name!r} in profile {pool.profile!r} has no model whose provider is "
+            f"available (it lists {listed(providers)}); {advice}, or bind another model",
+            model=pool.name,
+        )
+
+
+def _state(path: Path) -> tuple[object, ...]:
+    """What changes when the file at `path` does; a file that is gone has a state too."""
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return (path, None)
+    return (path, found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+
+def _profile(lockfile: Lockfile, name: str) -> Profile:
+    if profile := lockfile.profiles.get(name):
+        return profile
+    if name == lockfile.default_profile and not lockfile.profiles:
+        # A lockfile may have nothing but [extends].
+        return Profile(name)
+    raise LockfileError(
+        f"unknown profile {name!r} ({lockfile.name}); it has "
+        f"{listed(list(lockfile.profiles)) or 'none'}{suggestion(name, lockfile.profiles)}",
+        code="unknown_profile",
+    )
+
+
+def _binding(profile: Profile, alias: str) -> Binding | None:
+    if found := profile.binding(alias):
+        return found
+    if ":" not in alias:
+        return None
+    wanted = canonical_alias(alias)
+    return next((one for one in profile.bindings if canonical_alias(one.alias) == wanted), None)
+
+
+def _unknown_alias(alias: str, profile: str, lockfile: Lockfile, owner: str = "") -> LockfileError:
+    here = [binding.alias for binding in lockfile.profiles.get(profile, Profile(profile)).bindings]
+    elsewhere = [name for name, other in lockfile.profiles.items() if other.binding(alias)]
+    hint = suggestion(alias, here)
+    if elsewhere:
+        hint = f"; profile {listed([repr(name) for name in elsewhere])} has it"
+    return LockfileError(
+        f"unknown alias {alias!r} in profile {profile!r}{owner} ({lockfile.name}){hint}",
+        code="unknown_alias",
+        details={"alias": alias, "profile": profile, "profiles": elsewhere},
+    )
+
+
+def _pool(alias: str, binding: Binding, profile: str, lockfile: Lockfile) -> Pool:
+    references = [split_reference(model) for model in binding.models]
+    for model, reference in zip(binding.models, references, strict=True):
+        if reference is None:
+            raise LockfileError(
+                f"alias {alias!r} in profile {profile!r} ({lockfile.name}) lists {shown(model)}, "
+                "which is not provider:model, such as 'openai:gpt-5.5'",
+                code="invalid",
+            )
+    if not references:
+        raise LockfileError(
+            f"alias {alias!r} in profile {profile!r} ({lockfile.name}) has no models; bind one "
+            f"(llmring bind {alias} openai:gpt-5.5)",
+            code="empty_pool",
+        )
+    models = tuple(dict.fromkeys(":".join(one) for one in references if one is not None))
+    return Pool(alias, models, profile, lockfile.path)
