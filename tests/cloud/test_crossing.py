@@ -55,7 +55,7 @@ _MESSAGE = anthropic.message(
     stop="tool_use",
 )
 _PARTS = [
-    gemini.text(THOUGHT, thought=True),
+    gemini.text(THOUGHT, thought=True, thoughtSignature=gemini.SIGNATURE),
     gemini.text(TEXT),
     gemini.call("get_weather", _arguments("Paris"), thoughtSignature=gemini.SIGNATURE),
     gemini.call("get_weather", _arguments("Rome")),
@@ -234,7 +234,12 @@ def test_conversations_go_on_at_another_provider(one: str, other: str, stream: b
 
 
 #: Who is told what was thought: its signer, and Ollama's models what nobody has signed.
-KEPT = {("anthropic", "anthropic"), *((one, "ollama") for one in ("openai", "gemini", "ollama"))}
+KEPT = {
+    ("anthropic", "anthropic"),
+    ("gemini", "gemini"),
+    ("openai", "ollama"),
+    ("ollama", "ollama"),
+}
 
 
 def test_a_thought_comes_back_before_what_it_led_to() -> None:
