@@ -1,0 +1,1 @@
+"""Makes the registry that llmring bundles."""
