@@ -35,6 +35,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "multidict": ("LLM/async_transport*.py",),
     "numpy": ("local_llm_kit/engines/*",),
     "ollama": ("local_llm_kit/engines/ollama/*",),
+    "platformdirs": ("llmring/registry/disk.py",),
     "prometheus_client": ("local_llm_kit/server/*",),
     "prompt_toolkit": ("local_llm_kit/cli/*",),
     "pydantic": ("LLM/*", "cloud/*", "llmring/*", "local_llm_kit/*"),
