@@ -62,7 +62,8 @@ class AsyncChatClient(BaseClient):
     ) -> ChatResponse:
         """Answer a conversation.
 
-        Arguments and errors are those of `ChatClient.chat`. Cancelling the task ends the request.
+        Arguments and errors are those of the blocking twin's `chat`, such as
+        `OpenAICompatClient.chat`. Cancelling the task ends the request.
         """
         prepared = self._prepare(
             messages,
