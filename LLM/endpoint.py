@@ -50,8 +50,6 @@ def _checked_key(value: Any) -> Any:
         raise ValueError("is empty; leave it out or give None when the server needs no key")
     if value != value.strip():
         raise ValueError("has white space around it, often a line break from a file; strip() it")
-    if value[0] in "'\"":
-        raise ValueError("has quotation marks around it, often from an .env file; leave them out")
     if value[:7].lower() == "bearer ":
         raise ValueError("begins with 'Bearer'; give the key alone, the client adds the word")
     if value == MASK:
