@@ -29,15 +29,21 @@ def read_bytes(path: Path) -> bytes:
     try:
         # Without O_NONBLOCK a FIFO would hold us until someone writes to it.
         flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-        with open(os.open(path, flags), "rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            if not stat.S_ISREG(mode):
-                raise problem(path, f"is {_kind(mode)}, not a file; name the lockfile itself")
-            data = file.read(MAX_BYTES + 1)
+        handle = os.open(path, flags)
     except OSError as err:
         raise problem(path, _reason(err), code=_code(err)) from err
     except ValueError as err:  # NUL or a lone surrogate in the path
         raise problem(path, f"cannot be a path ({err})") from None
+    try:
+        mode = os.fstat(handle).st_mode
+        if not stat.S_ISREG(mode):
+            raise problem(path, f"is {_kind(mode)}, not a file; name the lockfile itself")
+        with open(handle, "rb", closefd=False) as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as err:
+        raise problem(path, _reason(err)) from err
+    finally:
+        os.close(handle)
     if len(data) > MAX_BYTES:
         raise problem(path, f"is larger than {MAX_BYTES:,} bytes; a lockfile holds aliases only")
     return data

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +57,7 @@ def validate_text(text: str, path: Path | None = None) -> list[Finding]:
         return [_unreadable(err)]
     lockfile, faults = examine(values, path)
     found: list[_Found] = [("error", fault.key, fault.message) for fault in faults]
-    found += _unknown_keys(values)
-    found += _contents(values, lockfile)
+    found += islice(chain(_contents(values, lockfile), _unknown_keys(values)), MAX_FINDINGS)
     positions = Positions(text)
     findings = [
         Finding(severity, message, dotted(key), positions.line_of(key))
