@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, TypeGuard, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -15,6 +16,8 @@ from LLM.types import Choice
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
+#: Classes whose schemas are kept: pydantic takes 2 ms to write one of twenty fields.
+_N_CLASSES = 128
 # Providers cap the schema's name at 64 characters of this set.
 _NOT_IN_NAME = re.compile(r"[^A-Za-z0-9_-]+")
 
@@ -24,20 +27,26 @@ def is_model_class(value: Any) -> TypeGuard[type[BaseModel]]:
     return isinstance(value, type) and issubclass(value, BaseModel)
 
 
-def response_format_of(
-    model: type[BaseModel], schema: dict[str, Any] | None = None
-) -> dict[str, Any]:
+@lru_cache(maxsize=_N_CLASSES)
+def class_schema(model: type[BaseModel]) -> Mapping[str, Any]:
+    """The class's JSON schema as pydantic writes it; not to be changed, for it is kept."""
+    return model.model_json_schema()
+
+
+@lru_cache(maxsize=_N_CLASSES)
+def response_format_of(model: type[BaseModel]) -> dict[str, Any]:
     """The `response_format` that makes a provider answer with `model`'s fields.
 
     It is strict, with every field required, unless the class leaves something open that strictness
     would forbid: a dict of any keys, a field of any type, a tuple, a root that is no object. Such
     a schema is for the model to keep to as well as it can; the class checks its answer either way.
 
-    :param schema: the class's JSON schema, where the caller has it.
+    It is kept, and not to be changed.
+
     :raises InvalidRequestError: the class is nested too deep.
     Source: https://platform.openai.com/docs/guides/structured-outputs.
     """
-    schema = dict(rooted(model.model_json_schema() if schema is None else schema))
+    schema = rooted(class_schema(model))
     strict = fitted_schema(schema, OPENAI, "response_format")
     is_strict = strict.get("type") == "object" and not is_open(strict)
     return {

@@ -13,7 +13,7 @@ from cloud.llm.pairs import paired
 from LLM.codec import check_sampling, message_list
 from LLM.exceptions import InvalidRequestError
 from LLM.foreign import ANSWER_FIELDS, openai_call
-from LLM.structured import is_model_class, response_format_of
+from LLM.structured import class_schema, is_model_class, response_format_of
 from LLM.tools import nested_tools
 
 #: Keywords of the openai SDK that mean something else here.
@@ -74,13 +74,14 @@ def chat_call(
     )
 
 
-def _checked_format(response_format: Any) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+def _checked_format(
+    response_format: Any,
+) -> tuple[dict[str, Any] | None, Mapping[str, Any] | None]:
     """A response format as OpenAI has it, and the schema of the class that it was given as."""
     if response_format is None:
         return None, None
     if is_model_class(response_format):
-        schema = response_format.model_json_schema()
-        return response_format_of(response_format, schema), schema
+        return response_format_of(response_format), class_schema(response_format)
     if not isinstance(response_format, Mapping):
         raise InvalidRequestError(
             f"response_format is a {type(response_format).__name__}; give a pydantic class or a "

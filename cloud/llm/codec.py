@@ -44,7 +44,7 @@ class ChatCall:
     tools: list[dict[str, Any]] | None = None
     tool_choice: Any = None
     response_format: dict[str, Any] | None = None
-    class_schema: dict[str, Any] | None = None
+    class_schema: Mapping[str, Any] | None = None
     extra: dict[str, Any] = field(default_factory=dict)
 
 
