@@ -83,10 +83,12 @@ class Catalog:
         return self._newest.get(name)
 
     def near(self, name: str, n: int = 3) -> list[str]:
-        """Names that look like `name`, the nearest first."""
+        """Models whose names or aliases look like `name`, the nearest first."""
         names = [*self.models, *self._by_alias][:_MAX_COMPARED]
-        close = difflib.get_close_matches(name[:_MAX_NAME_CHARS].lower(), names, n=n, cutoff=0.5)
-        return list(dict.fromkeys(close))
+        # Some models have many aliases alike.
+        close = difflib.get_close_matches(name[:_MAX_NAME_CHARS].lower(), names, 4 * n, 0.5)
+        found = (self.models.get(one) or self._by_alias[one] for one in close)
+        return list(dict.fromkeys(model.model_name for model in found))[:n]
 
 
 def undated(name: str) -> str:

@@ -197,8 +197,10 @@ class Registry:
         try:
             body = await source.read(provider)
             catalog = read_catalog(body, provider, source.file_url(provider))
-        except RegistryError:
+        except RegistryError as err:
             pause_s = min(_FIRST_PAUSE_S * 2 ** min(state.failures, 16), _LONGEST_PAUSE_S)
+            if err.status_code == 404:
+                pause_s = self._ttl_s  # it has answered: it does not have the provider
             state.next_try = self._monotonic() + pause_s
             state.failures += 1
             raise
@@ -240,7 +242,8 @@ class Registry:
         current = self._catalog(provider.lower())
         if current is None:
             raise RegistryError(f"no registry lists models of {provider[:64]!r}")
-        return drift(pinned, current)
+        # A price that was announced when the list was pinned is no surprise.
+        return drift(pinned.on(self._today()), current)
 
     def clear_cache(self) -> int:
         """Forget what registries gave, in memory and on disk. :return: how many files there were.
@@ -325,6 +328,8 @@ class Registry:
         try:
             await self.refresh(provider)
         except RegistryError as err:
+            if state.origin == "bundled" and err.status_code == 404:
+                return
             if state.origin != "bundled":
                 state.origin = "stale"
             _logger.warning("%s; going on with the %s list", err.message, state.origin)

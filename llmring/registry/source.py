@@ -37,7 +37,7 @@ class RegistrySource:
     async def read(self, provider: str, version: int | None = None) -> bytes:
         """The bytes of a provider's file.
 
-        :raises RegistryError: it is not there, cannot be reached or is too large.
+        :raises RegistryError: it is not there (`status_code` is 404), or cannot be read.
         """
         path = self._path(provider, version)
         if self.is_folder:
@@ -74,7 +74,9 @@ class RegistrySource:
         except OSError as err:
             problem = err.strerror or type(err).__name__
             raise RegistryError(
-                f"the registry's file {str(path)!r} cannot be read: {problem}", original=err
+                f"the registry's file {str(path)!r} cannot be read: {problem}",
+                original=err,
+                status_code=404 if isinstance(err, FileNotFoundError) else None,
             ) from err
 
     def _path(self, provider: str, version: int | None) -> str:

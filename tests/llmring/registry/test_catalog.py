@@ -79,6 +79,11 @@ def test_near_names_are_told_nearest_first() -> None:
     assert MODELS.near("zzz") == []
 
 
+def test_a_model_is_near_once_whatever_its_aliases() -> None:
+    alike = Catalog("openai", [named("model-1", "model-1a", "model-1b"), named("model-2")])
+    assert sorted(alike.near("model-x")) == ["model-1", "model-2"]
+
+
 def test_announced_prices_hold_from_their_day_on() -> None:
     change = {"effective_date": "2026-12-01", f"{PRICE}input": 4.0, f"{PRICE}output": 8.0}
     before = Catalog("openai", [model(input=2.0, output=4.0, announced_prices=[change])])

@@ -60,14 +60,20 @@ def day_of(provider: str) -> datetime.date:
     return datetime.date.fromisoformat(str(catalog.updated_at))
 
 
+def noon_of(provider: str) -> datetime.datetime:
+    return datetime.datetime.combine(day_of(provider), datetime.time(12), datetime.UTC)
+
+
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize(("provider", "name"), REFS, ids=[name for _, name in REFS])
 def test_costs_are_those_of_the_price_list(provider: str, name: str, call: str) -> None:
     if call == "written" and provider != "anthropic":
         call = "plain"  # others' caches have no lifetimes
-    noon = datetime.datetime.combine(day_of(provider), datetime.time(12), datetime.UTC)
     theirs = calc_price(
-        Usage(**CALLS[call]), name, provider_id=provider, genai_request_timestamp=noon
+        Usage(**CALLS[call]),
+        name,
+        provider_id=provider,
+        genai_request_timestamp=noon_of(provider),
     )
     catalog = bundled(provider)
     model = catalog.find(name) if catalog else None
@@ -145,6 +151,6 @@ def test_no_price_of_the_list_is_lost() -> None:
     provider = next(one for one in get_snapshot().providers if one.id == "openai")
     told = {model.model_name: model for model in bundled("openai") or ()}
     for theirs in provider.models:
-        price = vars(theirs.get_prices(datetime.datetime.now(datetime.UTC))).get("output_mtok")
+        price = vars(theirs.get_prices(noon_of("openai"))).get("output_mtok")
         if isinstance(price, Decimal) and theirs.id in told:
             assert told[theirs.id].dollars_per_million_tokens_output == float(price)
