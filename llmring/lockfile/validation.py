@@ -151,8 +151,9 @@ def _contents(values: Mapping[str, Any], lockfile: Lockfile) -> Iterator[_Found]
             f"{listed(list(profiles))}{suggestion(lockfile.default_profile, profiles)}",
         )
     yield from _extends(lockfile)
+    packages = frozenset(map(canonical, lockfile.extends))
     for name in profiles:
-        yield from _profile(values["profiles"][name], name, lockfile)
+        yield from _profile(values["profiles"][name], name, lockfile, packages)
 
 
 def _extends(lockfile: Lockfile) -> Iterator[_Found]:
@@ -170,7 +171,9 @@ def _extends(lockfile: Lockfile) -> Iterator[_Found]:
             )
 
 
-def _profile(table: Mapping[str, Any], name: str, lockfile: Lockfile) -> Iterator[_Found]:
+def _profile(
+    table: Mapping[str, Any], name: str, lockfile: Lockfile, packages: frozenset[str]
+) -> Iterator[_Found]:
     key: Key = ("profiles", name)
     if isinstance(said := table.get("name"), str) and said != name:
         yield _warning((*key, "name"), f"names the profile {shown(said)}; it is known as {name!r}")
@@ -186,11 +189,11 @@ def _profile(table: Mapping[str, Any], name: str, lockfile: Lockfile) -> Iterato
                 where = dotted((*key, "bindings", first[canonical_alias(alias)]))
                 yield _error(here, f"alias {shown(alias)} is bound twice; {where} is used")
             first.setdefault(canonical_alias(alias), number)
-            yield from _alias(alias, here, lockfile)
+            yield from _alias(alias, here, lockfile, packages)
             yield from _models(alias, binding.get("models"), here, lockfile)
 
 
-def _alias(alias: str, key: Key, lockfile: Lockfile) -> Iterator[_Found]:
+def _alias(alias: str, key: Key, lockfile: Lockfile, packages: frozenset[str]) -> Iterator[_Found]:
     prefix, colon, _ = alias.partition(":")
     if not colon:
         return
@@ -199,7 +202,7 @@ def _alias(alias: str, key: Key, lockfile: Lockfile) -> Iterator[_Found]:
             (*key, "alias"),
             f"alias {shown(alias)} starts with the name of a provider, so it is always a model",
         )
-    elif canonical(prefix) not in map(canonical, lockfile.extends):
+    elif canonical(prefix) not in packages:
         yield _warning(
             (*key, "alias"),
             f"alias {shown(alias)} overrides a package that [extends] does not list"

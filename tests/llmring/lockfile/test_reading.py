@@ -139,3 +139,15 @@ def test_a_fifo_does_not_wait_for_a_writer(tmp_path: Path) -> None:
     with pytest.raises(LockfileError):
         load(tmp_path / "llmring.lock")
     assert time.monotonic() - start < 1.0
+
+
+def test_many_packages_and_many_overrides_take_two_seconds_at_most() -> None:
+    from llmring.lockfile import validate_text
+
+    packages = ", ".join(f'"package{i}"' for i in range(6000))
+    aliases = "".join(
+        f'[[profiles.p.bindings]]\nalias = "pakage{i}:x"\nmodels = []\n' for i in range(2000)
+    )
+    start = time.process_time()
+    validate_text(f"[extends]\npackages = [{packages}]\n{aliases}")
+    assert time.process_time() - start < 2.0
