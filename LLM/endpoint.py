@@ -190,7 +190,7 @@ class EndpointConfig(BaseModel):
         lines = []
         for problem in err.errors(include_url=False, include_input=False, include_context=False):
             name = str(problem["loc"][0]) if problem["loc"] else "settings"
-            text = problem["msg"].removeprefix("Value error, ")
+            text = problem["msg"].removeprefix("Value error, ").replace("Input should", "must")
             lines.append(f"{cls.__name__}.{name} {text}")
         return "\n".join(dict.fromkeys(lines))
 

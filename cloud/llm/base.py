@@ -115,7 +115,7 @@ class BaseClient(ABC):
             name = type(self).__name__
             raise LLMConfigError(
                 f"{name} needs a key for {self.default_base_url}; give api_key=…, or set "
-                f"{' or '.join(self.key_variables)} and call {name}.from_env()"
+                f"{' or '.join(self.key_variables)} for {name}.from_env()"
             )
         own_policy = self.config.retry_policy(self.retried_statuses)
         self._policy = checked_policy(retry_policy, own_policy)

@@ -159,7 +159,7 @@ def test_without_a_window_a_calls_policy_is_the_servers_affair(api: Any, make: A
 
 
 def test_an_unknown_policy_is_refused(make: Any) -> None:
-    with pytest.raises(LLMConfigError, match="overflow Input should be 'error', 'drop_oldest'"):
+    with pytest.raises(LLMConfigError, match="overflow must be 'error', 'drop_oldest'"):
         LLMConfig(context_length=100, overflow="cut")  # type: ignore[arg-type]
     with pytest.raises(InvalidRequestError, match="overflow is 'cut'; give one of 'error'"):
         make({"context_length": 100}).chat_completion(HELLO, overflow="cut")

@@ -154,7 +154,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "key-with-a-line-end": ({"api_key": KEY + "\n"}, "api_key has white space"),
     "key-in-bytes": ({"api_key": KEY.encode()}, "api_key must be text"),
     "header": ({"headers": {"X": "é"}}, "headers has a value for 'X'"),
-    "headers-of-no-dict": ({"headers": "X: y"}, "headers Input should be a valid dict"),
+    "headers-of-no-dict": ({"headers": "X: y"}, "headers must be a valid dict"),
     "framing-header": ({"headers": {"Host": "x"}}, "headers may not set 'Host'"),
     "policy": ({"retry_policy": 3}, "retry_policy is 3; give a RetryPolicy"),
     "policy-class": ({"retry_policy": RetryPolicy}, "give a RetryPolicy"),
