@@ -16,6 +16,7 @@ from pydantic_core import from_json, to_json
 
 from LLM.error_response import error_in_success, excerpt
 from LLM.exceptions import InvalidRequestError, LLMAPIError, LLMError, LLMResponseError
+from LLM.json_size import MAX_JSON_VALUES, has_too_many_values
 from LLM.repair import validate_repaired
 from LLM.secrets import Secrets, scrub_text
 from LLM.sse import Event, SSEDecoder
@@ -189,8 +190,14 @@ def decode_answer(model: type[ModelT], body: bytes, status: int, source: Source)
     """The answer in `body` as `model`.
 
     :raises LLMAPIError: it holds an error object.
-    :raises LLMResponseError: it is not JSON, or not of `model`'s shape.
+    :raises LLMResponseError: it is not JSON, not of `model`'s shape, or of too many values.
     """
+    if has_too_many_values(body):
+        raise source.error(
+            f"answered {status} with JSON of more than {MAX_JSON_VALUES:,} values, which was not "
+            "read; ask for less in one call",
+            status_code=status,
+        )
     try:
         answer = model.model_validate_json(body)
     except ValidationError:
@@ -234,9 +241,11 @@ def lenient_json(body: bytes) -> Any:
 
     A half emoji must not cost an answer that was paid for.
 
-    :return: None when it is not JSON, is nested over 200 deep, or holds a number of over 4,300
-        digits.
+    :return: None when it is not JSON, is nested over 200 deep, holds a number of over 4,300 digits,
+        or more values than `LLM.json_size` allows.
     """
+    if has_too_many_values(body):
+        return None
     try:
         return from_json(body)
     except ValueError:

@@ -22,17 +22,22 @@ _ESSENTIAL = frozenset(
 )
 
 
+# Of several odd choices, each round finds one.
+_MAX_ROUNDS = 10
+
+
 def validate_repaired(model: type[ModelT], payload: Any) -> ModelT:
     """`payload` as `model`, details of the wrong type converted or left out.
 
     :raises ValidationError: something essential is wrong.
     """
-    try:
-        return model.model_validate(payload)
-    except ValidationError as err:
-        problems = err.errors(include_url=False, include_context=False)
-        if not all(_repaired(payload, problem["loc"]) for problem in problems):
-            raise
+    for _ in range(_MAX_ROUNDS):
+        try:
+            return model.model_validate(payload)
+        except ValidationError as err:
+            problems = err.errors(include_url=False, include_context=False)
+            if not all(_repaired(payload, problem["loc"]) for problem in problems):
+                raise
     return model.model_validate(payload)
 
 

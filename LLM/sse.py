@@ -14,6 +14,7 @@ Source: WHATWG HTML, section 9.2.6, "Interpreting an event stream".
 from __future__ import annotations
 
 from LLM.exceptions import LLMResponseError
+from LLM.json_size import MAX_UNCOUNTED_CHARS, has_too_many_values, too_many_values
 
 #: An event's name (empty for the usual unnamed ones) and its data.
 Event = tuple[bytes, bytes]
@@ -33,6 +34,7 @@ class SSEDecoder:
 
     def __init__(self, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
         self.max_event_bytes = max_event_bytes
+        self._unchecked_bytes = min(max_event_bytes, MAX_UNCOUNTED_CHARS)
         self._line: list[bytes] = []
         self._data: list[bytes] = []
         self._name = b""
@@ -48,7 +50,8 @@ class SSEDecoder:
         """Take the next bytes of the stream.
 
         :return: the events that they complete, in order.
-        :raises LLMResponseError: an event is larger than `max_event_bytes`.
+        :raises LLMResponseError: an event is larger than `max_event_bytes`, or of too many JSON
+            values.
         """
         events: list[Event] = []
         if self._after_cr and data:
@@ -72,8 +75,8 @@ class SSEDecoder:
             if block[:7] == b"event: ":
                 name, _, data_line = block[7:].partition(b"\n")
             if data_line[:6] == b"data: " and b"\n" not in data_line:
-                if len(block) > self.max_event_bytes:
-                    raise self._too_large()
+                if len(block) > self._unchecked_bytes:
+                    self._check(block)
                 events.append((name, data_line[6:]))
             else:
                 self._feed_lines(block + b"\n\n", events)
@@ -130,10 +133,19 @@ class SSEDecoder:
 
     def _dispatch(self, events: list[Event]) -> None:
         if self._data:
-            events.append((self._name, b"\n".join(self._data)))
+            data = b"\n".join(self._data)
+            if len(data) > self._unchecked_bytes:
+                self._check(data)
+            events.append((self._name, data))
             self._data.clear()
         self._name = b""
         self._size = 0
+
+    def _check(self, data: bytes) -> None:
+        if len(data) > self.max_event_bytes:
+            raise self._too_large()
+        if has_too_many_values(data):
+            raise too_many_values()
 
     def _too_large(self) -> LLMResponseError:
         return LLMResponseError(

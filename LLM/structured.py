@@ -10,6 +10,7 @@ from typing import Any, TypeGuard, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from LLM.exceptions import LLMContentFilterError, LLMResponseError
+from LLM.json_size import MAX_WRITTEN_VALUES, has_too_many_values
 from LLM.schemas import OPENAI, fitted_schema, is_open, rooted
 from LLM.secrets import Secrets, scrub, scrub_text
 from LLM.types import Choice
@@ -90,8 +91,10 @@ def parsed_content(
             f"the content filter cut the answer, so it is no {model.__name__}",
             code="content_filter",
         )
+    problem = f"it holds more than {MAX_WRITTEN_VALUES:,} values"
     try:
-        return model.model_validate_json(content or "")
+        if not has_too_many_values(content or "", MAX_WRITTEN_VALUES):
+            return model.model_validate_json(content or "")
     except ValidationError as err:
         problem = _first_problem(err)
     # Out of the handler: the validation error quotes the answer, which may echo the key.

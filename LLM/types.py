@@ -4,6 +4,9 @@ Unknown fields are kept (`model_extra`), so a provider's additions such as `reas
 reach the caller as attributes. Fields that servers leave out are None or zero rather than errors;
 what makes an answer an answer (`choices`, a `message`, text that is text) is required.
 
+Lists of a server's stop at their first mistake, or have a bound, for each mistake that pydantic
+finds takes 1.4 kB.
+
 Source: https://platform.openai.com/docs/api-reference (chat, completions, models).
 """
 
@@ -13,6 +16,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from LLM.json_size import MAX_PARTS
 from LLM.overflow import Overflow
 
 
@@ -77,6 +81,7 @@ class ResponseMessage(Message):
 
     role: str = "assistant"
     content: str | None = None
+    tool_calls: list[ToolCall] | None = Field(default=None, max_length=MAX_PARTS)
 
 
 class PromptTokensDetails(OpenAIModel):
@@ -118,20 +123,20 @@ class TopLogprob(OpenAIModel):
 
     token: str
     logprob: float
-    bytes: list[int] | None = None
+    bytes: list[int] | None = Field(default=None, fail_fast=True)
 
 
 class TokenLogprob(TopLogprob):
     """The token that stands at a position, and the likeliest others."""
 
-    top_logprobs: list[TopLogprob] = []
+    top_logprobs: list[TopLogprob] = Field(default=[], fail_fast=True)
 
 
 class ChoiceLogprobs(OpenAIModel):
     """Log probabilities of a chat choice, one entry a token."""
 
-    content: list[TokenLogprob] | None = None
-    refusal: list[TokenLogprob] | None = None
+    content: list[TokenLogprob] | None = Field(default=None, fail_fast=True)
+    refusal: list[TokenLogprob] | None = Field(default=None, fail_fast=True)
 
 
 class Choice(OpenAIModel):
@@ -150,7 +155,7 @@ class ChatCompletionResponse(OpenAIModel):
     object: str = "chat.completion"
     created: int | None = None
     model: str | None = None
-    choices: list[Choice] = Field(min_length=1)
+    choices: list[Choice] = Field(min_length=1, fail_fast=True)
     usage: Usage | None = None
     system_fingerprint: str | None = None
     service_tier: str | None = None
@@ -189,7 +194,7 @@ class ChoiceDelta(OpenAIModel):
 
     role: str | None = None
     content: str | None = None
-    tool_calls: list[ToolCallDelta] | None = None
+    tool_calls: list[ToolCallDelta] | None = Field(default=None, max_length=MAX_PARTS)
     function_call: FunctionCallDelta | None = None
     refusal: str | None = None
 
@@ -210,7 +215,7 @@ class ChatCompletionChunk(OpenAIModel):
     object: str = "chat.completion.chunk"
     created: int | None = None
     model: str | None = None
-    choices: list[ChunkChoice]
+    choices: list[ChunkChoice] = Field(fail_fast=True)
     usage: Usage | None = None
     system_fingerprint: str | None = None
     service_tier: str | None = None
@@ -219,10 +224,10 @@ class ChatCompletionChunk(OpenAIModel):
 class CompletionLogprobs(OpenAIModel):
     """Log probabilities of a text completion: four parallel lists, one entry a token."""
 
-    tokens: list[str] | None = None
-    token_logprobs: list[float | None] | None = None
-    top_logprobs: list[dict[str, float] | None] | None = None
-    text_offset: list[int] | None = None
+    tokens: list[str] | None = Field(default=None, fail_fast=True)
+    token_logprobs: list[float | None] | None = Field(default=None, fail_fast=True)
+    top_logprobs: list[dict[str, float] | None] | None = Field(default=None, fail_fast=True)
+    text_offset: list[int] | None = Field(default=None, fail_fast=True)
 
 
 class CompletionChoice(OpenAIModel):
@@ -241,7 +246,7 @@ class CompletionChunk(OpenAIModel):
     object: str = "text_completion"
     created: int | None = None
     model: str | None = None
-    choices: list[CompletionChoice]
+    choices: list[CompletionChoice] = Field(fail_fast=True)
     usage: Usage | None = None
     system_fingerprint: str | None = None
 
@@ -253,7 +258,7 @@ class CompletionResponse(OpenAIModel):
     object: str = "text_completion"
     created: int | None = None
     model: str | None = None
-    choices: list[CompletionChoice] = Field(min_length=1)
+    choices: list[CompletionChoice] = Field(min_length=1, fail_fast=True)
     usage: Usage | None = None
     system_fingerprint: str | None = None
 
@@ -276,4 +281,4 @@ class ModelsResponse(OpenAIModel):
     """Answer of ``/v1/models``."""
 
     object: str = "list"
-    data: list[Model]
+    data: list[Model] = Field(fail_fast=True)

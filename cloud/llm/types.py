@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -10,6 +11,7 @@ from pydantic_core import from_json, to_json
 
 from LLM.exceptions import LLMResponseError
 from LLM.foreign import openai_call
+from LLM.json_size import MAX_WRITTEN_VALUES, has_too_many_values
 from LLM.types import Usage
 
 #: What the signature of a block of thought begins with when it is Google's. Other providers'
@@ -95,10 +97,10 @@ class ToolCall:
     def _parse(self) -> dict[str, Any]:
         if not self.arguments_json.strip():
             return {}
-        try:
-            value = from_json(self.arguments_json.encode())
-        except ValueError:
-            value = None
+        value = None
+        if not has_too_many_values(self.arguments_json, MAX_WRITTEN_VALUES):
+            with contextlib.suppress(ValueError):
+                value = from_json(self.arguments_json.encode())
         if not isinstance(value, dict):
             raise LLMResponseError(
                 f"the model called {self.name!r} with arguments that are no JSON object; the text "

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
+from LLM.json_size import MAX_PARTS
 from LLM.repair import validate_repaired
 from LLM.types import OpenAIModel, Usage
 
@@ -68,7 +69,7 @@ class Message(OpenAIModel):
 
     id: str | None = None
     model: str | None = None
-    content: list[Block]
+    content: list[Block] = Field(max_length=MAX_PARTS)
     stop_reason: str | None = None
     stop_details: StopDetails | None = None
     usage: dict[str, Any] | None = None

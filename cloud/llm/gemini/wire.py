@@ -11,8 +11,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import Field
 from pydantic.alias_generators import to_camel
 
+from LLM.json_size import MAX_PARTS
 from LLM.types import OpenAIModel
 
 
@@ -40,7 +42,7 @@ class Part(_Wire):
 class Content(_Wire):
     """The parts of an answer; none when a filter cut all of it."""
 
-    parts: list[Part] | None = None
+    parts: list[Part] | None = Field(default=None, max_length=MAX_PARTS)
 
 
 class Candidate(_Wire):
@@ -62,7 +64,7 @@ class PromptFeedback(_Wire, extra="allow"):
 class GenerateContentResponse(_Wire, extra="allow"):
     """A whole answer, or one event of a stream."""
 
-    candidates: list[Candidate] | None = None
+    candidates: list[Candidate] | None = Field(default=None, fail_fast=True)
     prompt_feedback: PromptFeedback | None = None
     usage_metadata: dict[str, Any] | None = None
     model_version: str | None = None

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 from pydantic_core import to_json
 
 from cloud.llm.events import (
@@ -28,6 +28,7 @@ from cloud.llm.ollama.lines import LineDecoder
 from cloud.llm.types import ChatResponse, ToolCall
 from LLM.codec import Source, decode_answer, lenient_json
 from LLM.exceptions import LLMResponseError
+from LLM.json_size import MAX_PARTS
 from LLM.types import OpenAIModel, Usage
 
 
@@ -45,7 +46,7 @@ class _Message(OpenAIModel):
     role: str | None = None
     content: str | None = None
     thinking: str | None = None
-    tool_calls: list[_Call] | None = None
+    tool_calls: list[_Call] | None = Field(default=None, max_length=MAX_PARTS)
 
 
 class OllamaChunk(OpenAIModel):

@@ -6,6 +6,7 @@ Source: https://docs.ollama.com/api/streaming.
 from __future__ import annotations
 
 from LLM.exceptions import LLMResponseError
+from LLM.json_size import MAX_UNCOUNTED_CHARS, has_too_many_values, too_many_values
 from LLM.sse import MAX_EVENT_BYTES
 
 
@@ -26,7 +27,7 @@ class LineDecoder:
     def feed(self, data: bytes) -> list[bytes]:
         """Take the next bytes. :return: the lines that they complete, without their ends.
 
-        :raises LLMResponseError: a line is larger than `max_line_bytes`.
+        :raises LLMResponseError: a line is larger than `max_line_bytes`, or of too many values.
         """
         *lines, rest = data.split(b"\n")
         if lines and self._begun:
@@ -37,7 +38,10 @@ class LineDecoder:
         if rest:
             self._begun.append(rest)
             self._size += len(rest)
-        if max(self._size, max(map(len, lines), default=0)) > self._max_line_bytes:
+        longest = max(self._size, max(map(len, lines), default=0))
+        if longest > MAX_UNCOUNTED_CHARS and any(map(has_too_many_values, lines)):
+            raise too_many_values()
+        if longest > self._max_line_bytes:
             raise LLMResponseError(
                 f"the server sent a line of more than {self._max_line_bytes:,} bytes; "
                 "the stream was closed"
@@ -45,8 +49,13 @@ class LineDecoder:
         return lines
 
     def close(self) -> bytes:
-        """End the stream. :return: a last line that lacked its end; empty when there is none."""
+        """End the stream. :return: a last line that lacked its end; empty when there is none.
+
+        :raises LLMResponseError: it is of too many values.
+        """
         line = b"".join(self._begun)
         self._begun.clear()
         self._size = 0
+        if has_too_many_values(line):
+            raise too_many_values()
         return line
