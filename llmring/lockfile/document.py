@@ -199,10 +199,11 @@ class LockfileDocument:
             )
         if canonical(package) in map(canonical, self._lockfile.extends):
             return False
-        lines = [layout.pair("packages", [package])]
+        line = layout.pair("packages", [package])
         self._edit(
             changes.extend(package),
-            lambda text: layout.add_table(text, layout.header(("extends",)), lines, []),
+            lambda text: layout.add_line(text, ("extends",), line),
+            lambda text: layout.add_table(text, layout.header(("extends",)), [line], []),
         )
         return True
 
@@ -222,11 +223,12 @@ class LockfileDocument:
         name, provider = self._profile(profile), provider.lower()
         if name not in self._lockfile.profiles:
             self.add_profile(name)
-        head = layout.header(("profiles", name, "registry_versions"))
-        lines = [layout.pair(provider, version)]
+        key = ("profiles", name, "registry_versions")
+        line = layout.pair(provider, version)
         self._edit(
             changes.pin(provider, version, name),
-            lambda text: layout.add_table(text, head, lines, [("profiles", name)]),
+            lambda text: layout.add_line(text, key, line),
+            lambda text: layout.add_table(text, layout.header(key), [line], [("profiles", name)]),
         )
 
     def save(self) -> None:

@@ -33,6 +33,16 @@ def add_table(text: str, header: str, lines: Iterable[str], after: Iterable[Key]
     return "\n".join([*old[:end], *gap, header, *lines, *old[end:]]) + "\n"
 
 
+def add_line(text: str, key: Key, line: str) -> str:
+    """`text` with a line more at the end of the table `key`; as it is where there is none."""
+    lines = text.split("\n")
+    for span in tables(text):
+        if span.key == key:
+            lines.insert(span.last, line)
+            break
+    return "\n".join(lines)
+
+
 def cut_table(text: str, key: Key, instead: Iterable[str] = ()) -> str:
     """`text` without the table `key`, what is below it, and the comment that stands right above.
 
