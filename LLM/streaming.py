@@ -5,6 +5,7 @@ The same class serves remote and local calls: it is handed the chunks and the wa
 
 from __future__ import annotations
 
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, Self, TypeVar
@@ -77,7 +78,9 @@ class BaseStream(ABC, Generic[ChunkT, ResponseT]):
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}{hint}")
 
     def __del__(self) -> None:
-        self._stop()
+        # When the interpreter ends, nothing is there any more to count with; the sockets close.
+        if not sys.is_finalizing():
+            self._stop()
 
     @property
     def text(self) -> str:

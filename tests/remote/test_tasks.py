@@ -314,14 +314,33 @@ for _ in range(2):
     left = asyncio.run(main())
 """
 
+HALF_READ_SCRIPT = """
+import asyncio, sys
+from LLM import LLM, AsyncLLM, LLMConfig
 
-def test_a_program_that_closes_nothing_ends_without_a_word(serve):
+messages = [{"role": "user", "content": "Hello?"}]
+
+async def half_read():
+    stream = await llm.chat_completion(messages, stream=True)
+    await anext(stream)
+    return stream
+
+llm = AsyncLLM(LLMConfig(base_url=sys.argv[1], max_retries=0))
+stream = asyncio.run(half_read())
+blocking = LLM(llm.config)
+left = blocking.chat_completion(messages, stream=True)
+next(left)
+"""
+
+
+@pytest.mark.parametrize("code", [SLOPPY_SCRIPT, HALF_READ_SCRIPT], ids=["async", "half-read"])
+def test_a_program_that_closes_nothing_ends_without_a_word(serve, code):
     def script(request: Request) -> list[Any]:
         streamed = json.loads(request.body).get("stream")
         return [FIRST, Watched()] if streamed else [Watched()]
 
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", SLOPPY_SCRIPT, serve(script).url],
+        [sys.executable, "-W", "error", "-c", code, serve(script).url],
         capture_output=True, text=True, timeout=60, check=True,
     )  # fmt: skip
     assert (done.stdout, done.stderr) == ("", "")
