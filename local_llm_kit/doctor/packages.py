@@ -17,6 +17,7 @@ DISTRIBUTION = "llm-kit"
 #: What each extra adds.
 EXTRAS = {
     "async": "calls servers from coroutines, on aiohttp",
+    "ring": "reads lockfiles and prices, for llmring",
     "llama": "runs GGUF files, on llama.cpp",
     "transformers": "runs safetensors, on torch",
     "ollama": "lets an Ollama server run models",
