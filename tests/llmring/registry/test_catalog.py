@@ -74,6 +74,13 @@ def test_an_alias_never_hides_a_model() -> None:
     assert [both.find(name).model_name for name in "ab"] == ["a", "b"]  # type: ignore[union-attr]
 
 
+def test_the_first_of_two_models_has_an_alias_that_both_claim() -> None:
+    both = Catalog("openai", [named("a", "x"), named("b", "x")])
+    found = both.find("x")
+    assert found is not None
+    assert found.model_name == "a"
+
+
 def test_near_names_are_told_nearest_first() -> None:
     assert MODELS.near("gpt4o")[0] == "gpt-4o"
     assert MODELS.near("zzz") == []

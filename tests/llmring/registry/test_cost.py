@@ -80,6 +80,12 @@ def test_thinking_is_output_unless_it_has_a_price() -> None:
     assert found == {"output_cost": 60, "reasoning_cost": 350, "total_cost": 410}
 
 
+def test_no_more_is_thought_than_answered() -> None:
+    usage = {"completion_tokens": 40, "completion_tokens_details": {"reasoning_tokens": 100}}
+    found = costs(usage, input=1.0, output=2.0, output_thinking=5.0)
+    assert found == {"reasoning_cost": 200, "total_cost": 200}
+
+
 def test_the_excess_over_the_threshold_has_the_long_price() -> None:
     usage = {"prompt_tokens": 1500, "completion_tokens": 10}
     found = costs(usage, **LONG)
@@ -126,6 +132,8 @@ def test_a_model_without_output_needs_no_output_price() -> None:
 def test_what_is_no_count_is_nothing(value: Any) -> None:
     usage = {"prompt_tokens": value, "completion_tokens": 1, "prompt_tokens_details": value}
     assert costs(usage, input=1.0, output=1.0) == {"output_cost": 1, "total_cost": 1}
+    usage = {"prompt_tokens": 1, "completion_tokens": value, "cache_creation": value}
+    assert costs(usage, input=1.0, output=1.0) == {"input_cost": 1, "total_cost": 1}
 
 
 def test_a_monstrous_count_is_cut() -> None:
@@ -137,6 +145,10 @@ def test_sums_are_exact_where_floats_are_not() -> None:
     usage = {"prompt_tokens": 3, "completion_tokens": 3}
     assert cost(usage, model(input=0.1, output=0.2)).total == float(Decimal("0.9") / 10**6)
     assert float(Decimal("0.9") / 10**6) != 3 * 0.1 / 1e6 + 3 * 0.2 / 1e6
+
+
+def test_a_price_is_taken_as_it_is_written() -> None:
+    assert model(input=123456.789012).rates.input == 123_456_789_012_000_000
 
 
 COUNTS = st.integers(min_value=0, max_value=10**9)
@@ -165,7 +177,7 @@ def test_usage_is_never_changed() -> None:
     told = usage_with_cost(ANTHROPIC_USAGE, cost(ANTHROPIC_USAGE, CACHING))
     assert before == ANTHROPIC_USAGE
     assert told["cost"] == pytest.approx(0.0053925)
-    assert told["cost_status"] == "priced"
+    assert (told["cost_status"], told["prompt_tokens"]) == ("priced", 1000)
 
 
 def test_the_breakdown_leaves_out_what_is_nothing() -> None:

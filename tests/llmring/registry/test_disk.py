@@ -49,6 +49,17 @@ def test_a_changed_body_is_damage(tmp_path: Path) -> None:
     assert cache.get(URL) is None
 
 
+def test_a_file_of_another_address_is_not_taken(tmp_path: Path) -> None:
+    cache = DiskCache(tmp_path)
+    cache.put(URL, b"{}", 1.0)
+    path = only_file(tmp_path)
+    data = path.read_bytes()
+    cache.put(URL + "x", b"{}", 1.0)
+    path.unlink()
+    only_file(tmp_path).write_bytes(data)
+    assert cache.get(URL + "x") is None
+
+
 def test_a_folder_that_cannot_be_is_no_trouble(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     cache = DiskCache(tmp_path / "file" / "below")

@@ -40,6 +40,7 @@ def test_a_price_that_comes_or_goes_is_a_change() -> None:
 def test_a_model_that_is_no_longer_active_is_removed() -> None:
     gone = Catalog("openai", [model(model_name="a", is_active=False)])
     assert drift(catalog(1, a=1.0), gone).removed_models == ("a",)
+    assert not drift(gone, catalog(2)).has_drift
 
 
 def test_the_same_list_has_no_drift() -> None:

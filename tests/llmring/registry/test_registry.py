@@ -14,6 +14,7 @@ from LLM.exceptions import ModelNotFoundError as LLMModelNotFoundError
 from llmring.exceptions import ModelNotFoundError, RegistryError, RegistryStaleError
 from llmring.registry import Registry
 from llmring.registry import registry as registry_module
+from llmring.registry import store as store_module
 from llmring.registry.reading import MAX_REGISTRY_BYTES
 from tests.llmring.registry.support import DAY_S, NOON, PRICE, Clock, entry, registry_file
 from tests.remote import wire
@@ -42,10 +43,16 @@ def test_without_an_address_the_bundled_list_is_served(registry: Make) -> None:
     assert ring.require("OpenAI:gpt-4o").ref == "openai:gpt-4o"
 
 
-@pytest.mark.parametrize("ref", ["local:tiny", "local:a:b", "ollama:llama3.2:3b", "ollama:mine"])
+@pytest.mark.parametrize(
+    "ref", ["local:tiny", "local:/my models/größe.gguf", "ollama:llama3.2:3b", "ollama:mine"]
+)
 def test_a_model_on_the_users_machine_costs_nothing(registry: Make, ref: str) -> None:
     found = registry().cost({"prompt_tokens": 10**6, "completion_tokens": 10**6}, ref)
     assert (found.status, found.total) == ("priced", 0.0)
+
+
+def test_a_name_that_no_path_is_as_long_as_is_no_model(registry: Make) -> None:
+    assert registry().model("local:" + "x" * 5000) is None
 
 
 @pytest.mark.parametrize("ref", ["ollama:gpt-oss:120b-cloud", "ollama:glm-4.6:cloud"])
@@ -88,12 +95,12 @@ def test_made_up_names_do_not_fill_the_memory(
     registry: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(registry_module, "_MAX_REMEMBERED", 8)
-    monkeypatch.setattr(registry_module, "_MAX_PROVIDERS", 8)
+    monkeypatch.setattr(store_module, "_MAX_PROVIDERS", 8)
     ring = registry()
     for number in range(100):
         ring.model(f"local:{number}")
         ring.model(f"p{number}:m")
-    assert (len(ring._found), len(ring._states)) <= (8, 8)
+    assert (len(ring._found), len(ring._store._states)) <= (8, 8)
 
 
 def test_another_registry_replaces_the_bundled_list(registry: Make, serve: Serve) -> None:
@@ -308,7 +315,7 @@ def test_prices_change_on_the_day_that_was_announced(
 
 
 def test_noon_is_what_the_tests_take_it_for(registry: Make, clock: Clock) -> None:
-    assert (clock.now, str(registry()._today())) == (NOON, "2026-11-21")
+    assert (clock.now, str(registry()._clocks.today())) == (NOON, "2026-11-21")
 
 
 def test_a_pinned_list_is_asked_for_once_and_kept_for_good(

@@ -16,6 +16,7 @@ from registry_snapshot.__main__ import OUT, PROVIDERS, as_text, main, models_of
 
 from llmring.registry import Registry, cost
 from llmring.registry.snapshot import BUNDLED, bundled
+from tests.test_import import loaded_by
 
 NAMES = {
     "openai": """gpt-3.5-turbo gpt-4 gpt-4-turbo gpt-4.1 gpt-4.1-mini gpt-4o gpt-4o-2024-05-13
@@ -154,3 +155,9 @@ def test_no_price_of_the_list_is_lost() -> None:
         price = vars(theirs.get_prices(noon_of("openai"))).get("output_mtok")
         if isinstance(price, Decimal) and theirs.id in told:
             assert told[theirs.id].dollars_per_million_tokens_output == float(price)
+
+
+def test_importing_the_registry_loads_no_way_to_ask() -> None:
+    loaded = loaded_by("import llmring.registry as r; r.Registry().model('openai:gpt-4o')")
+    assert "pydantic" in loaded
+    assert loaded & {"aiohttp", "asyncio", "genai_prices", "platformdirs", "requests"} == set()
