@@ -11,7 +11,8 @@ from llmring.lockfile.names import BUILTIN_PROVIDERS, split_reference
 from llmring.lockfile.packages import find_in_package, load_package
 from llmring.lockfile.parsing import load, parse
 from llmring.lockfile.paths import BUNDLED, Location, find, locate
-from llmring.lockfile.resolution import AliasResolver, Pool, Resolution
+from llmring.lockfile.pools import Pool
+from llmring.lockfile.resolution import AliasResolver, Resolution
 from llmring.lockfile.types import Binding, Finding, Lockfile, Profile, ProviderEntry
 from llmring.lockfile.validation import Check, check, validate, validate_text
 

@@ -1,4 +1,4 @@
-"""From an alias to its models: profiles, packages' aliases, the cache, and what is missing."""
+"""Resolving by the lockfile in use: the profile, the cache, what is available or missing."""
 
 from __future__ import annotations
 
@@ -13,41 +13,17 @@ from llmring.lockfile.cache import AliasCache
 from llmring.lockfile.names import (
     BUILTIN_PROVIDERS,
     PROVIDER_KEYS,
-    canonical,
-    canonical_alias,
     is_name,
     listed,
     shown,
-    split_reference,
-    suggestion,
 )
 from llmring.lockfile.packages import load_package
 from llmring.lockfile.parsing import load
 from llmring.lockfile.paths import Location, locate
-from llmring.lockfile.types import Binding, Lockfile, Profile
+from llmring.lockfile.pools import Pool, as_model, find_pool, profile_of
+from llmring.lockfile.types import Lockfile
 
 PROFILE_VARIABLE = "LLMRING_PROFILE"
-
-
-@dataclass(frozen=True, slots=True)
-class Pool:
-    """The models that may answer, in order of preference.
-
-    :param name: the alias or model that was asked for.
-    :param models: ``provider:model`` each, the provider in small letters; at least one.
-    :param profile: the profile that the alias was found in; None for a model.
-    :param source: the lockfile that has the alias; None for a model.
-    """
-
-    name: str
-    models: tuple[str, ...]
-    profile: str | None = None
-    source: Path | None = None
-
-    @property
-    def is_alias(self) -> bool:
-        """Whether `name` is an alias, not a model."""
-        return self.profile is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +113,14 @@ class AliasResolver:
                 code="invalid",
             )
         lockfile = self._current()
-        if reference := self._model(alias_or_model, lockfile):
+        if reference := as_model(alias_or_model, self._providers(lockfile)):
             return Pool(alias_or_model, (reference,))
         name = self._profile_name(profile, lockfile)
         if pool := self._cache.get((alias_or_model, name)):
             return pool
-        pool = self._resolved(alias_or_model, name, lockfile)
+        pool = find_pool(
+            alias_or_model, name, lockfile, self._providers(lockfile), self._package_lockfile
+        )
         with self._lock:
             # Between the reading and now the file may have changed and the cache been cleared.
             if self._read is not None and self._read[1] is lockfile:
@@ -185,7 +163,7 @@ class AliasResolver:
         :raises LockfileError: no such profile.
         """
         lockfile = self._current()
-        bindings = _profile(lockfile, self.profile_name(profile)).bindings
+        bindings = profile_of(lockfile, self.profile_name(profile)).bindings
         found: dict[str, tuple[str, ...]] = {}
         for binding in bindings:
             found.setdefault(binding.alias, binding.models)
@@ -243,36 +221,6 @@ class AliasResolver:
     def _providers(self, lockfile: Lockfile) -> Collection[str]:
         return {*BUILTIN_PROVIDERS, *lockfile.providers, *self._further_providers}
 
-    def _model(self, name: str, lockfile: Lockfile) -> str | None:
-        """`name` as ``provider:model`` if it starts with a provider's name."""
-        reference = split_reference(name)
-        if reference is None or reference[0] not in self._providers(lockfile):
-            return None
-        return ":".join(reference)
-
-    def _resolved(self, alias: str, profile: str, lockfile: Lockfile) -> Pool:
-        own = _profile(lockfile, profile)
-        if binding := _binding(own, alias):
-            return _pool(alias, binding, profile, lockfile)
-        package, colon, name = alias.partition(":")
-        if not colon:
-            raise _unknown_alias(alias, profile, lockfile)
-        extended = {canonical(one): one for one in lockfile.extends}
-        if canonical(package) not in extended:
-            known = [*self._providers(lockfile), *lockfile.extends]
-            raise LockfileError(
-                f"unknown alias {alias!r}: {package!r} is neither a provider nor a package in "
-                f"[extends] of {lockfile.name}{suggestion(package, known)}",
-                code="unknown_alias",
-            )
-        theirs = self._package_lockfile(extended[canonical(package)])
-        # A package knows nothing of its user's profiles; where it lacks one, its default counts.
-        their_profile = profile if profile in theirs.profiles else theirs.default_profile
-        found = _profile(theirs, their_profile).binding(name)
-        if found is None:
-            raise _unknown_alias(name, their_profile, theirs, f" of package {package!r}")
-        return _pool(alias, found, profile, theirs)
-
     def _none_available(self, pool: Pool) -> ProviderNotFoundError:
         providers = list(dict.fromkeys(model.partition(":")[0] for model in pool.models))
         variables = [PROVIDER_KEYS[one][0] for one in providers if one in PROVIDER_KEYS]
@@ -291,57 +239,3 @@ def _state(path: Path) -> tuple[object, ...]:
     except (OSError, ValueError):
         return (path, None)
     return (path, found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
-
-
-def _profile(lockfile: Lockfile, name: str) -> Profile:
-    if profile := lockfile.profiles.get(name):
-        return profile
-    if name == lockfile.default_profile and not lockfile.profiles:
-        # A lockfile may have nothing but [extends].
-        return Profile(name)
-    raise LockfileError(
-        f"unknown profile {name!r} ({lockfile.name}); it has "
-        f"{listed(list(lockfile.profiles)) or 'none'}{suggestion(name, lockfile.profiles)}",
-        code="unknown_profile",
-    )
-
-
-def _binding(profile: Profile, alias: str) -> Binding | None:
-    if found := profile.binding(alias):
-        return found
-    if ":" not in alias:
-        return None
-    wanted = canonical_alias(alias)
-    return next((one for one in profile.bindings if canonical_alias(one.alias) == wanted), None)
-
-
-def _unknown_alias(alias: str, profile: str, lockfile: Lockfile, owner: str = "") -> LockfileError:
-    here = [binding.alias for binding in lockfile.profiles.get(profile, Profile(profile)).bindings]
-    elsewhere = [name for name, other in lockfile.profiles.items() if other.binding(alias)]
-    hint = suggestion(alias, here)
-    if elsewhere:
-        hint = f"; profile {listed([repr(name) for name in elsewhere])} has it"
-    return LockfileError(
-        f"unknown alias {alias!r} in profile {profile!r}{owner} ({lockfile.name}){hint}",
-        code="unknown_alias",
-        details={"alias": alias, "profile": profile, "profiles": elsewhere},
-    )
-
-
-def _pool(alias: str, binding: Binding, profile: str, lockfile: Lockfile) -> Pool:
-    references = [split_reference(model) for model in binding.models]
-    for model, reference in zip(binding.models, references, strict=True):
-        if reference is None:
-            raise LockfileError(
-                f"alias {alias!r} in profile {profile!r} ({lockfile.name}) lists {shown(model)}, "
-                "which is not provider:model, such as 'openai:gpt-5.5'",
-                code="invalid",
-            )
-    if not references:
-        raise LockfileError(
-            f"alias {alias!r} in profile {profile!r} ({lockfile.name}) has no models; bind one "
-            f"(llmring bind {alias} openai:gpt-5.5)",
-            code="empty_pool",
-        )
-    models = tuple(dict.fromkeys(":".join(one) for one in references if one is not None))
-    return Pool(alias, models, profile, lockfile.path)

@@ -113,7 +113,7 @@ CHANGES = st.one_of(
 )
 
 FEW = settings(
-    max_examples=100, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
+    max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
 )
 
 

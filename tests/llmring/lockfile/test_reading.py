@@ -124,13 +124,13 @@ WORST = {
 
 
 @pytest.mark.parametrize("piece", WORST.values(), ids=WORST)
-def test_the_worst_text_of_the_largest_size_takes_two_seconds_at_most(piece: str) -> None:
+def test_the_worst_text_of_the_largest_size_takes_five_seconds_at_most(piece: str) -> None:
     from llmring.lockfile import validate_text
 
     text = "".join(piece.replace("{}", str(i)) for i in range((256 << 10) // len(piece)))
     start = time.process_time()
     validate_text(text)
-    assert time.process_time() - start < 2.0
+    assert time.process_time() - start < 5.0
 
 
 def test_a_fifo_does_not_wait_for_a_writer(tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_a_fifo_does_not_wait_for_a_writer(tmp_path: Path) -> None:
     assert time.monotonic() - start < 1.0
 
 
-def test_many_packages_and_many_overrides_take_two_seconds_at_most() -> None:
+def test_many_packages_and_many_overrides_take_five_seconds_at_most() -> None:
     from llmring.lockfile import validate_text
 
     packages = ", ".join(f'"package{i}"' for i in range(6000))
@@ -150,4 +150,4 @@ def test_many_packages_and_many_overrides_take_two_seconds_at_most() -> None:
     )
     start = time.process_time()
     validate_text(f"[extends]\npackages = [{packages}]\n{aliases}")
-    assert time.process_time() - start < 2.0
+    assert time.process_time() - start < 5.0
