@@ -297,7 +297,7 @@ class LockfileDocument:
 
     def _change(self, change: changes.Change, *rewrites: changes.Rewrite) -> None:
         # 25 ms to import; only who writes needs it.
-        from llmring.lockfile.editing import edited
+        from llmring.lockfile.edits import edited
 
         text = edited(self._text, change, rewrites)
         if text is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Collection, Iterable
 from itertools import islice
@@ -18,8 +17,10 @@ PROVIDER_KEYS = {
     "google": ("GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_GEMINI_API_KEY"),
 }
 
-#: Longest name of a model, alias, profile or package, in characters.
+#: Longest name of an alias, profile or package, in characters.
 MAX_NAME_CHARS = 200
+#: Longest name of a model, which may be a path.
+MAX_MODEL_CHARS = 1000
 
 # Comparing takes 20 µs a name, and a hostile file has thousands.
 _MAX_COMPARED = 200
@@ -39,19 +40,24 @@ def split_reference(text: object) -> tuple[str, str] | None:
     if not isinstance(text, str):
         return None
     provider, colon, model = text.partition(":")
-    if not colon or not _PROVIDER.fullmatch(provider) or not is_name(model):
+    if not colon or not _PROVIDER.fullmatch(provider) or not _is_model(model):
         return None
     return provider.lower(), model
 
 
 def is_name(text: object) -> TypeGuard[str]:
-    """Whether `text` can name a model, alias or profile: printable, no white space, not empty."""
+    """Whether `text` can name an alias or profile: printable, no white space, not empty."""
     return (
         isinstance(text, str)
         and 0 < len(text) <= MAX_NAME_CHARS
         and text.isprintable()
         and " " not in text
     )
+
+
+def _is_model(text: str) -> bool:
+    # A path may have spaces inside.
+    return 0 < len(text) <= MAX_MODEL_CHARS and text.isprintable() and text == text.strip()
 
 
 def is_provider(text: object) -> TypeGuard[str]:
@@ -82,6 +88,8 @@ def canonical_alias(alias: str) -> str:
 
 def suggestion(name: str, known: Iterable[str]) -> str:
     """``; did you mean 'x'?`` for the known name that is nearest; empty where none is near."""
+    import difflib  # only an error needs it
+
     near = difflib.get_close_matches(name[:MAX_NAME_CHARS], islice(known, _MAX_COMPARED), n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
 

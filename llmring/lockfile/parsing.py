@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
@@ -31,6 +32,8 @@ from llmring.lockfile.types import (
 
 #: Largest version of a registry that can be pinned.
 MAX_REGISTRY_VERSION = 10**9
+
+_SECRET_NAME = re.compile(r"auth|key|password|secret|token", re.IGNORECASE)
 
 
 class Fault(NamedTuple):
@@ -166,7 +169,7 @@ class _Reader:
             # A lockfile comes with a clone; it must not send a user's key to another address.
             self._fault(key, f"{name} is built in and cannot be redirected; choose another name")
         for field in table:
-            if field not in ("api_key_env", "base_url") and "key" in field.lower():
+            if field != "api_key_env" and _SECRET_NAME.search(field):
                 self._fault(
                     (*key, field),
                     "keys do not belong in a lockfile; name the variable that holds it: "

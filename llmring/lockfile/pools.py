@@ -39,7 +39,7 @@ class Pool:
         return self.profile is not None
 
 
-def as_model(name: str, providers: Collection[str]) -> str | None:
+def as_model(name: object, providers: Collection[str]) -> str | None:
     """`name` as ``provider:model`` if it starts with the name of one of `providers`."""
     reference = split_reference(name)
     return ":".join(reference) if reference and reference[0] in providers else None

@@ -94,13 +94,14 @@ def problem(
     column: int | None = None,
     code: str | None = None,
 ) -> LockfileError:
-    """The error about a place in a lockfile; its `details` hold path, line, column and key."""
+    """The error about a place in a lockfile; its `details` have path, line, key and the reason."""
     where = "lockfile" if path is None else str(path)
     if line is not None:
         where += f", line {line}" + (f", column {column}" if column is not None else "")
     colon = ":" if line is not None or key else ""
     text = f"{where}{', ' + key if key else ''}{colon} {what}"
     details = {
+        "reason": what,
         "path": None if path is None else str(path),
         "line": line,
         "column": column,

@@ -106,15 +106,15 @@ class AliasResolver:
         :param profile: None for the one in use.
         :raises LockfileError: no such alias or profile, or its models cannot be used.
         """
+        lockfile = self._current()
+        if reference := as_model(alias_or_model, self._providers(lockfile)):
+            return Pool(alias_or_model, (reference,))
         if not is_name(alias_or_model):
             raise LockfileError(
                 f"{shown(alias_or_model)} is no alias or model; give a name such as 'fast' or "
                 "'openai:gpt-5.5'",
                 code="invalid",
             )
-        lockfile = self._current()
-        if reference := as_model(alias_or_model, self._providers(lockfile)):
-            return Pool(alias_or_model, (reference,))
         name = self._profile_name(profile, lockfile)
         if pool := self._cache.get((alias_or_model, name)):
             return pool

@@ -113,7 +113,12 @@ def _warning(key: Key, message: str) -> _Found:
 
 
 def _unreadable(err: LockfileError) -> Finding:
-    return Finding("error", err.message, err.details.get("key", ""), err.details.get("line"))
+    return Finding(
+        "error",
+        err.details.get("reason", err.message),
+        err.details.get("key", ""),
+        err.details.get("line"),
+    )
 
 
 def _unknown_keys(values: Mapping[str, Any]) -> Iterator[_Found]:

@@ -48,7 +48,8 @@ def only_writer(
     """Keep other processes and threads that ask here from writing `path` meanwhile.
 
     The lock is on the folder, which needs no file beside the lockfile and ends with the process.
-    Windows has no such lock: there, a write that another one overtook is still refused.
+    Windows and some network file systems have no such lock: there, a write that another one
+    overtook is still refused.
 
     :param wait_s: seconds to wait for another writer.
     :raises LockfileError: the folder is not there, or another writer takes too long.
@@ -75,6 +76,8 @@ def only_writer(
                         path, f"another process has been writing it for {wait_s:g} s; try again"
                     ) from None
                 sleep(_POLL_S)
+            except OSError:
+                break  # a network file system without such locks
         yield
     finally:
         os.close(handle)

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from llmring import lockfile
 from llmring.lockfile import BUNDLED, AliasResolver, load
 
 ALIASES = [
@@ -64,8 +65,15 @@ def test_resolving_loads_no_heavy_library() -> None:
 import sys
 from llmring.lockfile import AliasResolver
 AliasResolver(environ={}).resolve("fast")
-heavy = {"aiohttp", "asyncio", "importlib.metadata", "requests", "tomlkit", "urllib3"}
+heavy = {"aiohttp", "asyncio", "difflib", "importlib.metadata", "pydantic", "requests", "tomlkit"}
 print(sorted(heavy & set(sys.modules)))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_all_names_are_what_the_package_says() -> None:
+    assert set(lockfile.__all__) <= set(dir(lockfile))
+    assert [name for name in lockfile.__all__ if not hasattr(lockfile, name)] == []
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        lockfile.nothing  # noqa: B018 - that is the point

@@ -293,6 +293,7 @@ OTHERS = {
     "provider's name": ('[providers."a:b"]\nbase_url = "https://x"', "line 1, providers.'a:b': 'a:b' cannot name a provider; use letters, digits, - and _"),
     "provider twice": (f'{GROQ}[providers.Groq]\nbase_url = "https://x"', "line 3, providers.Groq: 'Groq' and another differ in case alone"),
     "key in the file": (f'{GROQ}api_key = "sk-secret"', "line 3, providers.groq.api_key: keys do not belong in a lockfile; name the variable that holds it: api_key_env"),
+    "token in the file": (f'{GROQ}Token = "secret"', "line 3, providers.groq.Token: keys do not belong in a lockfile; name the variable that holds it: api_key_env"),
     "key in place of its variable": (f'{GROQ}api_key_env = "sk-secret"', "line 3, providers.groq.api_key_env: must be the name of an environment variable, not a key"),
     "no variable": (f'{GROQ}api_key_env = ""', "line 3, providers.groq.api_key_env: must be the name of an environment variable, not a key"),
     "OpenAI's key sent elsewhere": (f'{GROQ}api_key_env = "OPENAI_API_KEY"', "line 3, providers.groq.api_key_env: OPENAI_API_KEY is the key for openai and goes nowhere else; give this address a variable of its own"),
@@ -317,7 +318,13 @@ def test_what_does_not_fit_is_an_error_with_its_place(text: str, expected: str) 
 def test_an_error_has_its_place_for_programs_too() -> None:
     with pytest.raises(LockfileError) as caught:
         parse("\nversion = 1\n")
-    assert caught.value.details == {"path": None, "line": 2, "column": None, "key": "version"}
+    assert caught.value.details == {
+        "path": None,
+        "line": 2,
+        "column": None,
+        "key": "version",
+        "reason": 'must be a string such as "1.0", not the number 1',
+    }
 
 
 @pytest.mark.parametrize("text", [case[0] for name, case in BAD.items() if "secret" in case[0]])

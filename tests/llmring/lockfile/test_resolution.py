@@ -98,6 +98,11 @@ POOLS = {
     "model of the lockfile's provider": ("Groq:llama", None, ("groq:llama",)),
     "local model": ("local:tiny", None, ("local:tiny",)),
     "local model by path": ("local:/models/x.gguf", None, ("local:/models/x.gguf",)),
+    "local model by a path with spaces": (
+        "local:/my models/x.gguf",
+        None,
+        ("local:/my models/x.gguf",),
+    ),
     "model in a profile that is not there": ("openai:x", "nowhere", ("openai:x",)),
     "alias that looks like a model": ("openai:shadowed", None, ("openai:shadowed",)),
     "package's alias": ("my-library:summarizer", None, ("google:theirs", "openai:theirs")),

@@ -16,7 +16,7 @@ FAST = f'{V}{BINDING}alias = "fast"\nmodels = ["openai:a"]\n'
 CASES: dict[str, tuple[str, list[str]]] = {
     "nothing wrong": (FAST, []),
     "nothing at all": ("", ['warning: has no version; write version = "1.0"']),
-    "not TOML": ("\nx", ["error: line 2: lockfile, line 2: not TOML: Expected '=' after a key in a key/value pair"]),
+    "not TOML": ("\nx", ["error: line 2: not TOML: Expected '=' after a key in a key/value pair"]),
     "newer format": ('version = "2.0"', ["error: line 1, version: format '2.0' is not known, only '1.0' is; update llmring"]),
     "misspelt root key": (f'{V}default_profil = "x"', ["warning: line 2, default_profil: unknown key 'default_profil'; did you mean 'default_profile'?"]),
     "foreign root key": (f"{V}zzz = 1", ["warning: line 2, zzz: unknown key 'zzz'; known are version, created_at, updated_at, default_profile, metadata, extends, profiles, providers"]),
@@ -68,10 +68,10 @@ def test_everything_wrong_is_found_with_its_place(text: str, findings: list[str]
     assert [str(finding) for finding in validate_text(text)] == findings
 
 
-def test_a_file_is_validated_under_its_name(tmp_path: Path) -> None:
+def test_a_file_is_validated(tmp_path: Path) -> None:
     path = tmp_path / "my.lock"
     path.write_text("x", "utf-8")
-    assert validate(path)[0].message.startswith(f"{path}, line 1: not TOML")
+    assert validate(path)[0].line == 1
 
 
 def test_no_more_than_two_hundred_findings_are_given() -> None:

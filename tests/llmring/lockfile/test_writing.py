@@ -128,6 +128,20 @@ def test_who_waits_too_long_is_told(path: Path) -> None:
     assert now[0] >= 10.0
 
 
+def test_a_file_system_without_locks_can_be_written(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import fcntl
+
+    def unsupported(handle: int, operation: int) -> None:
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", unsupported)
+    with only_writer(path):
+        replace(path, b"new")
+    assert path.read_bytes() == b"new"
+
+
 def test_the_lock_ends_with_its_holder(path: Path) -> None:
     with pytest.raises(ZeroDivisionError), only_writer(path):
         raise ZeroDivisionError
