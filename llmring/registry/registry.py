@@ -60,7 +60,7 @@ class Registry:
             DiskCache(cache_dir),
             self._clocks,
             ttl_s=ttl_s,
-            changed=self._found.clear,
+            changed=self._forget,
         )
 
     def model(self, ref: str) -> RegistryModel | None:
@@ -71,13 +71,15 @@ class Registry:
         :return: None when nobody has heard of it, and for what Ollama runs on its own machines.
         """
         self._turn_day()
-        found = self._found.get(ref)
+        # What is found in a list that another thread replaces meanwhile goes with that list's dict.
+        memory = self._found
+        found = memory.get(ref)
         if found is None:
             found = self._find(ref)
             if found is not None:
-                if len(self._found) >= _MAX_REMEMBERED:
-                    self._found.clear()
-                self._found[ref] = found
+                if len(memory) >= _MAX_REMEMBERED:
+                    memory.clear()
+                memory[ref] = found
         return found
 
     def require(self, ref: str) -> RegistryModel:
@@ -178,6 +180,9 @@ class Registry:
         A registry that could not be read may be asked again at once.
         """
         return self._store.clear()
+
+    def _forget(self) -> None:
+        self._found = {}
 
     def _find(self, ref: str) -> RegistryModel | None:
         provider, name = split_ref(ref)
