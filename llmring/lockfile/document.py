@@ -82,6 +82,8 @@ class LockfileDocument:
 
         :raises LockfileError: as `Location.readable` and `load`.
         """
+        if os.path.realpath(location.target) == os.path.realpath(BUNDLED):
+            raise problem(location.target, "comes with llmring and is not changed; copy it")
         readable = location.readable()
         if readable != BUNDLED:
             return cls.read(readable)

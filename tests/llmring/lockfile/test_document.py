@@ -303,6 +303,11 @@ def test_editing_without_a_lockfile_starts_from_the_bundled_one(
     assert BUNDLED.read_bytes() == bundled
 
 
+def test_the_bundled_lockfile_is_not_changed() -> None:
+    with pytest.raises(LockfileError, match="comes with llmring and is not changed; copy it"):
+        LockfileDocument.at(locate(BUNDLED, {}))
+
+
 def test_an_error_while_editing_writes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "llmring.lock"
     path.write_text(TEXT, "utf-8")
