@@ -123,12 +123,19 @@ def test_each_alias_leads_to_its_model() -> None:
 
 
 def test_prices_that_are_known_to_change_are_announced() -> None:
-    model = Registry().require("google:gemini-4-argon")
-    (change,) = model.announced_prices
-    assert (str(change.effective_date), change.dollars_per_million_tokens_input) == (
+    one = models_of("google", datetime.date(2026, 11, 21))["google:gemini-4-argon"]
+    (change,) = one["announced_prices"]
+    assert one["dollars_per_million_tokens_input"] == 2.0
+    assert (change["effective_date"], change["dollars_per_million_tokens_input"]) == (
         "2026-12-01",
-        4,
+        4.0,
     )
+
+
+def test_prices_whose_day_has_come_are_no_longer_announced() -> None:
+    one = models_of("google", datetime.date(2026, 12, 1))["google:gemini-4-argon"]
+    assert one["dollars_per_million_tokens_input"] == 4.0
+    assert "announced_prices" not in one
 
 
 def test_a_chat_model_under_a_reasoning_model_is_none() -> None:
