@@ -93,12 +93,13 @@ def _failure(
         return timed_out(origin, timeout_s, deadline)
     if find(errors.NameResolutionError):
         return unknown_host(origin)
-    if problem := find(ssl.SSLError, errors.SSLError):
+    is_unconnected = find(errors.NewConnectionError)
+    if (problem := find(ssl.SSLError, errors.SSLError)) and not is_unconnected:
         return tls_failed(origin, problem)
     if find(errors.ProxyError, requests.exceptions.InvalidProxyURL):
         return proxy_failed(origin, one_line(last))
     refused = find(ConnectionRefusedError)
-    if refused or find(errors.NewConnectionError):
+    if refused or is_unconnected:
         return not_connected(origin, refused or last)
     if deadline != "first_byte":
         return broken_body(origin, last)

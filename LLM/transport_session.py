@@ -16,6 +16,7 @@ import http.client
 import http.cookiejar
 import io
 import socket
+import ssl
 import time
 from typing import Any
 
@@ -23,6 +24,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 #: Bytes asked of the socket at once.
 READ_BYTES = 64 * 1024
@@ -126,7 +128,17 @@ class _Connection(_DeadlineMixin, HTTPConnection):  # type: ignore[misc]  # resp
 
 
 class _TLSConnection(_DeadlineMixin, HTTPSConnection):  # type: ignore[misc]  # likewise
-    """HTTPS with a deadline."""
+    """HTTPS with a deadline, whose handshake is a part of connecting."""
+
+    def connect(self) -> None:
+        try:
+            super().connect()
+        except (TimeoutError, ssl.SSLEOFError, ConnectionError) as err:
+            if self.proxy is not None:
+                raise
+            # Nothing was sent, and so nothing billed: another try may follow.
+            kind = ConnectTimeoutError if isinstance(err, TimeoutError) else NewConnectionError
+            raise kind(self, "the TLS handshake did not end") from err
 
 
 class _KeepAliveMixin:

@@ -16,7 +16,7 @@ import trustme
 from LLM import LLMConfig, LLMConfigError, LLMConnectionError, LLMTimeoutError, environment
 from tests.remote import wire
 from tests.remote.conftest import MESSAGES
-from tests.remote.scripted_server import Connection, ScriptedServer, hang, wait
+from tests.remote.scripted_server import Connection, ScriptedServer, close, hang, wait
 
 AUTHORITY = trustme.CA()
 BUNDLE_VARIABLES = ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"]
@@ -114,8 +114,17 @@ def test_streams_and_deadlines_work_over_tls(server: Any, client: Any, bundle: s
 def test_a_handshake_that_never_ends_meets_the_deadline(client: Any) -> None:
     with ScriptedServer(([wait(5)],), on_connect=[wait(5)]) as mute:
         llm = client(mute.url.replace("http://", "https://"), timeout=0.3)
-        with pytest.raises(LLMTimeoutError):
+        with pytest.raises(LLMTimeoutError) as caught:
             llm.chat_completion(MESSAGES)
+    assert caught.value.deadline == "connect"
+
+
+def test_a_handshake_that_breaks_off_is_tried_again(client: Any) -> None:
+    with ScriptedServer((b"",), on_connect=[close]) as leaving:
+        llm = client(leaving.url.replace("http://", "https://"), max_retries=2)
+        with pytest.raises(LLMConnectionError) as caught:
+            llm.chat_completion(MESSAGES)
+        assert (caught.value.code, leaving.connections) == ("connect", 3)
 
 
 def test_a_proxy_of_the_environment_carries_the_call(
