@@ -13,10 +13,10 @@ take: the error tree costs a millisecond, the client with requests and pydantic 
 
 from __future__ import annotations
 
-import importlib
 import typing
 
 from LLM._version import __version__
+from LLM.lazy import lazy_names as _lazy_names
 
 if typing.TYPE_CHECKING:
     from LLM.async_client import AsyncLLM
@@ -70,43 +70,30 @@ if typing.TYPE_CHECKING:
 
 # Which module each public name lives in.
 _HOMES = {
-    "async_client": "AsyncLLM",
-    "async_streaming": "AsyncChatStream AsyncCompletionStream AsyncStream AsyncTextPieces",
-    "cache": "DiskCache MemoryCache ResponseCache",
-    "client": "LLM",
-    "config": "LLMConfig",
-    "exceptions": (
+    "LLM.async_client": "AsyncLLM",
+    "LLM.async_streaming": "AsyncChatStream AsyncCompletionStream AsyncStream AsyncTextPieces",
+    "LLM.cache": "DiskCache MemoryCache ResponseCache",
+    "LLM.client": "LLM",
+    "LLM.config": "LLMConfig",
+    "LLM.exceptions": (
         "InvalidRequestError LLMAPIError LLMAuthError LLMConfigError LLMConnectionError "
         "LLMContentFilterError LLMContextLengthError LLMError LLMRateLimitError "
         "LLMResponseError LLMServerError LLMTimeoutError ModelNotFoundError TokenLimitError "
         "UsageLimitError"
     ),
-    "overflow": "Overflow",
-    "rate_limit": "RateLimiter",
-    "retry": "RetryPolicy RetryStrategy",
-    "secrets": "Secret",
-    "streaming": "ChatStream CompletionStream Stream",
-    "types": (
+    "LLM.overflow": "Overflow",
+    "LLM.rate_limit": "RateLimiter",
+    "LLM.retry": "RetryPolicy RetryStrategy",
+    "LLM.secrets": "Secret",
+    "LLM.streaming": "ChatStream CompletionStream Stream",
+    "LLM.types": (
         "ChatCompletionChunk ChatCompletionResponse Choice CompletionChoice CompletionChunk "
         "CompletionResponse FunctionCall Message Model ModelsResponse ResponseMessage "
         "ToolCall Usage"
     ),
-    "usage": "UsageTotals UsageTracker",
+    "LLM.usage": "UsageTotals UsageTracker",
 }
-_HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
-
-
-def __getattr__(name: str) -> typing.Any:
-    if name not in _HOME_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_HOME_OF[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
-
+__getattr__, __dir__ = _lazy_names(globals(), _HOMES)
 
 __all__ = [
     "LLM",

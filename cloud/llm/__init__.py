@@ -13,8 +13,9 @@ aiohttp, and neither brings the other.
 
 from __future__ import annotations
 
-import importlib
 import typing
+
+from LLM.lazy import lazy_names as _lazy_names
 
 if typing.TYPE_CHECKING:
     from cloud.llm.anthropic.async_client import AsyncAnthropicClient
@@ -89,20 +90,7 @@ _HOMES = {
     "cloud.llm.streams": "AsyncEventStream AsyncTextStream EventStream TextStream",
     "cloud.llm.types": "ChatMessage ChatResponse ToolCall",
 }
-_HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
-
-
-def __getattr__(name: str) -> typing.Any:
-    if name not in _HOME_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOME_OF[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
-
+__getattr__, __dir__ = _lazy_names(globals(), _HOMES)
 
 __all__ = [
     "OLLAMA_DEFAULT_MODEL",
