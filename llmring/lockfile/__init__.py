@@ -7,8 +7,9 @@ lockfile. A name's module is loaded when the name is first used.
 
 from __future__ import annotations
 
-import importlib
 import typing
+
+from LLM.lazy import lazy_names as _lazy_names
 
 if typing.TYPE_CHECKING:
     from llmring.lockfile.cache import AliasCache
@@ -24,31 +25,18 @@ if typing.TYPE_CHECKING:
 
 # Which module each public name lives in.
 _HOMES = {
-    "cache": "AliasCache",
-    "document": "LockfileDocument editing",
-    "names": "BUILTIN_PROVIDERS split_reference",
-    "packages": "find_in_package load_package",
-    "parsing": "load parse",
-    "paths": "BUNDLED Location find locate",
-    "pools": "Pool",
-    "resolution": "AliasResolver Resolution",
-    "types": "Binding Finding Lockfile Profile ProviderEntry",
-    "validation": "Check check validate validate_text",
+    "llmring.lockfile.cache": "AliasCache",
+    "llmring.lockfile.document": "LockfileDocument editing",
+    "llmring.lockfile.names": "BUILTIN_PROVIDERS split_reference",
+    "llmring.lockfile.packages": "find_in_package load_package",
+    "llmring.lockfile.parsing": "load parse",
+    "llmring.lockfile.paths": "BUNDLED Location find locate",
+    "llmring.lockfile.pools": "Pool",
+    "llmring.lockfile.resolution": "AliasResolver Resolution",
+    "llmring.lockfile.types": "Binding Finding Lockfile Profile ProviderEntry",
+    "llmring.lockfile.validation": "Check check validate validate_text",
 }
-_HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
-
-
-def __getattr__(name: str) -> typing.Any:
-    if name not in _HOME_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_HOME_OF[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
-
+__getattr__, __dir__ = _lazy_names(globals(), _HOMES)
 
 __all__ = [
     "BUILTIN_PROVIDERS",
