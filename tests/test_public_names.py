@@ -9,7 +9,15 @@ from typing import Any
 
 import pytest
 
-PACKAGES = ["LLM", "cloud", "cloud.llm", "local_llm_kit"]
+PACKAGES = [
+    "LLM",
+    "cloud",
+    "cloud.llm",
+    "llmring",
+    "llmring.lockfile",
+    "llmring.registry",
+    "local_llm_kit",
+]
 
 
 def public_names(package: types.ModuleType) -> set[str]:

@@ -6,8 +6,9 @@ name's module is loaded when the name is first used.
 
 from __future__ import annotations
 
-import importlib
 import typing
+
+from LLM.lazy import lazy_names as _lazy_names
 
 if typing.TYPE_CHECKING:
     from llmring.registry.catalog import Catalog
@@ -24,20 +25,7 @@ _HOMES = {
     "llmring.registry.registry": "Registry",
     "llmring.registry.schemas": "RegistryModel",
 }
-_HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
-
-
-def __getattr__(name: str) -> typing.Any:
-    if name not in _HOME_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOME_OF[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
-
+__getattr__, __dir__ = _lazy_names(globals(), _HOMES)
 
 __all__ = [
     "Catalog",
