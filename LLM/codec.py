@@ -40,7 +40,9 @@ def message_list(messages: Any) -> list[Any]:
     :param messages: dicts, `Message` objects, or any objects with `role` and `content`.
     :raises InvalidRequestError: none given, or one is no message.
     """
-    if isinstance(messages, (str, bytes, Mapping)) or not isinstance(messages, Iterable):
+    if type(messages) is not list and (
+        isinstance(messages, (str, bytes, Mapping)) or not isinstance(messages, Iterable)
+    ):
         raise InvalidRequestError(
             f"messages is a {type(messages).__name__}; give a list such as "
             "[{'role': 'user', 'content': 'Hello!'}]"

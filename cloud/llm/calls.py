@@ -17,7 +17,7 @@ from LLM.structured import class_schema, is_model_class, response_format_of
 from LLM.tools import nested_tools
 
 #: Keywords of the openai SDK that mean something else here.
-_SDK_KEYWORDS = ("extra_body", "extra_headers", "extra_query", "stream")
+_SDK_KEYWORDS = frozenset({"extra_body", "extra_headers", "extra_query", "stream"})
 
 #: Fields of answers that are for the caller alone (the reason of an answer's end is kept by many a
 #: program), and the older form of a call, which is put into the newer.
@@ -46,9 +46,8 @@ def chat_call(
     :param extra: further keywords; None among them is as if it were not given.
     :raises InvalidRequestError: an argument cannot work; the message names it.
     """
-    for name in _SDK_KEYWORDS:
-        if name in extra:
-            raise InvalidRequestError(_sdk_advice(name))
+    if meant_otherwise := _SDK_KEYWORDS.intersection(extra):
+        raise InvalidRequestError(_sdk_advice(min(meant_otherwise)))
     check_sampling(temperature, max_tokens)
     check_keywords(extra, max_tokens, stream=stream)
     if extra.get("max_completion_tokens") is not None:
@@ -57,7 +56,7 @@ def chat_call(
     if system is not None:
         listed = [_system_turn(system), *listed]
     asked_format, class_schema = _checked_format(response_format)
-    if isinstance(tool_choice, Mapping) and tool_choice.get("disable_parallel_tool_use"):
+    if type(tool_choice) is dict and tool_choice.get("disable_parallel_tool_use"):
         extra = {"parallel_tool_calls": False, **extra}  # Anthropic says it in its choice
     return ChatCall(
         model=model,

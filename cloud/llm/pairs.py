@@ -19,6 +19,8 @@ def paired(messages: list[Message]) -> list[Message]:
     unanswered call of the turn before it that has the same id; one without an id, to the first
     that has none.
     """
+    if not any(message.get("tool_calls") for message in messages):
+        return messages
     used: set[str] = set()
     #: Ids of the last turn's calls, as they were given and as they are now.
     waiting: list[tuple[str, str]] = []

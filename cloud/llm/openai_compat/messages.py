@@ -27,6 +27,11 @@ _ID_LENGTH = 40
 _UNKNOWN = frozenset({"thinking_blocks", "thinking", "is_error", "tool_name"})
 
 
+def _is_plain_text(message: Mapping[str, Any]) -> bool:
+    """Whether a message is a turn of text and no more, which needs no look at its parts."""
+    return len(message) == 2 and type(message.get("content")) is str and message["role"] != "tool"
+
+
 class Dialect:
     """How the server at an address wants messages and tools.
 
@@ -50,7 +55,7 @@ class Dialect:
         told: list[dict[str, Any]] = []
         shown: list[Any] = []
         for where, message in messages:
-            turn = self._message(message, where)
+            turn = message if _is_plain_text(message) else self._message(message, where)
             if turn["role"] == "tool":
                 if self.is_openai and isinstance(turn["content"], list):
                     shown += _moved(turn)
