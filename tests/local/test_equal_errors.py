@@ -65,7 +65,7 @@ def wait_for_room(ask: Ask) -> None:
         ({"no_such": 1}, InvalidRequestError, "unknown_parameter"),
         ({"suffix": "x"}, InvalidRequestError, "unsupported_parameter"),
         ({"messages": [{"role": "king", "content": "x"}]}, InvalidRequestError, None),
-        ({"tools": [{"type": "function", "function": {}}]}, InvalidRequestError, None),
+        ({"tools": [{"type": "function", "function": {"name": "a b"}}]}, InvalidRequestError, None),
         ({"response_format": {"type": "xml"}}, InvalidRequestError, None),
         ({"logit_bias": {"5000000": 1}}, InvalidRequestError, None),
         ({"messages": [{"role": "user", "content": "xy " * 1500}]},
