@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
+from tests import worlds
 from tests.cloud.ollama.twins import TWINS
 from tests.remote.scripted_server import Script, ScriptedServer
 
@@ -17,14 +16,7 @@ from tests.remote.scripted_server import Script, ScriptedServer
 @pytest.fixture
 def sleeps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The seconds of each sleep between tries, none of which is real."""
-    found: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        found.append(seconds)
-
-    monkeypatch.setattr(time, "sleep", found.append)
-    monkeypatch.setattr(asyncio, "sleep", sleep)
-    return found
+    return worlds.record_sleeps(monkeypatch)
 
 
 @pytest.fixture(params=TWINS)
