@@ -56,7 +56,7 @@ def chat_call(
     if system is not None:
         listed = [_system_turn(system), *listed]
     asked_format, class_schema = _checked_format(response_format)
-    if type(tool_choice) is dict and tool_choice.get("disable_parallel_tool_use"):
+    if tool_choice is not None and _forbids_parallel_calls(tool_choice):
         extra = {"parallel_tool_calls": False, **extra}  # Anthropic says it in its choice
     return ChatCall(
         model=model,
@@ -92,6 +92,10 @@ def _checked_format(
             "{'type': 'json_object'}"
         )
     return dict(response_format), None
+
+
+def _forbids_parallel_calls(choice: Any) -> bool:
+    return isinstance(choice, Mapping) and bool(choice.get("disable_parallel_tool_use"))
 
 
 def nested_choice(choice: Any) -> Any:

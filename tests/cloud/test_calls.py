@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -166,3 +167,9 @@ HISTORIES: dict[str, tuple[Any, Any]] = {
 @pytest.mark.parametrize(("given", "plain"), HISTORIES.values(), ids=HISTORIES)
 def test_what_only_answers_have_is_left_out(given: Any, plain: Any) -> None:
     assert call([USER, given]).messages == [USER, plain]
+
+
+@pytest.mark.parametrize("kind", [dict, MappingProxyType], ids=["dict", "mapping"])
+def test_a_choice_of_any_mapping_forbids_parallel_calls(kind: Any) -> None:
+    choice = kind({"type": "auto", "disable_parallel_tool_use": True})
+    assert call(tool_choice=choice).extra == {"parallel_tool_calls": False}
