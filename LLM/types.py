@@ -105,15 +105,16 @@ def _count(value: Any) -> Any:
     return 0 if value is None or (isinstance(value, (int, float)) and value < 0) else value
 
 
-_Count = Annotated[int, BeforeValidator(_count)]
+#: A count of tokens as servers send it.
+TokenCount = Annotated[int, BeforeValidator(_count)]
 
 
 class Usage(OpenAIModel):
     """Token counts of one call, as the server counted them; null and what is below 0 are 0."""
 
-    prompt_tokens: _Count = 0
-    completion_tokens: _Count = 0
-    total_tokens: _Count = 0
+    prompt_tokens: TokenCount = 0
+    completion_tokens: TokenCount = 0
+    total_tokens: TokenCount = 0
     prompt_tokens_details: PromptTokensDetails | None = None
     completion_tokens_details: CompletionTokensDetails | None = None
 

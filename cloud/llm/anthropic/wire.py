@@ -7,13 +7,13 @@ https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from LLM.json_size import MAX_PARTS
 from LLM.repair import validate_repaired
-from LLM.types import OpenAIModel, Usage
+from LLM.types import OpenAIModel, TokenCount, Usage
 
 # pause_turn stays as it is, for no reason of OpenAI's says that the turn is to be sent back as it
 # is, so that the provider goes on with it.
@@ -80,23 +80,15 @@ class Message(OpenAIModel):
         return self.stop_details.refusal if self.stop_details else None
 
 
-def _count(value: Any) -> Any:
-    # A null count is zero, and so is one below it.
-    return 0 if value is None or (isinstance(value, (int, float)) and value < 0) else value
-
-
-_Count = Annotated[int, BeforeValidator(_count)]
-
-
 class _OutputDetails(OpenAIModel):
-    thinking_tokens: _Count = 0
+    thinking_tokens: TokenCount = 0
 
 
 class _Counts(OpenAIModel):
-    input_tokens: _Count = 0
-    output_tokens: _Count = 0
-    cache_creation_input_tokens: _Count = 0
-    cache_read_input_tokens: _Count = 0
+    input_tokens: TokenCount = 0
+    output_tokens: TokenCount = 0
+    cache_creation_input_tokens: TokenCount = 0
+    cache_read_input_tokens: TokenCount = 0
     output_tokens_details: _OutputDetails | None = None
 
 
