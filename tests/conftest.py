@@ -5,6 +5,9 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
+import sys
+import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -76,6 +79,18 @@ def pytest_configure() -> None:
         os.environ.pop(name, None)
         os.environ.pop(name.lower(), None)
     os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure() -> None:
+    """End with an error, instead of never, when a test has left a thread at work."""
+    last = time.monotonic() + 30
+    mine = threading.current_thread()
+    while left := [t for t in threading.enumerate() if t is not mine and not t.daemon]:
+        left[0].join(max(0.0, last - time.monotonic()))
+        if time.monotonic() >= last:
+            print(f"\nthreads that tests have left running: {left}", file=sys.stderr, flush=True)
+            os._exit(1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

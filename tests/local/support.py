@@ -81,7 +81,7 @@ def running_server_of(
     """The same with another model."""
     server = LocalServer(model, options, load)
     ready = threading.Event()
-    thread = threading.Thread(target=server.run, args=(lambda _: ready.set(),))
+    thread = threading.Thread(target=server.run, args=(lambda _: ready.set(),), daemon=True)
     thread.start()
     assert ready.wait(30)
     try:
@@ -89,6 +89,7 @@ def running_server_of(
     finally:
         server.stop()
         thread.join(30)
+        assert not thread.is_alive(), "the server did not stop"
 
 
 def model_of(server: LocalServer) -> Any:

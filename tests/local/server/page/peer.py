@@ -119,7 +119,7 @@ def running_peer() -> Iterator[Peer]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         config = uvicorn.Config(app, ws="none", lifespan="off", log_config=None)
         server = _Server(config)
-        thread = threading.Thread(target=server.run, args=([listener],))
+        thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
         thread.start()
         assert server.ready.wait(20)
         peer.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -128,6 +128,7 @@ def running_peer() -> Iterator[Peer]:
         finally:
             server.should_exit = server.force_exit = True
             thread.join(20)
+            assert not thread.is_alive(), "the peer did not stop"
 
 
 class _Server(uvicorn.Server):
