@@ -1,7 +1,15 @@
 """One service over all language models: aliases, a lockfile, fallback, cost.
 
-It is being built: here are its words (schemas), its errors, its lockfile and its registry of
-models. A name's module is loaded when the name is first used.
+::
+
+    from llmring import LLMRequest, LLMRing, Message
+
+    async with LLMRing() as service:
+        request = LLMRequest(model="fast", messages=[Message(role="user", content="Hello!")])
+        response = await service.chat(request)
+        print(response.content)
+
+A name's module is loaded when the name is first used.
 """
 
 from __future__ import annotations
@@ -13,21 +21,33 @@ from LLM.lazy import lazy_names as _lazy_names
 if typing.TYPE_CHECKING:
     from LLM._version import __version__
     from llmring.exceptions import LLMRingError
+    from llmring.pending import Pending
+    from llmring.providers.base import BaseLLMProvider
     from llmring.schemas import LLMRequest, LLMResponse, Message, StreamChunk
+    from llmring.service import LLMRing
+    from llmring.streams import ChatStream
 
 # Which module each public name lives in.
 _HOMES = {
     "LLM._version": "__version__",
     "llmring.exceptions": "LLMRingError",
+    "llmring.pending": "Pending",
+    "llmring.providers.base": "BaseLLMProvider",
     "llmring.schemas": "LLMRequest LLMResponse Message StreamChunk",
+    "llmring.service": "LLMRing",
+    "llmring.streams": "ChatStream",
 }
 __getattr__, __dir__ = _lazy_names(globals(), _HOMES)
 
 __all__ = [
+    "BaseLLMProvider",
+    "ChatStream",
     "LLMRequest",
     "LLMResponse",
+    "LLMRing",
     "LLMRingError",
     "Message",
+    "Pending",
     "StreamChunk",
     "__version__",
 ]

@@ -59,7 +59,8 @@ class LLMRequest(_Schema):
     :param max_tokens: most tokens to generate; None leaves it to the provider.
     :param reasoning_tokens: most tokens to think, beside those of the answer; None leaves it to the
         provider.
-    :param response_format: as OpenAI has it: ``{"type": "json_schema", "json_schema": {…}}``, ….
+    :param response_format: as OpenAI has it: ``{"type": "json_schema", "json_schema": {…}}``, …;
+        or a pydantic class.
     :param tools: tools, nested as OpenAI has them or flat.
     :param tool_choice: ``auto``, ``none``, ``required``, a tool's name, or OpenAI's dict.
     :param cache: what to keep in the provider's cache, in its own words.
@@ -75,7 +76,7 @@ class LLMRequest(_Schema):
     temperature: float | None = Field(default=None, ge=0.0, le=2.0)
     max_tokens: int | None = Field(default=None, ge=0)
     reasoning_tokens: int | None = Field(default=None, ge=0)
-    response_format: dict[str, Any] | None = None
+    response_format: dict[str, Any] | type[BaseModel] | None = None
     tools: list[dict[str, Any]] | None = None
     tool_choice: str | dict[str, Any] | None = None
     cache: dict[str, Any] | None = None
@@ -97,7 +98,10 @@ class LLMResponse(_Schema):
     :param tool_calls: as OpenAI has them; their arguments are JSON text.
     :param parsed: the content as the value that `response_format` asked for.
     :param reasoning: what the model thought, where the provider shows it.
-    :param attempts: the models that were tried before this one, and why they did not answer.
+    :param attempts: the models of the pool in the order in which they were tried, each a dict with
+        ``model``, ``outcome`` (``unavailable``, ``skipped``, ``failed``, ``answered``) and, but for
+        the last, ``reason``; of a failure also ``error``, ``status_code``, ``retry_after`` and
+        ``elapsed_s``, in seconds.
     """
 
     content: str
@@ -124,6 +128,7 @@ class StreamChunk(_Schema):
     :param usage: with the last chunk, as `LLMResponse.usage`.
     :param tool_calls: with the last chunk, the calls, complete.
     :param reasoning: the next piece of what the model thinks.
+    :param parsed: with the last chunk, as `LLMResponse.parsed`.
     """
 
     delta: str
@@ -132,6 +137,7 @@ class StreamChunk(_Schema):
     usage: dict[str, Any] | None = None
     tool_calls: list[dict[str, Any]] | None = None
     reasoning: str | None = None
+    parsed: Any = None
 
     @property
     def content(self) -> str:

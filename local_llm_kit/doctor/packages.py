@@ -17,7 +17,10 @@ DISTRIBUTION = "llm-kit"
 #: What each extra adds.
 EXTRAS = {
     "async": "calls servers from coroutines, on aiohttp",
-    "ring": "reads lockfiles and prices, for llmring",
+    "ring": "calls models by aliases of a lockfile, with llmring",
+    "openai": "hands out OpenAI's own client, through llmring",
+    "anthropic": "hands out Anthropic's own client, through llmring",
+    "google": "hands out Google's own client, through llmring",
     "llama": "runs GGUF files, on llama.cpp",
     "transformers": "runs safetensors, on torch",
     "ollama": "lets an Ollama server run models",

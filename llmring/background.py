@@ -1,0 +1,62 @@
+"""An event loop in a thread, for callers that have none: what `ring.chat(...).content` runs in.
+
+There is one for the process, so that connections outlive a call, and it ends with the process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class _Background:
+    """The loop and its thread, started when first needed."""
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._lock = threading.Lock()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        future = asyncio.run_coroutine_threadsafe(work, self._running())
+        try:
+            return future.result()
+        except BaseException:
+            # Ctrl-C ends the wait; the call must not go on, and be billed, behind it.
+            future.cancel()
+            raise
+
+    def _running(self) -> asyncio.AbstractEventLoop:
+        with self._lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                thread = threading.Thread(
+                    target=self._loop.run_forever, name="llmring", daemon=True
+                )
+                thread.start()
+            return self._loop
+
+
+_background = _Background()
+
+
+def _begin_anew() -> None:
+    """A forked child has the loop, but no thread that runs it."""
+    global _background
+    _background = _Background()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew)
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """The result of a coroutine. The caller's thread waits; it must run no loop of its own.
+
+    :raises BaseException: what the coroutine raises; Ctrl-C cancels it.
+    """
+    return _background.run(work)

@@ -1,0 +1,172 @@
+"""One call of a ring, from the request to the answer: resolve, ask, parse, price."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cloud.llm.events import Ping, Start, StreamEvent
+from cloud.llm.types import ChatResponse
+from LLM.exceptions import LLMError
+from llmring.answers import llm_response, usage_dict
+from llmring.exceptions import CostTrackingError, ValidationError, wrap_exception
+from llmring.failover import Answered, Attempts, Failover
+from llmring.lockfile.resolution import AliasResolver
+from llmring.messages import wire_message
+from llmring.providers.base import BaseLLMProvider, EventStream, ProviderCall
+from llmring.providers.catalog import ProviderCatalog
+from llmring.registry import Registry, usage_with_cost
+from llmring.schemas import LLMRequest, LLMResponse
+from llmring.settings import RingSettings
+from llmring.structured import AnswerFormat, answer_format
+
+#: The alias that is asked where a request names none.
+DEFAULT_ALIAS = "fast"
+
+
+@dataclass(slots=True)
+class OpenStream:
+    """A stream that has begun to answer.
+
+    :param begun: the events that were read to know that it has.
+    """
+
+    events: EventStream
+    begun: list[StreamEvent]
+
+
+@dataclass(slots=True)
+class Job:
+    """A request on its way.
+
+    :param models: ``provider:model``, the first choice first.
+    :param profile: the profile that was asked for; None for the one in use.
+    """
+
+    request: LLMRequest
+    models: Sequence[str]
+    profile: str | None
+    format: AnswerFormat | None
+    messages: list[dict[str, Any]]
+    attempts: Attempts
+
+
+class Caller:
+    """Makes the calls of a ring."""
+
+    def __init__(
+        self,
+        aliases: AliasResolver,
+        providers: ProviderCatalog,
+        registry: Registry,
+        settings: RingSettings,
+    ) -> None:
+        self._aliases = aliases
+        self._providers = providers
+        self._registry = registry
+        self._settings = settings
+        self.failover = Failover(settings.retry_policy)
+
+    def job(self, request: LLMRequest, profile: str | None) -> Job:
+        """What a request takes, checked.
+
+        :raises LLMRingError: no such alias or profile, or the request cannot work.
+        """
+        if request.files:
+            raise ValidationError("registered files cannot be sent yet; put them into the messages")
+        attempts = Attempts()
+        found = self._aliases.resolve(
+            request.model or DEFAULT_ALIAS, profile, self._providers.is_available
+        )
+        for model in found.pool.models:
+            if model not in found.available:
+                reason = self._providers.why_unavailable(model.partition(":")[0])
+                attempts.unavailable(model, reason or "it is not set up")
+        return Job(
+            request=request,
+            models=found.available,
+            profile=profile,
+            format=answer_format(request),
+            messages=[wire_message(message) for message in request.messages],
+            attempts=attempts,
+        )
+
+    async def chat(self, request: LLMRequest, profile: str | None) -> LLMResponse:
+        """The answer to a request."""
+        job = self.job(request, profile)
+        answered = await self.failover.run(
+            job.models, lambda model: self._chat(job, model), job.attempts
+        )
+        answered.admission.succeeded()
+        return await self.finished(job, answered.model, answered.value)
+
+    async def stream(self, job: Job) -> Answered[OpenStream]:
+        """The first stream that begins to answer."""
+        return await self.failover.run(
+            job.models, lambda model: self._open(job, model), job.attempts
+        )
+
+    async def finished(self, job: Job, model: str, response: ChatResponse) -> LLMResponse:
+        """A complete answer, parsed and priced.
+
+        :raises LLMRingError: it does not fit the form that was asked for strictly, or its cost
+            cannot be told and must.
+        """
+        try:
+            parsed = job.format.parsed(response) if job.format else None
+        except LLMError as err:
+            raise wrap_exception(err, provider=model.partition(":")[0], model=model) from err
+        usage = await self._priced(usage_dict(response.usage), model)
+        return llm_response(response, model, usage, parsed, job.attempts.told)
+
+    async def _priced(self, usage: dict[str, Any] | None, model: str) -> dict[str, Any] | None:
+        await self._registry.prepare(model.partition(":")[0])
+        cost = self._registry.cost(usage, model)
+        if self._settings.strict_cost and cost.status != "priced":
+            raise CostTrackingError(
+                f"what the call of {model} cost cannot be told ({cost.status}), and strict_cost "
+                "wants it told; the answer is lost, the call was made",
+                code=cost.status,
+                model=model,
+            )
+        return None if usage is None else usage_with_cost(usage, cost)
+
+    async def _chat(self, job: Job, model: str) -> ChatResponse:
+        provider, call = self._call(job, model)
+        return await provider.chat(call)
+
+    async def _open(self, job: Job, model: str) -> OpenStream:
+        provider, call = self._call(job, model)
+        events = provider.stream(call)
+        begun: list[StreamEvent] = []
+        try:
+            # Until something is told, another model can still answer in this one's place.
+            async for event in events:
+                begun.append(event)
+                if not isinstance(event, (Start, Ping)):
+                    break
+        except BaseException:
+            with contextlib.suppress(LLMError):
+                await events.aclose()
+            raise
+        return OpenStream(events, begun)
+
+    def _call(self, job: Job, model: str) -> tuple[BaseLLMProvider, ProviderCall]:
+        name, _, own_name = model.partition(":")
+        request = job.request
+        return self._providers.get(name), ProviderCall(
+            model=own_name,
+            messages=job.messages,
+            timeout_s=request.timeout or self._settings.timeout_s,
+            temperature=request.temperature,
+            max_tokens=request.max_tokens,
+            reasoning_tokens=request.reasoning_tokens,
+            tools=request.tools,
+            tool_choice=request.tool_choice,
+            response_format=job.format.asked if job.format else None,
+            cache=request.cache,
+            extra=request.extra_params,
+            facts=self._registry.model(model),
+        )

@@ -1,0 +1,146 @@
+"""The providers of one ring: which there are, which can be used, made when first asked for."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from llmring.exceptions import ConfigurationError, ProviderNotFoundError
+from llmring.lockfile.names import BUILTIN_PROVIDERS, PROVIDER_KEYS, is_provider, suggestion
+from llmring.lockfile.types import ProviderEntry
+from llmring.providers.base import BaseLLMProvider
+
+# Imported when first used: each brings its client, and those aiohttp or an engine.
+_CLASSES = {
+    "openai": "llmring.providers.openai:OpenAIProvider",
+    "anthropic": "llmring.providers.anthropic:AnthropicProvider",
+    "google": "llmring.providers.google:GoogleProvider",
+    "ollama": "llmring.providers.ollama:OllamaProvider",
+    "local": "llmring.providers.local:LocalProvider",
+}
+_COMPATIBLE = "llmring.providers.openai:CompatibleProvider"
+
+
+class ProviderCatalog:
+    """The providers of a ring. Threads may share it.
+
+    :param entries: gives what the lockfile's ``[providers]`` says now.
+    :param environ: the environment variables, in which keys are.
+    """
+
+    def __init__(
+        self,
+        entries: Callable[[], Mapping[str, ProviderEntry]],
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        self._entries = entries
+        self._environ = environ
+        self._registered: dict[str, Callable[[], BaseLLMProvider]] = {}
+        # Each with the lockfile's entry that it was made from, to notice when that changes.
+        self._made: dict[str, tuple[ProviderEntry | None, BaseLLMProvider]] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def names(self) -> list[str]:
+        """All that are known, in order."""
+        return sorted({*BUILTIN_PROVIDERS, *self._entries(), *self._registered})
+
+    def register(self, name: str, provider: BaseLLMProvider | None, **settings: Any) -> None:
+        """Take `provider`, or one with these settings, for `name` from now on.
+
+        :param settings: `api_key`, `base_url` and the other settings of the provider's client.
+        :raises ConfigurationError: `name` cannot name a provider.
+        :raises ProviderNotFoundError: `name` is no known one, and there is no `base_url`.
+        """
+        if not is_provider(name):
+            raise ConfigurationError(
+                f"{name!r} cannot name a provider; give letters, digits, '-' and '_'"
+            )
+        name = name.lower()
+        if provider is None and name not in _CLASSES and not settings.get("base_url"):
+            raise self._unknown(name, "; for another one give base_url=…")
+        with self._lock:
+            if provider is not None:
+                made = provider
+                self._registered[name] = lambda: made
+            else:
+                home = _CLASSES.get(name, _COMPATIBLE)
+                self._registered[name] = lambda: _class(home)(name, **settings)
+            self._made.pop(name, None)
+
+    def get(self, name: str) -> BaseLLMProvider:
+        """The provider of that name, in any case.
+
+        :raises ProviderNotFoundError: there is none.
+        :raises LLMConfigError: it is not set up: it has no key, or a package is missing.
+        """
+        name = name.lower()
+        entry = self._entries().get(name)
+        made = self._made.get(name)
+        if made is not None and made[0] == entry:
+            return made[1]
+        with self._lock:
+            provider = self._make(name, entry)
+            self._made[name] = (entry, provider)
+        return provider
+
+    def is_available(self, name: str) -> bool:
+        """Whether the provider is set up; nothing is sent to find out."""
+        return self.why_unavailable(name) is None
+
+    def why_unavailable(self, name: str) -> str | None:
+        """What the provider lacks; None when it is set up."""
+        if name in self._registered:
+            return None
+        if entry := self._entries().get(name):
+            key = entry.api_key_env
+            return f"{key} is not set" if key and not self._environ.get(key) else None
+        if variables := PROVIDER_KEYS.get(name):
+            is_set = any(self._environ.get(variable) for variable in variables)
+            return None if is_set else f"{variables[0]} is not set"
+        if name == "local":
+            from llmring.providers.local import has_engine
+
+            return None if has_engine() else "no engine is installed (pip install '.[llama]')"
+        return None if name in BUILTIN_PROVIDERS else "there is no such provider"
+
+    async def close(self) -> None:
+        """Close all that were made."""
+        with self._lock:
+            made, self._made = [provider for _, provider in self._made.values()], {}
+        for provider in made:
+            await provider.close()
+
+    def _make(self, name: str, entry: ProviderEntry | None) -> BaseLLMProvider:
+        if make := self._registered.get(name):
+            return make()
+        if entry is not None:
+            key = self._environ.get(entry.api_key_env) if entry.api_key_env else None
+            if entry.api_key_env and not key:
+                raise ConfigurationError(
+                    f"provider {name!r} of the lockfile has no key; set {entry.api_key_env}"
+                )
+            provider: BaseLLMProvider = _class(_COMPATIBLE)(
+                name, api_key=key, base_url=entry.base_url
+            )
+            return provider
+        if name not in _CLASSES:
+            raise self._unknown(name)
+        made: BaseLLMProvider = _class(_CLASSES[name])(name)
+        return made
+
+    def _unknown(self, name: str, advice: str = "") -> ProviderNotFoundError:
+        names = self.names
+        return ProviderNotFoundError(
+            f"unknown provider {name!r}; there are {', '.join(names)}"
+            f"{suggestion(name, names)}{advice}"
+        )
+
+
+def _class(home: str) -> Callable[..., Any]:
+    module, _, name = home.partition(":")
+    made: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    return made

@@ -1,0 +1,83 @@
+"""A provider that is called over the network, by a client of `cloud.llm`."""
+
+from __future__ import annotations
+
+import inspect
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any
+
+from LLM.secrets import Secret
+from llmring.providers.base import BaseLLMProvider, ProviderCall
+
+if TYPE_CHECKING:
+    from cloud.llm.async_client import AsyncChatClient
+    from cloud.llm.streams import AsyncEventStream
+    from cloud.llm.types import ChatResponse
+
+
+class RemoteProvider(BaseLLMProvider):
+    """A provider behind one of `cloud.llm`'s clients.
+
+    :param name: what stands before the colon in ``provider:model``.
+    :param chat_client: the client that is called; it makes no tries of its own.
+    """
+
+    def __init__(self, name: str, chat_client: AsyncChatClient) -> None:
+        super().__init__(name)
+        self.chat_client = chat_client
+        self._sdk_client: Any = None
+
+    @property
+    def client(self) -> Any:
+        """The client of the provider's own SDK, with the same key and address."""
+        if self._sdk_client is None:
+            self._sdk_client = self._make_sdk_client()
+        return self._sdk_client
+
+    @property
+    def api_key(self) -> str:
+        """The key as plain text; empty for none."""
+        key = self.chat_client.config.api_key
+        return Secret(key).get_secret_value() if key else ""
+
+    @abstractmethod
+    def _make_sdk_client(self) -> Any:
+        """The SDK's client; the one place that imports it.
+
+        :raises ConfigurationError: it is not installed, or the provider has none.
+        """
+
+    async def chat(self, call: ProviderCall) -> ChatResponse:
+        """Answer a conversation; see `BaseLLMProvider.chat`."""
+        return await self.chat_client.chat(
+            call.messages, call.model, timeout=call.timeout_s, **self.arguments(call)
+        )
+
+    def stream(self, call: ProviderCall) -> AsyncEventStream:
+        """The events of an answer; see `BaseLLMProvider.stream`."""
+        return self.chat_client.events(
+            call.messages, call.model, timeout=call.timeout_s, **self.arguments(call)
+        )
+
+    def arguments(self, call: ProviderCall) -> dict[str, Any]:
+        """The further arguments of the client's `chat`.
+
+        :raises LLMError: the provider has no form for what is asked.
+        """
+        return {
+            "temperature": call.temperature,
+            "max_tokens": call.max_tokens,
+            "tools": call.tools,
+            "tool_choice": call.tool_choice,
+            "response_format": call.response_format,
+            **(call.cache or {}),
+            **call.extra,
+        }
+
+    async def close(self) -> None:
+        """Close the SDK's client; connections belong to all clients of the address."""
+        sdk, self._sdk_client = self._sdk_client, None
+        close = getattr(sdk, "close", None)
+        if close is not None and inspect.isawaitable(closing := close()):
+            await closing
+        await self.chat_client.close()

@@ -1,0 +1,96 @@
+"""Settings of a ring that the environment has. Read when a ring is made."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from LLM.retry import RETRIED_STATUSES, RetryPolicy
+from llmring.exceptions import ConfigurationError
+
+#: Seconds that a try may take where nobody says otherwise.
+TIMEOUT_S = 60.0
+#: What stands for no bound: a day, the longest that the clients take.
+NO_TIMEOUT_S = 86_400.0
+_NONE = frozenset({"none", "off"})
+_TRUE, _FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"", "0", "false", "no", "off"})
+
+
+@dataclass(frozen=True, slots=True)
+class RingSettings:
+    """How a ring calls.
+
+    :param timeout_s: seconds that a try may take; for a stream, until it begins, and each gap.
+    :param retry_policy: decides on further rounds of tries.
+    :param strict_cost: whether a call whose cost cannot be told is an error.
+    """
+
+    timeout_s: float
+    retry_policy: RetryPolicy
+    strict_cost: bool
+
+    @classmethod
+    def read(
+        cls, environ: Mapping[str, str], timeout: float | None, strict_cost: bool | None
+    ) -> RingSettings:
+        """The settings: what is given, else what the environment says, else the usual.
+
+        :param timeout: seconds; None takes ``LLMRING_PROVIDER_TIMEOUT_S``.
+        :param strict_cost: None takes ``LLMRING_STRICT_COST``.
+        :raises ConfigurationError: a value cannot work; the message names it.
+        """
+        if timeout is None:
+            timeout = _number(environ, "LLMRING_PROVIDER_TIMEOUT_S", TIMEOUT_S, NO_TIMEOUT_S)
+        elif not _is_within(timeout, 0.0, NO_TIMEOUT_S) or timeout == 0:
+            raise ConfigurationError(
+                f"timeout is {timeout!r}; give seconds, more than 0 and at most {NO_TIMEOUT_S:.0f}"
+            )
+        n_tries = _number(environ, "LLMRING_RETRY_ATTEMPTS", 3.0, 100.0)
+        return cls(
+            timeout_s=float(timeout),
+            retry_policy=RetryPolicy(
+                max_retries=max(0, int(n_tries) - 1),
+                base_delay=_number(environ, "LLMRING_RETRY_BASE_S", 0.5, 600.0),
+                max_delay=(max_s := _number(environ, "LLMRING_RETRY_MAX_S", 30.0, 86_400.0)),
+                max_retry_after=max_s,
+                jitter=0.25,
+                # 529: Anthropic is overloaded.
+                statuses=RETRIED_STATUSES | {529},
+            ),
+            strict_cost=_flag(environ, "LLMRING_STRICT_COST")
+            if strict_cost is None
+            else strict_cost,
+        )
+
+
+def _number(environ: Mapping[str, str], name: str, usual: float, most: float) -> float:
+    text = environ.get(name, "").strip()
+    if not text:
+        return usual
+    if name.endswith("TIMEOUT_S") and text.lower() in _NONE:
+        return most
+    return _parsed(name, text, float, most)
+
+
+def _parsed(name: str, text: str, parse: Callable[[str], float], most: float) -> float:
+    try:
+        value = parse(text)
+    except ValueError:
+        value = math.nan
+    if not _is_within(value, 0.0, most) or (name.endswith("TIMEOUT_S") and value == 0):
+        off = ", or 'none'" if name.endswith("TIMEOUT_S") else ""
+        raise ConfigurationError(f"{name} is {text[:40]!r}; set a number up to {most:g}{off}")
+    return value
+
+
+def _flag(environ: Mapping[str, str], name: str) -> bool:
+    text = environ.get(name, "").strip().lower()
+    if text in _TRUE or text in _FALSE:
+        return text in _TRUE
+    raise ConfigurationError(f"{name} is {text[:40]!r}; set 1 or 0")
+
+
+def _is_within(value: object, low: float, high: float) -> bool:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_number and low <= value <= high  # type: ignore[operator]  # is_number says it
