@@ -5,13 +5,10 @@ It exists apart from `cli` because the console script is installed even where cl
 
 from __future__ import annotations
 
-import errno
-import os
-import sys
 from collections.abc import Sequence
+from typing import Any
 
-#: Why writing fails where nobody has closed the other end, which click sees to.
-_OUTPUT_FAILS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+from LLM.console import run_program
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -20,28 +17,13 @@ def main(args: Sequence[str] | None = None) -> None:
     :param args: arguments without the program's name; None takes the process's own.
     :raises SystemExit: always.
     """
-    try:
-        from local_llm_kit.cli import cli
-    except ModuleNotFoundError as err:
-        if err.name != "click":
-            raise
-        sys.exit(
-            "error: the command line needs the package 'click', which is not installed;"
-            " in llm-kit's folder run: pip install '.[llama,cli]'"
-        )
-    if "_LOCAL_LLM_KIT_COMPLETE" in os.environ:  # a shell asks what could be typed
-        from local_llm_kit.cli.completion import register
+    run_program(_load, "local-llm-kit", args, extras="llama,cli")
 
-        register()
-    try:
-        cli.main(args, prog_name="local-llm-kit")
-    except OSError as err:
-        # What goes wrong with a named file is an error of ours long before.
-        if err.errno not in _OUTPUT_FAILS or err.filename is not None:
-            raise
-        # Python writes what is left once more when it ends, and would say so in lines of its own.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        sys.exit(f"error: cannot write to standard output: {err.strerror}")
+
+def _load() -> Any:
+    from local_llm_kit.cli import cli
+
+    return cli
 
 
 if __name__ == "__main__":

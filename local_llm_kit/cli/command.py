@@ -33,6 +33,9 @@ class Option(click.Option):
 class Command(click.Command):
     """A command with options under headings; an error of ours is one line and exit code 1."""
 
+    #: The extras of llm-kit that bring what the command may need.
+    extras = "llama,server"
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options, each under its heading; those without one come first."""
         sections: dict[str, list[tuple[str, str]]] = {"Options": []}
@@ -55,11 +58,11 @@ class Command(click.Command):
             problem = in_flags(str(err), flags_of(self))
         except ModuleNotFoundError as err:
             package = (err.name or "").partition(".")[0]
-            if package in ("", "LLM", "local_llm_kit"):
+            if package in ("", "LLM", "cloud", "llmring", "local_llm_kit"):
                 raise  # ours, and nothing that could be installed
             problem = (
                 f"{ctx.command_path} needs the package {package!r}, which is not installed; in "
-                "llm-kit's folder run: pip install '.[llama,server]'"
+                f"llm-kit's folder run: pip install '.[{self.extras}]'"
             )
         click.echo(f"error: {problem}", err=True)
         ctx.exit(1)

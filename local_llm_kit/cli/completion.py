@@ -1,4 +1,4 @@
-"""`local-llm-kit completion`: what a shell needs to complete our commands and models' names.
+"""`completion`: what a shell needs to complete a program's commands and the names of models.
 
 click does the work. For bash one thing is added: it takes a colon for the end of a word, and names
 of models have colons.
@@ -19,25 +19,9 @@ from click.shell_completion import (
 )
 
 from local_llm_kit.cli.command import Command
+from local_llm_kit.cli.lazy_group import complete_variable
 
-#: The variable by which a shell asks for completions, as click names it.
-VARIABLE = "_LOCAL_LLM_KIT_COMPLETE"
-_PROGRAM = "local-llm-kit"
-
-_EXAMPLES = """\b
-Examples:
-  local-llm-kit completion bash
-  local-llm-kit completion zsh
-  local-llm-kit completion fish
-"""
-
-#: How each shell is told, once and for all.
-_INSTALL = {
-    "bash": 'add to ~/.bashrc:  eval "$(local-llm-kit completion bash)"',
-    "zsh": 'add to ~/.zshrc, behind compinit:  eval "$(local-llm-kit completion zsh)"',
-    "fish": "run once:  local-llm-kit completion fish"
-    " > ~/.config/fish/completions/local-llm-kit.fish",
-}
+_SHELLS = ("bash", "zsh", "fish")
 
 
 class ColonBashComplete(BashComplete):
@@ -78,14 +62,36 @@ def register() -> None:
     add_completion_class(ColonBashComplete)
 
 
-@click.command(cls=Command, epilog=_EXAMPLES)
-@click.argument("shell", type=click.Choice(tuple(_INSTALL)))
-@click.pass_context
-def completion(ctx: click.Context, /, shell: str) -> None:
-    """Print the script that completes commands, options and models' names in a shell."""
-    register()
-    found = get_completion_class(shell)
-    assert found is not None  # the choice offers none but click's
-    script = found(ctx.find_root().command, {}, _PROGRAM, VARIABLE).source()
-    # Behind the script: zsh wants its own line first.
-    click.echo(f"{script.strip()}\n\n# To have it in every shell, {_INSTALL[shell]}")
+def completion_command(program: str) -> click.Command:
+    """The command that prints the script for a shell.
+
+    :param program: whose command it is.
+    """
+    examples = "".join(f"  {program} completion {shell}\n" for shell in _SHELLS)
+
+    @click.command("completion", cls=Command, epilog=f"\b\nExamples:\n{examples}")
+    @click.argument("shell", type=click.Choice(_SHELLS))
+    @click.pass_context
+    def completion(ctx: click.Context, /, shell: str) -> None:
+        """Print the script that completes commands, options and names in a shell."""
+        register()
+        found = get_completion_class(shell)
+        assert found is not None  # the choice offers none but click's
+        command, variable = ctx.find_root().command, complete_variable(program)
+        # Behind the script: zsh wants its own line first.
+        click.echo(found(command, {}, program, variable).source().strip())
+        click.echo(f"\n# To have it in every shell, {_install(program, shell)}")
+
+    return completion
+
+
+def _install(program: str, shell: str) -> str:
+    """How a shell is told, once and for all."""
+    script = f"{program} completion {shell}"
+    if shell == "fish":
+        return f"run once:  {script} > ~/.config/fish/completions/{program}.fish"
+    behind = ", behind compinit" if shell == "zsh" else ""
+    return f'add to ~/.{shell}rc{behind}:  eval "$({script})"'
+
+
+completion = completion_command("local-llm-kit")

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
-import importlib
-from typing import Any
-
 import click
 
 from LLM._version import __version__
-from LLM.exceptions import LLMError
+from local_llm_kit.cli.lazy_group import LazyGroup
 
 #: Commands by name: the module that has a function of that name, and the line that help shows.
 _COMMANDS = {
@@ -32,50 +28,7 @@ Examples:
 """
 
 
-class _Commands(click.Group):
-    """Loads a command when it is needed, and reports our errors as one line and an exit code."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names, in the order in which help lists them."""
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """A command by its name; None when there is none."""
-        if cmd_name not in _COMMANDS:
-            return None
-        command: click.Command = getattr(importlib.import_module(_COMMANDS[cmd_name][0]), cmd_name)
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that is named first.
-
-        :raises click.UsageError: there is none of that name; says which is near.
-        """
-        name = args[0]
-        near = difflib.get_close_matches(name, _COMMANDS, n=1)
-        if name in _COMMANDS or name.startswith("-") or not near:
-            return super().resolve_command(ctx, args)
-        raise click.UsageError(f"No such command {name!r}. Did you mean {near[0]!r}?", ctx)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in _COMMANDS.items()])
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run a command."""
-        try:
-            return super().invoke(ctx)
-        except LLMError as err:
-            click.echo(f"error: {err}", err=True)
-            ctx.exit(1)
-        except KeyboardInterrupt:
-            ctx.exit(130)
-
-
-@click.group(cls=_Commands, epilog=_EXAMPLES)
+@click.group(cls=LazyGroup, commands=_COMMANDS, epilog=_EXAMPLES)
 @click.version_option(__version__, prog_name="local-llm-kit")
 def cli() -> None:
     """Run language models on this machine: serve them, or chat with them here."""

@@ -20,10 +20,12 @@ _MAX_IMAGE_BYTES = 20 << 20
 
 
 def piped_text() -> str:
-    """What standard input was redirected from; empty on a terminal.
+    """What standard input was redirected from; empty on a terminal, or where there is none.
 
     :raises LLMConfigError: it is no text, or too long.
     """
+    if sys.stdin is None:
+        return ""
     stdin = sys.stdin.buffer
     if stdin.isatty():
         return ""

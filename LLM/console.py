@@ -1,0 +1,44 @@
+"""What the entry points of our command lines do around click, which may not be installed."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+#: Why writing fails where nobody has closed the other end, which click sees to.
+_OUTPUT_FAILS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+
+
+def run_program(
+    load: Callable[[], Any], name: str, args: Sequence[str] | None, *, extras: str
+) -> NoReturn:
+    """Run a command line and exit: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+
+    :param load: gives click's command; imports click.
+    :param name: the program's.
+    :param args: arguments without the program's name; None takes the process's own.
+    :param extras: those of llm-kit that bring what the program needs.
+    :raises SystemExit: always.
+    """
+    try:
+        command = load()
+    except ModuleNotFoundError as err:
+        if err.name != "click":
+            raise
+        sys.exit(
+            "error: the command line needs the package 'click', which is not installed;"
+            f" in llm-kit's folder run: pip install '.[{extras}]'"
+        )
+    try:
+        command.main(args, prog_name=name)
+    except OSError as err:
+        # What goes wrong with a named file is an error of ours long before.
+        if err.errno not in _OUTPUT_FAILS or err.filename is not None:
+            raise
+        # Python writes what is left once more when it ends, and would say so in lines of its own.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(f"error: cannot write to standard output: {err.strerror}")
+    sys.exit(0)
