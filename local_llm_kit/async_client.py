@@ -106,9 +106,13 @@ class AsyncLLMClient(AsyncMemoryMethods):
         """
         return self._catalog.stats
 
-    async def load(self) -> None:
-        """Load the client's model now; calls do so by themselves."""
-        await asyncio.to_thread(self._calls.load)
+    async def load(self, model: str | None = None) -> None:
+        """Load a model now; calls do so by themselves.
+
+        :param model: as for a call; None means the client's own.
+        :raises ModelNotFoundError: there is no such model.
+        """
+        await asyncio.to_thread(self._calls.load, model)
 
     async def tokenize(self, text: str) -> list[int]:
         """Token ids of `text` by the model's own tokenizer, without special tokens."""

@@ -175,9 +175,9 @@ class Calls:
             raise not_found(name, f"there is no model {name[:200]!r} on this machine", known)
         return Model(id=name, owned_by="local")
 
-    def load(self) -> None:
-        """Load the client's own model."""
-        self.catalog.lease(None).release()
+    def load(self, name: str | None = None) -> None:
+        """Load a model: the client's own, or another."""
+        self.catalog.lease(name).release()
 
     def tokenize(self, text: str) -> list[int]:
         """Token ids of a text."""

@@ -15,7 +15,7 @@ from local_llm_kit.arguments import Defaults, parse_chat
 from local_llm_kit.backends import Backend
 from local_llm_kit.load_progress import LoadProgress
 from local_llm_kit.loading import LoadOptions, load_model, memory_budget, plan_model
-from local_llm_kit.model_files import present_models
+from local_llm_kit.model_files import BUNDLED, present_models
 from local_llm_kit.pool import Holding, Lease, ModelPool, PoolOptions
 
 if TYPE_CHECKING:
@@ -38,6 +38,9 @@ class Catalog:
         own = settings.default_model_path() or "tiny" if model is None else model
         self.name = os.fspath(own) if isinstance(own, os.PathLike) else own
         self.defaults = defaults
+        # A bundled model's answers carry the name that it is asked for by, which is known without
+        # loading it; a file's name, or a repository's, may be longer than what they carry.
+        self._bears_its_name = self.name in BUNDLED and options.model_path is None
         self._info: ModelInfo | None = None
         self._plan: MemoryPlan | None = None
         self._closed = False
@@ -145,6 +148,8 @@ class Catalog:
     def _is_own(self, name: str) -> bool:
         """Whether a name is what answers of the client's own model carry."""
         if self._info is None:
+            if self._bears_its_name:
+                return False
             self.lease(None).release()
         return self._info is not None and name == self._info.name
 

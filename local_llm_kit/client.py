@@ -110,12 +110,14 @@ class LLMClient(MemoryMethods):
         """
         return self._catalog.stats
 
-    def load(self) -> None:
-        """Load the client's model now, where it was closed to make room or after its keep-alive.
+    def load(self, model: str | None = None) -> None:
+        """Load a model now; calls do so by themselves.
 
-        Calls do so by themselves.
+        :param model: as for a call; None means the client's own, where it was closed to make room
+            or after its keep-alive.
+        :raises ModelNotFoundError: there is no such model.
         """
-        self._calls.load()
+        self._calls.load(model)
 
     def tokenize(self, text: str) -> list[int]:
         """Token ids of `text` by the model's own tokenizer, without special tokens."""

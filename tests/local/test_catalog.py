@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import shutil
 import threading
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from LLM import LLMConfigError, LLMRateLimitError
-from local_llm_kit import LLMClient, ModelNotFoundError
+from local_llm_kit import AsyncLLMClient, LLMClient, ModelNotFoundError
 from local_llm_kit.model_files import BUNDLED
 
 HELLO = [{"role": "user", "content": "Hello!"}]
@@ -71,6 +72,29 @@ def test_the_environments_one_model_is_no_answer_to_every_name(
         assert answer(client) == "boat"
         with pytest.raises(ModelNotFoundError):
             answer(client, model="gpt-4")
+
+
+def test_a_model_is_loaded_by_name_before_any_call(boat: Path) -> None:
+    with LLMClient("tiny", context_length=256, n_slots=1) as client:
+        client.load(str(boat))
+        assert loaded(client) == ["tiny", str(boat)]
+        with pytest.raises(ModelNotFoundError):
+            client.load("gpt-4")
+
+
+@pytest.mark.parametrize("own", ["tiny", "boat"])
+def test_a_bundled_model_is_not_loaded_to_learn_that_another_is_meant(boat: Path, own: str) -> None:
+    other = Path(shutil.copy(boat, boat.with_name("sea.gguf")))
+
+    async def run() -> list[str]:
+        client = AsyncLLMClient(own if own == "tiny" else boat, context_length=256, n_slots=1)
+        await client.load(str(other))
+        names = [one.name for one in client._catalog.loaded()]
+        await client.close()
+        return names
+
+    # What the answers of a file carry is known when it is loaded.
+    assert asyncio.run(run()) == ([] if own == "tiny" else [str(boat)]) + [str(other)]
 
 
 def test_the_environments_folder_is_looked_in(boat: Path, monkeypatch: pytest.MonkeyPatch) -> None:
