@@ -18,6 +18,7 @@ from cloud.llm.events import (
 from cloud.llm.streams import AsyncEventStream
 from cloud.llm.types import ChatResponse, ToolCall
 from llmring.exceptions import ConfigurationError
+from llmring.messages import openai_messages
 from llmring.providers.base import BaseLLMProvider, ProviderCall
 
 #: A package of each engine that can run a model here.
@@ -89,7 +90,7 @@ class LocalProvider(BaseLLMProvider):
             **call.extra,
         }
         given = {name: value for name, value in named.items() if value is not None}
-        return {"messages": call.messages, "timeout": call.timeout_s, **given}
+        return {"messages": openai_messages(call.messages), "timeout": call.timeout_s, **given}
 
     async def close(self) -> None:
         """Unload the models."""

@@ -7,6 +7,7 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from LLM.secrets import Secret
+from llmring.messages import openai_messages
 from llmring.providers.base import BaseLLMProvider, ProviderCall
 
 if TYPE_CHECKING:
@@ -50,14 +51,21 @@ class RemoteProvider(BaseLLMProvider):
     async def chat(self, call: ProviderCall) -> ChatResponse:
         """Answer a conversation; see `BaseLLMProvider.chat`."""
         return await self.chat_client.chat(
-            call.messages, call.model, timeout=call.timeout_s, **self.arguments(call)
+            self.messages(call), call.model, timeout=call.timeout_s, **self.arguments(call)
         )
 
     def stream(self, call: ProviderCall) -> AsyncEventStream:
         """The events of an answer; see `BaseLLMProvider.stream`."""
         return self.chat_client.events(
-            call.messages, call.model, timeout=call.timeout_s, **self.arguments(call)
+            self.messages(call), call.model, timeout=call.timeout_s, **self.arguments(call)
         )
+
+    def messages(self, call: ProviderCall) -> list[dict[str, Any]]:
+        """The messages as the client takes them.
+
+        :raises LLMError: the provider has no form for a part of them.
+        """
+        return openai_messages(call.messages)
 
     def arguments(self, call: ProviderCall) -> dict[str, Any]:
         """The further arguments of the client's `chat`.
