@@ -6,6 +6,7 @@ There is one for the process, so that connections outlive a call, and it ends wi
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import os
 import threading
 from collections.abc import Coroutine
@@ -21,14 +22,8 @@ class _Background:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lock = threading.Lock()
 
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        future = asyncio.run_coroutine_threadsafe(work, self._running())
-        try:
-            return future.result()
-        except BaseException:
-            # Ctrl-C ends the wait; the call must not go on, and be billed, behind it.
-            future.cancel()
-            raise
+    def begin(self, work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
+        return asyncio.run_coroutine_threadsafe(work, self._running())
 
     def _running(self) -> asyncio.AbstractEventLoop:
         with self._lock:
@@ -59,4 +54,18 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
     :raises BaseException: what the coroutine raises; Ctrl-C cancels it.
     """
-    return _background.run(work)
+    future = _background.begin(work)
+    try:
+        return future.result()
+    except BaseException:
+        # Ctrl-C ends the wait; the call must not go on, and be billed, behind it.
+        future.cancel()
+        raise
+    finally:
+        # Otherwise an error and its traceback would hold each other, and what the call held.
+        del future
+
+
+def begin(work: Coroutine[Any, Any, None]) -> None:
+    """Have a coroutine run, without waiting for its end. From any thread."""
+    _background.begin(work)

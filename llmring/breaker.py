@@ -7,7 +7,8 @@
       └───────────── success ────────────────┴────── failure ◀──────┘
 
 The caller asks to be admitted, and says how the call ended. Who was admitted and says nothing (a
-cancelled call) gives the probe back with `released`.
+cancelled call) gives the probe back with `released`; who does not even do that, or takes long,
+holds the next probe up for no more than another pause.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ class CircuitBreaker:
         self._threshold, self._pause_s, self._clock = threshold, pause_s, clock
         self._open_until: float | None = None
         self._probe: Admission | None = None
-        self._lock = threading.Lock()
+        # Re-entrant: the garbage collector releases what was dropped, in any thread at any time.
+        self._lock = threading.RLock()
 
     @property
     def is_open(self) -> bool:
@@ -57,35 +59,40 @@ class CircuitBreaker:
 
     def admit(self) -> Admission | None:
         """Leave for one call; None when there is none now."""
+        admission = Admission(self)
         with self._lock:
             if self._open_until is None:
-                return Admission(self)
-            if self._probe is not None or self._clock() < self._open_until:
+                return admission
+            if self._clock() < self._open_until:
                 return None
-            self._probe = Admission(self)
-            return self._probe
+            self._pause(self._pause_s)
+            self._probe = admission
+            return admission
 
-    def _succeeded(self, admission: Admission) -> None:
+    def _succeeded(self) -> None:
         with self._lock:
             self.failure_count = 0
-            self._open_until = None
-            self._forget(admission)
+            self._open_until = self._probe = None
 
-    def _failed(self, admission: Admission, asked_pause_s: float) -> None:
+    def _failed(self, admission: Admission, asked_pause_s: float) -> bool:
         with self._lock:
             self.failure_count += 1
-            if self._probe is admission or self.failure_count >= self._threshold:
-                pause_s = max(self._pause_s, min(asked_pause_s, MAX_PAUSE_S))
-                self._open_until = self._clock() + pause_s
-            self._forget(admission)
+            is_probe = self._probe is admission
+            # What was under way when the breaker opened tells nothing new by failing, too.
+            opens = self._open_until is None and self.failure_count >= self._threshold
+            if is_probe or opens:
+                self._probe = None
+                self._pause(max(self._pause_s, min(asked_pause_s, MAX_PAUSE_S)))
+            return is_probe or opens
 
     def _released(self, admission: Admission) -> None:
         with self._lock:
-            self._forget(admission)
+            if self._probe is admission:
+                self._probe = None
+                self._pause(0.0)
 
-    def _forget(self, admission: Admission) -> None:
-        if self._probe is admission:
-            self._probe = None
+    def _pause(self, seconds: float) -> None:
+        self._open_until = self._clock() + seconds
 
 
 class Admission:
@@ -99,16 +106,18 @@ class Admission:
 
     def succeeded(self) -> None:
         """The model answered: the breaker is closed."""
-        self._breaker._succeeded(self)
+        self._breaker._succeeded()
 
-    def failed(self, retry_after: float | None = None) -> None:
+    def failed(self, retry_after: float | None = None) -> bool:
         """The model, or the way to it, failed.
 
         :param retry_after: seconds that the provider asks to be left alone; None if it did not say.
+        :return: whether this has opened the breaker.
         """
-        if not self._has_failed:
-            self._has_failed = True
-            self._breaker._failed(self, retry_after or 0.0)
+        if self._has_failed:
+            return False
+        self._has_failed = True
+        return self._breaker._failed(self, retry_after or 0.0)
 
     def released(self) -> None:
         """The call told nothing of the model: it was cancelled, or the caller's mistake."""

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cloud.llm.events import Ping, Start, StreamEvent
+from cloud.llm.events import Ping, ReasoningDelta, RefusalDelta, StreamEvent, TextDelta
 from cloud.llm.types import ChatResponse
 from LLM.exceptions import LLMError
 from llmring.answers import llm_response, usage_dict
+from llmring.attempts import Attempts
 from llmring.exceptions import CostTrackingError, ValidationError, wrap_exception
-from llmring.failover import Answered, Attempts, Failover
+from llmring.failover import Answered, Failover
 from llmring.lockfile.resolution import AliasResolver
 from llmring.messages import wire_message
 from llmring.providers.base import BaseLLMProvider, EventStream, ProviderCall
@@ -26,6 +28,11 @@ from llmring.structured import AnswerFormat, answer_format
 DEFAULT_ALIAS = "fast"
 
 
+def is_told(event: StreamEvent) -> bool:
+    """Whether the caller is told of an event at once; the rest comes with the last chunk."""
+    return isinstance(event, (TextDelta, RefusalDelta, ReasoningDelta)) and event.text != ""
+
+
 @dataclass(slots=True)
 class OpenStream:
     """A stream that has begun to answer.
@@ -34,7 +41,7 @@ class OpenStream:
     """
 
     events: EventStream
-    begun: list[StreamEvent]
+    begun: deque[StreamEvent]
 
 
 @dataclass(slots=True)
@@ -43,11 +50,13 @@ class Job:
 
     :param models: ``provider:model``, the first choice first.
     :param profile: the profile that was asked for; None for the one in use.
+    :param pins: the version of each provider's list of models that the profile pins.
     """
 
     request: LLMRequest
     models: Sequence[str]
     profile: str | None
+    pins: Mapping[str, int]
     format: AnswerFormat | None
     messages: list[dict[str, Any]]
     attempts: Attempts
@@ -88,6 +97,7 @@ class Caller:
             request=request,
             models=found.available,
             profile=profile,
+            pins=self._aliases.registry_versions(profile),
             format=answer_format(request),
             messages=[wire_message(message) for message in request.messages],
             attempts=attempts,
@@ -99,7 +109,7 @@ class Caller:
         answered = await self.failover.run(
             job.models, lambda model: self._chat(job, model), job.attempts
         )
-        answered.admission.succeeded()
+        answered.completed()
         return await self.finished(job, answered.model, answered.value)
 
     async def stream(self, job: Job) -> Answered[OpenStream]:
@@ -118,12 +128,15 @@ class Caller:
             parsed = job.format.parsed(response) if job.format else None
         except LLMError as err:
             raise wrap_exception(err, provider=model.partition(":")[0], model=model) from err
-        usage = await self._priced(usage_dict(response.usage), model)
+        pin = job.pins.get(model.partition(":")[0])
+        usage = await self._priced(usage_dict(response.usage), model, pin)
         return llm_response(response, model, usage, parsed, job.attempts.told)
 
-    async def _priced(self, usage: dict[str, Any] | None, model: str) -> dict[str, Any] | None:
-        await self._registry.prepare(model.partition(":")[0])
-        cost = self._registry.cost(usage, model)
+    async def _priced(
+        self, usage: dict[str, Any] | None, model: str, pin: int | None
+    ) -> dict[str, Any] | None:
+        await self._registry.prepare(model.partition(":")[0], pin)
+        cost = self._registry.cost(usage, model, pin)
         if self._settings.strict_cost and cost.status != "priced":
             raise CostTrackingError(
                 f"what the call of {model} cost cannot be told ({cost.status}), and strict_cost "
@@ -140,12 +153,13 @@ class Caller:
     async def _open(self, job: Job, model: str) -> OpenStream:
         provider, call = self._call(job, model)
         events = provider.stream(call)
-        begun: list[StreamEvent] = []
+        begun: deque[StreamEvent] = deque()
         try:
-            # Until something is told, another model can still answer in this one's place.
+            # Until the caller is told something, another model can answer in this one's place.
             async for event in events:
-                begun.append(event)
-                if not isinstance(event, (Start, Ping)):
+                if not isinstance(event, Ping):
+                    begun.append(event)
+                if is_told(event):
                     break
         except BaseException:
             with contextlib.suppress(LLMError):
@@ -155,8 +169,11 @@ class Caller:
 
     def _call(self, job: Job, model: str) -> tuple[BaseLLMProvider, ProviderCall]:
         name, _, own_name = model.partition(":")
-        request = job.request
-        return self._providers.get(name), ProviderCall(
+        request, pin = job.request, job.pins.get(name)
+        provider = self._providers.get(name)
+        # Read while the model answers; the price is told after that.
+        self._registry.prepare_soon(name, pin)
+        return provider, ProviderCall(
             model=own_name,
             messages=job.messages,
             timeout_s=request.timeout or self._settings.timeout_s,
@@ -168,5 +185,5 @@ class Caller:
             response_format=job.format.asked if job.format else None,
             cache=request.cache,
             extra=request.extra_params,
-            facts=self._registry.model(model),
+            facts=self._registry.model(model, pin),
         )

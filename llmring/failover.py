@@ -5,7 +5,8 @@ which the HTTP status decided:
 
 - the caller's mistake ends the call at once, for the next model would say the same;
 - any other failure moves on to the next model, without waiting;
-- when all have failed, those that may do better after a while are tried in another round.
+- when all have failed, those that may do better after a while are tried in another round, but for
+  those whose Retry-After is not over by then.
 
 So nobody waits for a model while another one is there, and there is one owner of retries: the
 providers' clients make none.
@@ -14,10 +15,9 @@ providers' clients make none.
 from __future__ import annotations
 
 import asyncio
-import math
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from LLM.exceptions import (
     InvalidRequestError,
@@ -31,11 +31,16 @@ from LLM.exceptions import (
 )
 from LLM.exceptions import ModelNotFoundError as LLMModelNotFoundError
 from LLM.retry import RetryStrategy
+from llmring.attempts import Attempts, Clock, logger
 from llmring.breaker import Admission, CircuitBreaker
-from llmring.exceptions import CircuitBreakerError, LLMRingError, wrap_exception
+from llmring.exceptions import (
+    CircuitBreakerError,
+    LLMRingError,
+    is_retryable_error,
+    wrap_exception,
+)
 
 T = TypeVar("T")
-Clock = Callable[[], float]
 
 
 def moves_on(error: LLMError) -> bool:
@@ -56,61 +61,37 @@ def trips(error: LLMError) -> bool:
     )
 
 
-class Attempts:
-    """What was tried for one call, in order, as `LLMResponse.attempts` tells it."""
-
-    def __init__(self, clock: Clock = time.monotonic) -> None:
-        self.told: list[dict[str, Any]] = []
-        self._clock = clock
-        self._began = 0.0
-
-    def unavailable(self, model: str, reason: str) -> None:
-        """The model's provider is not set up."""
-        self.told.append({"model": model, "outcome": "unavailable", "reason": reason})
-
-    def skipped(self, model: str, retry_after: float) -> None:
-        """The model's breaker is open."""
-        reason = "its circuit breaker is open"
-        told = {"model": model, "outcome": "skipped", "reason": reason, "retry_after": retry_after}
-        self.told.append(told)
-
-    def begin(self) -> None:
-        """A try begins."""
-        self._began = self._clock()
-
-    def failed(self, model: str, error: LLMError) -> None:
-        """The try ended with an error."""
-        self.told.append(
-            {
-                "model": model,
-                "outcome": "failed",
-                "reason": error.message,
-                "error": type(error).__name__,
-                "status_code": error.status_code,
-                "retry_after": error.retry_after,
-                "elapsed_s": self._clock() - self._began,
-            }
-        )
-
-    def answered(self, model: str) -> None:
-        """The try ended with an answer, or with the beginning of one."""
-        elapsed_s = self._clock() - self._began
-        self.told.append({"model": model, "outcome": "answered", "elapsed_s": elapsed_s})
-
-
 class Answered(Generic[T]):
-    """The first answer of a pool.
+    """The first answer of a pool, or the beginning of one.
+
+    Who takes it says how it ended: `completed`, `failed`, or `released`.
 
     :param model: ``provider:model`` that gave it.
-    :param admission: what its breaker is told when the answer is complete, or cut.
+    :param attempts: those that led to it.
     """
 
-    __slots__ = ("admission", "model", "value")
+    __slots__ = ("_admission", "_attempts", "model", "value")
 
-    def __init__(self, model: str, value: T, admission: Admission) -> None:
+    def __init__(self, model: str, value: T, admission: Admission, attempts: Attempts) -> None:
         self.model = model
         self.value = value
-        self.admission = admission
+        self._admission = admission
+        self._attempts = attempts
+
+    def completed(self) -> None:
+        """All of it has arrived."""
+        self._admission.succeeded()
+
+    def failed(self, error: LLMError) -> LLMRingError:
+        """It was cut. :return: what the caller is to be told."""
+        failure = _wrapped(error, self.model, self._attempts)
+        self._attempts.cut(self.model, failure)
+        _tell(self._admission, self.model, failure)
+        return failure
+
+    def released(self) -> None:
+        """It was left before its end."""
+        self._admission.released()
 
 
 class Failover:
@@ -118,12 +99,17 @@ class Failover:
 
     :param policy: decides on further rounds.
     :param breaker: makes the breaker of a model.
+    :param clock: seconds that only grow.
     """
 
     def __init__(
-        self, policy: RetryStrategy, breaker: Callable[[], CircuitBreaker] = CircuitBreaker
+        self,
+        policy: RetryStrategy,
+        breaker: Callable[[], CircuitBreaker] = CircuitBreaker,
+        clock: Clock = time.monotonic,
     ) -> None:
-        self._policy = policy
+        self.policy = policy
+        self.clock = clock
         self._make_breaker = breaker
         self._breakers: dict[str, CircuitBreaker] = {}
 
@@ -131,6 +117,13 @@ class Failover:
     def breakers(self) -> Mapping[str, CircuitBreaker]:
         """The breakers of the models that were asked so far."""
         return self._breakers
+
+    def breaker(self, model: str) -> CircuitBreaker:
+        """The breaker of a model."""
+        breaker = self._breakers.get(model)
+        if breaker is None:
+            breaker = self._breakers.setdefault(model, self._make_breaker())
+        return breaker
 
     async def run(
         self,
@@ -144,40 +137,33 @@ class Failover:
         :param ask: makes one try at a model.
         :raises LLMRingError: that of the failure that a wait mends soonest, or else of the last.
         """
-        rounds = _Round(self, models, attempts)
-        n_made = 0
+        rounds = _Rounds(self, models, attempts)
         while True:
             answered = await rounds.make(ask)
             if answered is not None:
                 return answered
-            n_made += 1
-            failure = rounds.failure()
-            delay_s = self._policy.delay(failure, n_made)
-            if delay_s is None:
-                raise failure
+            delay_s = rounds.prepare_next()
+            logger.info("all models have failed; asking again in %.2f s", delay_s)
             await asyncio.sleep(delay_s)
 
-    def _breaker(self, model: str) -> CircuitBreaker:
-        breaker = self._breakers.get(model)
-        if breaker is None:
-            breaker = self._breakers.setdefault(model, self._make_breaker())
-        return breaker
 
-
-class _Round:
-    """The rounds of one call: which models are left, and how each ended."""
+class _Rounds:
+    """The rounds of one call: which models are asked in the next one, and how each failed last."""
 
     def __init__(self, failover: Failover, models: Sequence[str], attempts: Attempts) -> None:
         self._failover = failover
-        self._models = list(models)
+        self._models = self._due = list(dict.fromkeys(models))
         self._attempts = attempts
+        self._n_made = 0
         self._admissions: dict[str, Admission] = {}
-        self._failures: list[LLMRingError] = []
+        # The last failure of each model, the latest last; and when its Retry-After is over.
+        self._failures: dict[str, LLMRingError] = {}
+        self._rested_at: dict[str, float] = {}
 
     async def make(self, ask: Callable[[str], Awaitable[T]]) -> Answered[T] | None:
-        """Try each model that is left. :return: the first answer; None when all failed."""
-        self._failures = []
-        for model in list(self._models):
+        """Try each model that is due. :return: the first answer; None when all failed."""
+        self._n_made += 1
+        for model in self._due:
             admission = self._admission(model)
             if admission is None:
                 continue
@@ -191,31 +177,52 @@ class _Round:
                 raise
             else:
                 self._attempts.answered(model)
-                return Answered(model, value, admission)
+                return Answered(model, value, admission, self._attempts)
         return None
 
-    def failure(self) -> LLMRingError:
-        """What the round ended with."""
-        soonest = min(self._failures, key=_wait_s)
-        if _wait_s(soonest) == math.inf:
-            # Nothing mends by waiting: a real failure tells more than a breaker that is open.
-            asked = [one for one in self._failures if not isinstance(one, CircuitBreakerError)]
-            soonest = asked[-1] if asked else min(self._failures, key=_retry_after_s)
-        soonest.details["attempts"] = self._attempts.told
-        return soonest
+    def prepare_next(self) -> float:
+        """Seconds to wait before the next round.
+
+        :raises LLMRingError: there is none.
+        """
+        delays: dict[str, float] = {}
+        for model in self._models:
+            failure = self._failures[model]
+            delay_s = self._failover.policy.delay(failure, self._n_made)
+            # An open breaker is not waited for: it is there so that nobody waits.
+            if delay_s is not None and not isinstance(failure, CircuitBreakerError):
+                delays[model] = delay_s
+        if not delays:
+            raise self._final_failure()
+        first_s = min(delays.values())
+        end = self._failover.clock() + first_s
+        self._due = [
+            model for model in delays if delays[model] == first_s or self._rested_at[model] <= end
+        ]
+        return first_s
+
+    def _final_failure(self) -> LLMRingError:
+        """What the call ends with."""
+        latest_first = list(reversed(self._failures.values()))
+        asked = [one for one in latest_first if not isinstance(one, CircuitBreakerError)]
+        mended = [one for one in asked if is_retryable_error(one)]
+        if asked and not mended:
+            return asked[0]  # a real failure tells more than a breaker that is open
+        return min(mended or latest_first, key=_retry_after_s)
 
     def _admission(self, model: str) -> Admission | None:
         """Leave to ask the model; one for all rounds, for the tries of a call fail as one."""
         if model in self._admissions:
             return self._admissions[model]
-        breaker = self._failover._breaker(model)
+        breaker = self._failover.breaker(model)
         admission = breaker.admit()
         if admission is not None:
             self._admissions[model] = admission
             return admission
         self._attempts.skipped(model, breaker.retry_after)
-        self._failures.append(_turned_away(model, breaker))
-        self._models.remove(model)
+        failure = _turned_away(model, breaker)
+        failure.details["attempts"] = self._attempts.told
+        self._failures[model] = failure
         return None
 
     def _take(self, model: str, admission: Admission, error: LLMError) -> None:
@@ -223,34 +230,32 @@ class _Round:
 
         :raises LLMRingError: it ends the call.
         """
-        failure = wrap_exception(error, provider=model.partition(":")[0], model=model)
+        failure = _wrapped(error, model, self._attempts)
         self._attempts.failed(model, failure)
-        if trips(failure):
-            admission.failed(failure.retry_after)
-        else:
-            admission.released()
+        _tell(admission, model, failure)
         if not moves_on(failure):
-            failure.details["attempts"] = self._attempts.told
             raise failure
-        self._failures.append(failure)
-        if not self._may_do_better(failure):
-            self._models.remove(model)
-
-    def _may_do_better(self, failure: LLMRingError) -> bool:
-        return self._failover._policy.delay(failure, 1) is not None
-
-
-def _wait_s(failure: LLMRingError) -> float:
-    """Seconds after which another try may do better; infinite for never."""
-    if isinstance(failure, CircuitBreakerError) or not trips(failure):
-        return math.inf
-    if isinstance(failure, LLMRateLimitError) and failure.quota_exhausted:
-        return math.inf
-    return failure.retry_after or 0.0
+        self._failures.pop(model, None)
+        self._failures[model] = failure
+        self._rested_at[model] = self._failover.clock() + _retry_after_s(failure)
 
 
 def _retry_after_s(failure: LLMRingError) -> float:
     return failure.retry_after or 0.0
+
+
+def _wrapped(error: LLMError, model: str, attempts: Attempts) -> LLMRingError:
+    failure = wrap_exception(error, provider=model.partition(":")[0], model=model)
+    failure.details["attempts"] = attempts.told
+    return failure
+
+
+def _tell(admission: Admission, model: str, failure: LLMRingError) -> None:
+    """Tell the model's breaker of a failure."""
+    if not trips(failure):
+        admission.released()
+    elif admission.failed(failure.retry_after):
+        logger.warning("%s has failed too often in a row and is left alone for a while", model)
 
 
 def _turned_away(model: str, breaker: CircuitBreaker) -> CircuitBreakerError:

@@ -107,7 +107,9 @@ class LLMRing:
         """
         asked = as_request(request, messages, fields)
         self._check_open()
-        return Pending(lambda: self._caller.chat(asked, profile), f"chat({asked.model!r})")
+        return Pending(
+            lambda: self._caller.chat(asked, profile), f"chat({asked.model!r})", LLMResponse
+        )
 
     def chat_stream(
         self,

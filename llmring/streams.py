@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any, Self
 
 from cloud.llm.events import ReasoningDelta, RefusalDelta, StreamEvent, TextDelta
 from LLM.exceptions import LLMError
 from llmring import background
 from llmring.caller import Caller, Job, OpenStream
-from llmring.exceptions import ConfigurationError, ProviderAnswerError, wrap_exception
-from llmring.failover import Answered, trips
+from llmring.exceptions import ConfigurationError, ProviderAnswerError
+from llmring.failover import Answered
+from llmring.pending import Pending
 from llmring.schemas import LLMResponse, StreamChunk
 
 
@@ -55,13 +56,15 @@ class ChatStream:
                 if chunk is not None:
                     return chunk
         except StopAsyncIteration:
-            return await self._last(answered)
+            self._ended = True
         except LLMError as err:
-            raise self._failed(answered, err) from err
+            self._ended = True
+            raise answered.failed(err) from err
         except BaseException:
             self._ended = True
-            answered.admission.released()
+            answered.released()
             raise
+        return await self._last(answered)
 
     def __await__(self) -> Generator[Any, Any, Self]:
         """The stream itself, for who writes ``async for chunk in await ring.chat_stream(…)``."""
@@ -88,14 +91,20 @@ class ChatStream:
                     return
                 yield chunk
         finally:
-            background.run(self.aclose())
+            # Not waited for: the garbage collector may be here, in the very thread of that loop.
+            background.begin(self.aclose())
 
     async def aclose(self) -> None:
         """Stop the stream and free what is behind it. Safe to call again, and after the end."""
         self._ended = True
         if self._answered is not None:
-            self._answered.admission.released()
+            self._answered.released()
             await self._answered.value.events.aclose()
+
+    def __del__(self) -> None:
+        # What is behind the stream frees itself.
+        if (answered := self.__dict__.get("_answered")) is not None:
+            answered.released()
 
     @property
     def attempts(self) -> list[dict[str, Any]]:
@@ -103,12 +112,12 @@ class ChatStream:
         return self._job.attempts.told if self._job else []
 
     @property
-    def response(self) -> Awaitable[LLMResponse]:
-        """The whole answer, to be awaited; reads the rest of the stream first.
+    def response(self) -> Pending[LLMResponse]:
+        """The whole answer, as `LLMRing.chat` gives one; reads the rest of the stream first.
 
-        :raises ProviderAnswerError: the stream was closed before its end.
+        :raises ProviderAnswerError: (when awaited) the stream was left before its end.
         """
-        return self._response()
+        return Pending(self._response, "response", LLMResponse)
 
     async def _response(self) -> LLMResponse:
         async for _ in self:
@@ -126,17 +135,17 @@ class ChatStream:
             raise
 
     async def _next_event(self, opened: OpenStream) -> StreamEvent:
-        return opened.begun.pop(0) if opened.begun else await anext(opened.events)
+        return opened.begun.popleft() if opened.begun else await anext(opened.events)
 
     async def _last(self, answered: Answered[OpenStream]) -> StreamChunk:
         """The chunk that ends the stream."""
-        self._ended = True
         assert self._job is not None
-        answered.admission.succeeded()
-        final = await self._caller.finished(
-            self._job, answered.model, await answered.value.events.response
-        )
-        self._final = final
+        try:
+            response = await answered.value.events.response
+        except LLMError as err:
+            raise answered.failed(err) from err
+        answered.completed()
+        final = self._final = await self._caller.finished(self._job, answered.model, response)
         return StreamChunk.model_construct(
             delta="",
             model=answered.model,
@@ -145,17 +154,6 @@ class ChatStream:
             tool_calls=final.tool_calls,
             parsed=final.parsed,
         )
-
-    def _failed(self, answered: Answered[OpenStream], error: LLMError) -> LLMError:
-        self._ended = True
-        provider = answered.model.partition(":")[0]
-        failure = wrap_exception(error, provider=provider, model=answered.model)
-        failure.details["attempts"] = self.attempts
-        if trips(failure):
-            answered.admission.failed(failure.retry_after)
-        else:
-            answered.admission.released()
-        return failure
 
 
 def _chunk(event: StreamEvent, model: str) -> StreamChunk | None:
