@@ -8,10 +8,30 @@ from cloud.llm.types import ChatResponse, ToolCall
 from LLM.types import Usage
 from llmring.schemas import LLMResponse
 
+# Counts that are told beside the details in which they are.
+_TOLD_FLAT = (
+    ("prompt_tokens_details", "cached_tokens"),
+    ("completion_tokens_details", "reasoning_tokens"),
+)
+
 
 def usage_dict(usage: Usage | None) -> dict[str, Any] | None:
-    """Token counts in OpenAI's words, those of the provider's own beside them; None for none."""
-    return None if usage is None else usage.model_dump(exclude_none=True)
+    """Token counts in OpenAI's words, those of the provider's own beside them; None for none.
+
+    What was read from a cache and what was thought is told beside the details, too, where it is not
+    zero. Details that are all zero are left out.
+    """
+    if usage is None:
+        return None
+    told = {
+        name: value
+        for name, value in usage.model_dump(exclude_none=True).items()
+        if not isinstance(value, dict) or any(value.values())
+    }
+    for details, count in _TOLD_FLAT:
+        if found := told.get(details, {}).get(count):
+            told[count] = found
+    return told
 
 
 def tool_call_dicts(calls: list[ToolCall]) -> list[dict[str, Any]] | None:
