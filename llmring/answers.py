@@ -53,12 +53,14 @@ def llm_response(
     """
     # Unchecked, for all of it is ours: checking takes longer than all the rest.
     return LLMResponse.model_construct(
-        content=response.content,
+        # A stream tells a refusal as text as well.
+        content=response.content + (response.refusal or ""),
         model=model,
         usage=usage,
         finish_reason=response.finish_reason,
         tool_calls=tool_call_dicts(response.tool_calls),
         parsed=parsed,
         reasoning=response.reasoning,
+        thinking_blocks=response.thinking_blocks or None,
         attempts=attempts,
     )

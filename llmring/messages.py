@@ -20,6 +20,10 @@ def wire_message(message: Message) -> dict[str, Any]:
         wire["tool_calls"] = message.tool_calls
     if message.tool_call_id is not None:
         wire["tool_call_id"] = message.tool_call_id
+    if message.thinking_blocks:
+        wire["thinking_blocks"] = message.thinking_blocks
+    elif message.reasoning:
+        wire["thinking"] = message.reasoning  # Ollama's models think on from there
     if message.metadata and (marker := message.metadata.get("cache_control")) is not None:
         wire["cache_control"] = marker
     return wire

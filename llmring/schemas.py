@@ -28,6 +28,9 @@ class Message(_Schema):
         alone.
     :param tool_calls: the assistant's calls, as OpenAI has them.
     :param tool_call_id: in a ``tool`` message, the call that it answers.
+    :param thinking_blocks: the assistant's blocks of thought with their signatures, which
+        providers want back unchanged; `LLMResponse.to_message` fills them in.
+    :param reasoning: what the assistant thought, for models that go on from there.
     :param timestamp: when the message was made; not sent.
     :param metadata: further facts. ``cache_control`` in it marks the prompt up to this message for
         the provider's cache; the rest is not sent.
@@ -37,6 +40,8 @@ class Message(_Schema):
     content: str | list[dict[str, Any]] | dict[str, Any] | None = None
     tool_calls: list[dict[str, Any]] | None = None
     tool_call_id: str | None = None
+    thinking_blocks: list[dict[str, Any]] | None = None
+    reasoning: str | None = None
     timestamp: datetime | None = Field(default_factory=lambda: datetime.now(UTC))
     metadata: dict[str, Any] | None = None
 
@@ -90,14 +95,18 @@ class LLMRequest(_Schema):
 class LLMResponse(_Schema):
     """An answer.
 
-    :param content: the text; empty when there is none.
+    :param content: the text, a refusal's too; empty when there is none.
     :param model: ``provider:model`` that answered.
-    :param usage: token counts in OpenAI's words and, once priced, ``cost``, ``cost_breakdown`` and
-        ``cost_status``; None when the provider told none.
+    :param usage: token counts in OpenAI's words, `prompt_tokens` being all of the prompt, with
+        ``cached_tokens`` and ``reasoning_tokens`` where there are any, and the provider's own
+        counts; once priced, ``cost`` (dollars), ``cost_breakdown`` and ``cost_status``. None when
+        the provider told none.
     :param finish_reason: in OpenAI's words: ``stop``, ``length``, ``tool_calls``, ….
     :param tool_calls: as OpenAI has them; their arguments are JSON text.
     :param parsed: the content as the value that `response_format` asked for.
     :param reasoning: what the model thought, where the provider shows it.
+    :param thinking_blocks: the same in the provider's blocks, with their signatures; None where it
+        signs none. `to_message` carries them.
     :param attempts: the models of the pool in the order in which they were tried, each a dict with
         ``model``, ``outcome`` (``unavailable``, ``skipped``, ``failed``, ``answered``) and, but for
         the last, ``reason``; of a failure also ``error``, ``status_code``, ``retry_after`` and
@@ -111,12 +120,28 @@ class LLMResponse(_Schema):
     tool_calls: list[dict[str, Any]] | None = None
     parsed: Any = None
     reasoning: str | None = None
+    thinking_blocks: list[dict[str, Any]] | None = None
     attempts: list[dict[str, Any]] = Field(default_factory=list)
 
     @property
     def total_tokens(self) -> int | None:
         """Tokens of prompt and answer together; None when the provider told none."""
         return self.usage.get("total_tokens") if self.usage else None
+
+    def to_message(self) -> Message:
+        """The assistant's turn, to be put behind the messages that it answers.
+
+        It carries all that any provider wants back beside the text: tool calls, their signatures,
+        and signed thoughts, without which some refuse the results of tools.
+        """
+        return Message(
+            role="assistant",
+            # None stands for no text only beside something else.
+            content=self.content or (None if self.tool_calls else ""),
+            tool_calls=self.tool_calls,
+            thinking_blocks=self.thinking_blocks,
+            reasoning=self.reasoning,
+        )
 
 
 class StreamChunk(_Schema):
