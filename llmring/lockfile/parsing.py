@@ -128,7 +128,7 @@ class _Reader:
                     f"must be a whole number from 1 to {MAX_REGISTRY_VERSION:,}, "
                     f"not {shown(version)}",
                 )
-        return {name: version for name, version in versions.items() if type(version) is int}
+        return {name.lower(): one for name, one in versions.items() if type(one) is int}
 
     def _binding(self, table: Any, key: Key) -> Binding | None:
         if not isinstance(table, dict):

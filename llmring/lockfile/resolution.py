@@ -169,6 +169,16 @@ class AliasResolver:
             found.setdefault(binding.alias, binding.models)
         return found
 
+    def registry_versions(self, profile: str | None = None) -> Mapping[str, int]:
+        """The version of each provider's list of models that the profile in use pins.
+
+        :return: none for a profile that is not there.
+        :raises LockfileError: the lockfile is gone or broken.
+        """
+        lockfile = self._current()
+        found = lockfile.profiles.get(self._profile_name(profile, lockfile))
+        return found.registry_versions if found else {}
+
     def require_aliases(
         self, aliases: Iterable[str], context: str | None = None, profile: str | None = None
     ) -> None:

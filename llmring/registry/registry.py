@@ -53,7 +53,7 @@ class Registry:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._clocks = Clocks(clock, monotonic)
-        self._found: dict[str, RegistryModel] = {}
+        self._found: dict[tuple[str, int | None], RegistryModel] = {}
         self._day_ends = 0.0
         self._store = CatalogStore(
             None if url is None else RegistrySource(url, timeout_s=timeout_s),
@@ -63,31 +63,33 @@ class Registry:
             changed=self._forget,
         )
 
-    def model(self, ref: str) -> RegistryModel | None:
+    def model(self, ref: str, version: int | None = None) -> RegistryModel | None:
         """The model that ``provider:model`` names, by its own name, an alias or a dated name.
 
         Models of ``local`` and ``ollama`` cost nothing, listed or not.
 
+        :param version: that of the provider's list which a lockfile pins. Where it is not at hand,
+            and for models that it does not have, the current list is taken.
         :return: None when nobody has heard of it, and for what Ollama runs on its own machines.
         """
         self._turn_day()
         # What is found in a list that another thread replaces meanwhile goes with that list's dict.
-        memory = self._found
-        found = memory.get(ref)
+        memory, key = self._found, (ref, version)
+        found = memory.get(key)
         if found is None:
-            found = self._find(ref)
+            found = self._find(ref, version)
             if found is not None:
                 if len(memory) >= _MAX_REMEMBERED:
                     memory.clear()
-                memory[ref] = found
+                memory[key] = found
         return found
 
-    def require(self, ref: str) -> RegistryModel:
+    def require(self, ref: str, version: int | None = None) -> RegistryModel:
         """As `model`.
 
         :raises ModelNotFoundError: nobody has heard of it; the message has near names.
         """
-        found = self.model(ref)
+        found = self.model(ref, version)
         if found is None:
             near = self.near(ref)
             hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
@@ -124,26 +126,36 @@ class Registry:
         """
         return self._store.state(provider.lower()).origin
 
-    def cost(self, usage: Mapping[str, Any] | None, ref: str) -> Cost:
+    def cost(self, usage: Mapping[str, Any] | None, ref: str, version: int | None = None) -> Cost:
         """What a call cost, by the list at hand; see `llmring.registry.cost`.
 
         :param usage: token counts of the call, which are not changed.
         :param ref: ``provider:model``.
+        :param version: as `model`.
         """
         if not usage:
             return Cost("no_usage")
         if not all(split_ref(ref)):
             return Cost("invalid_model_format")
-        model = self.model(ref)
+        model = self.model(ref, version)
         return cost(usage, model) if model else Cost("model_not_in_registry")
 
-    async def prepare(self, provider: str) -> None:
+    async def prepare(self, provider: str, version: int | None = None) -> None:
         """See to it that the list at hand is current, if that can be had.
 
         It never fails: a registry that cannot be read is left alone for a while, and the list at
         hand stays, however old; `origin` tells. The log says so once in each such while.
+
+        :param version: one that is pinned, to be had as well.
         """
-        await self._store.prepare(provider.lower())
+        await self._store.prepare(provider.lower(), version)
+
+    def prepare_soon(self, provider: str, version: int | None = None) -> None:
+        """As `prepare`, in a task of its own; `prepare` then waits for what is left to do.
+
+        :raises RuntimeError: a list is to be read, and no event loop runs.
+        """
+        self._store.prepare_soon(provider.lower(), version)
 
     async def refresh(self, provider: str) -> Catalog:
         """Read the registry's list of a provider now, whatever is at hand.
@@ -155,7 +167,7 @@ class Registry:
     async def pinned(self, provider: str, version: int) -> Catalog:
         """The list of a provider as a lockfile pins it. One that was read once stays on disk.
 
-        :raises RegistryStaleError: no registry is asked, and the bundled list has another number.
+        :raises RegistryStaleError: no registry is asked, and the bundled list is another version.
         :raises RegistryError: the registry does not have it, or cannot be read.
         """
         return await self._store.pinned(provider.lower(), version)
@@ -165,14 +177,14 @@ class Registry:
 
         :raises RegistryError: as `pinned`; or nobody lists the provider.
         """
+        # With the prices of today: one that was announced when the list was pinned is no surprise.
+        self._turn_day()
         pinned = await self.pinned(provider, version)
         await self.prepare(provider)
-        self._turn_day()
         current = self._catalog(provider.lower())
         if current is None:
             raise RegistryError(f"no registry lists models of {provider[:64]!r}")
-        # A price that was announced when the list was pinned is no surprise.
-        return drift(pinned.on(self._clocks.today()), current)
+        return drift(pinned, current)
 
     def clear_cache(self) -> int:
         """Forget what registries gave, in memory and on disk. :return: how many files there were.
@@ -184,17 +196,16 @@ class Registry:
     def _forget(self) -> None:
         self._found = {}
 
-    def _find(self, ref: str) -> RegistryModel | None:
+    def _find(self, ref: str, version: int | None) -> RegistryModel | None:
         provider, name = split_ref(ref)
         if not provider or not name or len(ref) > _MAX_REF_CHARS:
             return None
         if provider == "ollama" and name.endswith("cloud"):
             return None  # Ollama runs it on its own machines, for a subscription
-        catalog = self._catalog(provider)
-        found = catalog.find(name) if catalog else None
-        if found is None and provider in OWN_MACHINES:
-            return _free_model(provider, name)
-        return found
+        for catalog in self._store.lists(provider, version):
+            if found := catalog.find(name):
+                return found
+        return _free_model(provider, name) if provider in OWN_MACHINES else None
 
     def _catalog(self, provider: str) -> Catalog | None:
         return self._store.state(provider).catalog

@@ -104,7 +104,7 @@ def test_made_up_models_do_not_fill_the_memory(
 def test_made_up_providers_do_not_fill_the_memory(
     registry: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store_module, "_MAX_PROVIDERS", 8)
+    monkeypatch.setattr(store_module, "_MAX_LISTS", 8)
     ring = registry()
     for number in range(100):
         ring.model(f"p{number}:m")
