@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from cloud.llm.codec import ChatCall
-from cloud.llm.gemini.contents import OLDER_MODEL, Conversation
+from cloud.llm.gemini.contents import Conversation
+from cloud.llm.gemini.thinking import effort_config
 from cloud.llm.keywords import BOOKKEEPING
 from cloud.llm.response_formats import wanted_schema
 from LLM.exceptions import InvalidRequestError
@@ -37,10 +38,6 @@ _GOOGLES_NAMES = {
 }
 #: OpenAI's names that say what Gemini does anyway, or what it has no use for; it has a `store`.
 _UNNEEDED = (BOOKKEEPING - {"store"}) | {"parallel_tool_calls"}
-
-# What Google's own OpenAI endpoint makes of efforts for the models that count thoughts in tokens.
-# Source: https://ai.google.dev/gemini-api/docs/openai#thinking.
-_BUDGETS = {"none": 0, "minimal": 1024, "low": 1024, "medium": 8192, "high": 24_576}
 
 #: What `responseJsonSchema` takes; the rest it ignores.
 #: Source: https://ai.google.dev/api/generate-content#GenerationConfig.
@@ -92,7 +89,7 @@ def _add(
     if name in _UNNEEDED:
         return
     if name == "reasoning_effort":
-        _merge(config, "thinkingConfig", _thinking(value, call.model))
+        _merge(config, "thinkingConfig", effort_config(value, call.model))
         return
     field = _GOOGLES_NAMES.get(name) or _camel(name)
     if field == "generationConfig":
@@ -138,26 +135,6 @@ def _add_instruction(fields: dict[str, Any], value: Any) -> None:
         raise InvalidRequestError("system_instruction has no list of 'parts'; give text")
     earlier = (fields.get("systemInstruction") or {}).get("parts", [])
     fields["systemInstruction"] = {"parts": [*earlier, *parts]}
-
-
-def _thinking(effort: Any, model: str) -> dict[str, Any]:
-    """OpenAI's effort as Google's: a level, or for older models a budget in tokens.
-
-    Thoughts that were asked for are shown as well. A model that cannot do without thinking
-    thinks least.
-    """
-    if not isinstance(effort, str) or not effort:
-        raise InvalidRequestError(
-            f"reasoning_effort is {effort!r}; give 'none', 'minimal', 'low', 'medium' or 'high'"
-        )
-    shown = {"includeThoughts": True} if effort != "none" else {}
-    if OLDER_MODEL.search(model):
-        if effort not in _BUDGETS:
-            raise InvalidRequestError(
-                f"reasoning_effort is {effort!r}; {model} takes {', '.join(map(repr, _BUDGETS))}"
-            )
-        return {"thinkingBudget": _BUDGETS[effort], **shown}
-    return {"thinkingLevel": "MINIMAL" if effort == "none" else effort.upper(), **shown}
 
 
 def _format_fields(call: ChatCall) -> dict[str, Any]:

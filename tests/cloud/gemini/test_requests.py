@@ -123,7 +123,7 @@ SETTINGS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     ),
     "no effort": (
         {"reasoning_effort": "none"},
-        {"thinkingConfig": {"thinkingLevel": "MINIMAL"}},
+        {"thinkingConfig": {"thinkingLevel": "LOW"}},
     ),
     "effort and config": (
         {"reasoning_effort": "high", "thinking_config": {"include_thoughts": False}},
@@ -142,7 +142,7 @@ def test_settings_go_where_gemini_has_them(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("effort", "budget"),
-    [("none", 0), ("minimal", 1024), ("low", 1024), ("medium", 8192), ("high", 24_576)],
+    [("none", 128), ("minimal", 1024), ("low", 1024), ("medium", 8192), ("high", 24_576)],
 )
 def test_older_models_count_thoughts_in_tokens(effort: str, budget: int) -> None:
     sent = body(model="models/gemini-2.5-pro", reasoning_effort=effort)
