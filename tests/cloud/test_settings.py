@@ -34,7 +34,7 @@ DEFAULTS = {
         "https://generativelanguage.googleapis.com",
         cloud.llm.GeminiClient.default_model,
         ["GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_GEMINI_API_KEY"],
-        None,
+        "GOOGLE_GEMINI_BASE_URL",
     ),
     "Ollama": ("http://127.0.0.1:11434", "qwen2.5:3b", ["OLLAMA_API_KEY"], None),
 }

@@ -17,3 +17,4 @@ class Gemini(BaseClient):
     #: The general model of the examples in google-genai's own documentation (3.4).
     default_model = "gemini-3.8-flash"
     key_variables = ("GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_GEMINI_API_KEY")
+    url_variable = "GOOGLE_GEMINI_BASE_URL"  # google-genai's own
