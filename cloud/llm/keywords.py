@@ -12,8 +12,8 @@ from LLM.exceptions import InvalidRequestError
 #: They change nothing about an answer: who asks, and what OpenAI keeps of a call and for how long.
 #: Usage, which `stream_options` asks for, comes with every stream here.
 BOOKKEEPING = frozenset(
-    {"prompt_cache_key", "prompt_cache_retention", "safety_identifier", "store"}
-    | {"stream_options", "user"}
+    {"prompt_cache_key", "prompt_cache_options", "prompt_cache_retention", "safety_identifier"}
+    | {"store", "stream_options", "user"}
 )
 
 
