@@ -97,7 +97,7 @@ class Caller:
             request=request,
             models=found.available,
             profile=profile,
-            pins=self._aliases.registry_versions(profile),
+            pins=found.registry_versions,
             format=answer_format(request),
             messages=[wire_message(message) for message in request.messages],
             attempts=attempts,

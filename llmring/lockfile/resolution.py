@@ -32,11 +32,13 @@ class Resolution:
 
     :param model: the first whose provider is available.
     :param available: all of them whose providers are, in order: `model`, then what to fall back to.
+    :param registry_versions: the version of each provider's list of models that is pinned.
     """
 
     pool: Pool
     model: str
     available: tuple[str, ...]
+    registry_versions: Mapping[str, int]
 
 
 class AliasResolver:
@@ -106,26 +108,7 @@ class AliasResolver:
         :param profile: None for the one in use.
         :raises LockfileError: no such alias or profile, or its models cannot be used.
         """
-        lockfile = self._current()
-        if reference := as_model(alias_or_model, self._providers(lockfile)):
-            return Pool(alias_or_model, (reference,))
-        if not is_name(alias_or_model):
-            raise LockfileError(
-                f"{shown(alias_or_model)} is no alias or model; give a name such as 'fast' or "
-                "'openai:gpt-5.5'",
-                code="invalid",
-            )
-        name = self._profile_name(profile, lockfile)
-        if pool := self._cache.get((alias_or_model, name)):
-            return pool
-        pool = find_pool(
-            alias_or_model, name, lockfile, self._providers(lockfile), self._package_lockfile
-        )
-        with self._lock:
-            # Between the reading and now the file may have changed and the cache been cleared.
-            if self._read is not None and self._read[1] is lockfile:
-                self._cache.put((alias_or_model, name), pool)
-        return pool
+        return self._pool(alias_or_model, profile, self._current())
 
     def resolve(
         self,
@@ -142,13 +125,15 @@ class AliasResolver:
         :raises LockfileError: as `pool`.
         :raises ProviderNotFoundError: none of the pool's providers is available.
         """
-        pool = self.pool(alias_or_model, profile)
+        lockfile = self._current()
+        pool = self._pool(alias_or_model, profile, lockfile)
         available = pool.models
         if is_available is not None and pool.is_alias:
             available = tuple(one for one in pool.models if is_available(one.partition(":")[0]))
         if not available:
             raise self._none_available(pool)
-        return Resolution(pool, available[0], available)
+        versions = self._registry_versions(profile, lockfile)
+        return Resolution(pool, available[0], available, versions)
 
     def has_alias(self, alias: str, profile: str | None = None) -> bool:
         """Whether `alias` can be resolved. Never raises; a model is no alias."""
@@ -175,9 +160,7 @@ class AliasResolver:
         :return: none for a profile that is not there.
         :raises LockfileError: the lockfile is gone or broken.
         """
-        lockfile = self._current()
-        found = lockfile.profiles.get(self._profile_name(profile, lockfile))
-        return found.registry_versions if found else {}
+        return self._registry_versions(profile, self._current())
 
     def require_aliases(
         self, aliases: Iterable[str], context: str | None = None, profile: str | None = None
@@ -211,10 +194,35 @@ class AliasResolver:
             code="missing_aliases",
         )
 
+    def _pool(self, alias_or_model: str, profile: str | None, lockfile: Lockfile) -> Pool:
+        if reference := as_model(alias_or_model, self._providers(lockfile)):
+            return Pool(alias_or_model, (reference,))
+        if not is_name(alias_or_model):
+            raise LockfileError(
+                f"{shown(alias_or_model)} is no alias or model; give a name such as 'fast' or "
+                "'openai:gpt-5.5'",
+                code="invalid",
+            )
+        name = self._profile_name(profile, lockfile)
+        if pool := self._cache.get((alias_or_model, name)):
+            return pool
+        pool = find_pool(
+            alias_or_model, name, lockfile, self._providers(lockfile), self._package_lockfile
+        )
+        with self._lock:
+            # Between the reading and now the file may have changed and the cache been cleared.
+            if self._read is not None and self._read[1] is lockfile:
+                self._cache.put((alias_or_model, name), pool)
+        return pool
+
     def _profile_name(self, profile: str | None, lockfile: Lockfile) -> str:
         if profile is not None and not is_name(profile):
             raise LockfileError(f"profile must be a name, not {shown(profile)}", code="invalid")
         return profile or self._environ.get(PROFILE_VARIABLE) or lockfile.default_profile
+
+    def _registry_versions(self, profile: str | None, lockfile: Lockfile) -> Mapping[str, int]:
+        found = lockfile.profiles.get(self._profile_name(profile, lockfile))
+        return found.registry_versions if found else {}
 
     def _current(self) -> Lockfile:
         path = self._location.readable()
