@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from LLM.exceptions import LLMConfigError
 from llmring.exceptions import ConfigurationError, ProviderNotFoundError
 from llmring.lockfile.names import BUILTIN_PROVIDERS, PROVIDER_KEYS, is_provider, suggestion
 from llmring.lockfile.types import ProviderEntry
@@ -129,7 +130,14 @@ class ProviderCatalog:
             return provider
         if name not in _CLASSES:
             raise self._unknown(name)
-        made: BaseLLMProvider = _class(_CLASSES[name])(name)
+        try:
+            made: BaseLLMProvider = _class(_CLASSES[name])(name)
+        except LLMConfigError as err:
+            lacking = self.why_unavailable(name)
+            if lacking is None:
+                raise
+            # The client speaks of its own arguments, which who names a model does not know.
+            raise ConfigurationError(f"provider {name!r} is not set up: {lacking}") from err
         return made
 
     def _unknown(self, name: str, advice: str = "") -> ProviderNotFoundError:

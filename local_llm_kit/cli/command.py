@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from LLM.exceptions import LLMError
+from local_llm_kit.cli.terminal import printable
 
 #: What the engines and the client call some options: their errors name these.
 _OTHER_NAMES = {
@@ -55,17 +56,25 @@ class Command(click.Command):
             super().invoke(ctx)
             return
         except LLMError as err:
-            problem = in_flags(str(err), flags_of(self))
+            self.report(err, in_flags(str(err), flags_of(self)))
         except ModuleNotFoundError as err:
             package = (err.name or "").partition(".")[0]
             if package in ("", "LLM", "cloud", "llmring", "local_llm_kit"):
                 raise  # ours, and nothing that could be installed
-            problem = (
-                f"{ctx.command_path} needs the package {package!r}, which is not installed; in "
-                f"llm-kit's folder run: pip install '.[{self.extras}]'"
+            click.echo(
+                f"error: {ctx.command_path} needs the package {package!r}, which is not installed; "
+                f"in llm-kit's folder run: pip install '.[{self.extras}]'",
+                err=True,
             )
-        click.echo(f"error: {problem}", err=True)
         ctx.exit(1)
+
+    def report(self, error: LLMError, problem: str) -> None:
+        """Say on standard error what ended the command.
+
+        :param problem: the error's message, in terms of the flags.
+        """
+        # A server's reason may be in it.
+        click.echo(f"error: {printable(problem)}", err=True)
 
 
 def flags_of(command: click.Command) -> dict[str, str]:

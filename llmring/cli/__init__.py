@@ -1,0 +1,12 @@
+"""The command `llmring`, on click.
+
+Data goes to stdout and messages to stderr; it ends with 0, 1 (failed), 2 (wrong usage) or 130
+(interrupted). A command's module is imported when it runs, so that `--help` is quick. What is not
+of llmring, such as tables and completion in shells, is shared with `local-llm-kit`.
+"""
+
+from __future__ import annotations
+
+from llmring.cli.group import cli
+
+__all__ = ["cli"]

@@ -1,0 +1,7 @@
+"""`llmring completion`."""
+
+from __future__ import annotations
+
+from local_llm_kit.cli.completion import completion_command
+
+completion = completion_command("llmring")

@@ -1,0 +1,55 @@
+"""The models of all providers or of one."""
+
+from __future__ import annotations
+
+from llmring.exceptions import ProviderNotFoundError
+from llmring.lockfile.names import suggestion
+from llmring.registry import RegistryModel
+from llmring.registry.store import OWN_MACHINES
+from llmring.service import LLMRing
+
+
+async def listed(
+    provider: str | None, registry_url: str | None
+) -> tuple[list[RegistryModel], dict[str, int]]:
+    """Models, and the numbers of the registry's lists that they are from.
+
+    :param provider: None for all that the registry lists, and the models on this disk.
+    :raises LLMError: no such provider, or it is asked and does not answer.
+    """
+    async with LLMRing(origin="llmring list", registry_url=registry_url) as ring:
+        registry = ring.registry
+        if provider is None:
+            names = [name for name in registry.providers if name not in OWN_MACHINES]
+        elif provider.lower() in ring.providers.names:
+            names = [provider.lower()]
+        else:
+            known = ring.providers.names
+            raise ProviderNotFoundError(
+                f"unknown provider {provider!r}; there are {', '.join(known)}"
+                f"{suggestion(provider, known)}"
+            )
+        found: list[RegistryModel] = []
+        versions: dict[str, int] = {}
+        for name in names:
+            await registry.prepare(name)
+            if name in OWN_MACHINES or not registry.models(name):
+                continue
+            found += registry.models(name)
+            versions[name] = registry.version(name) or 0
+        for name in [one for one in names if one not in versions] if provider else ["local"]:
+            found += await _asked(ring, name)
+        return found, versions
+
+
+async def _asked(ring: LLMRing, name: str) -> list[RegistryModel]:
+    """The models that a provider says it has, as the registry would list them."""
+    models = await ring.get_provider(name).list_models()
+    return [
+        ring.registry.model(f"{name}:{model}") or _unpriced(name, model) for model in models or ()
+    ]
+
+
+def _unpriced(provider: str, name: str) -> RegistryModel:
+    # Unchecked: what a server calls its models need be no name of a registry.
+    return RegistryModel.model_construct(provider=provider, model_name=name)

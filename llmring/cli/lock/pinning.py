@@ -1,0 +1,141 @@
+"""`llmring lock bump-registry`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from llmring.cli.command import RingCommand
+from llmring.cli.lock.checking import existing
+from llmring.cli.options import path_option, profile_option, registry_option
+from llmring.cli.prices import price
+from local_llm_kit.cli.options import json_option
+from local_llm_kit.cli.tables import echo_json
+from local_llm_kit.cli.terminal import note, printable_line
+
+if TYPE_CHECKING:
+    from llmring.lockfile import Lockfile
+    from llmring.registry import Drift, Registry
+
+_EXAMPLES = """\b
+Examples:
+  llmring lock bump-registry
+  llmring lock bump-registry --profile default --json
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Bump:
+    """A provider's list, as it is pinned from now on.
+
+    :param before: the number that was pinned; None for none.
+    :param drift: what has changed since; None where nothing was pinned, or it cannot be told.
+    :param problem: why it cannot be told.
+    """
+
+    provider: str
+    before: int | None
+    now: int
+    drift: Drift | None = None
+    problem: str | None = None
+
+
+@click.command("bump-registry", cls=RingCommand, epilog=_EXAMPLES)
+@profile_option
+@path_option
+@registry_option
+@json_option
+def bump_registry(
+    profile: str | None, path: str | None, registry_url: str | None, as_json: bool
+) -> None:
+    """Pin the registry's lists as they are now, and say what has changed since the last time.
+
+    Those of the providers that the profile's aliases use are pinned.
+    """
+    import asyncio
+
+    from llmring.lockfile import AliasResolver, editing
+    from llmring.registry import Registry
+
+    resolver = AliasResolver(existing(path))
+    name = resolver.profile_name(profile)
+    resolver.aliases(name)  # or it has no such profile
+    registry = Registry(registry_url)
+    bumps = asyncio.run(_bumps(resolver.lockfile, name, registry))
+    with editing(resolver.location) as document:
+        for bump in bumps:
+            document.pin(bump.provider, bump.now, name)
+    if as_json:
+        echo_json({"lockfile": resolver.lockfile.name, "profile": name, "pins": _json(bumps)})
+        return
+    for bump in bumps:
+        for line in _lines(bump):
+            click.echo(printable_line(line))
+    if not bumps:
+        click.echo(f"profile {name} uses no provider whose models a registry lists")
+    note(f"(profile {name} of {resolver.lockfile.name})")
+
+
+async def _bumps(lockfile: Lockfile, profile: str, registry: Registry) -> list[Bump]:
+    from llmring.exceptions import RegistryError
+    from llmring.registry.store import OWN_MACHINES
+
+    pinned = lockfile.profiles[profile].registry_versions
+    bumps = []
+    for provider in _providers(lockfile, profile):
+        await registry.prepare(provider)
+        now, before = registry.version(provider), pinned.get(provider)
+        if provider in OWN_MACHINES or now is None:
+            continue  # nobody numbers their lists
+        if before in (None, now):
+            bumps.append(Bump(provider, before, now))
+            continue
+        try:
+            bumps.append(Bump(provider, before, now, await registry.drift(provider, before)))
+        except RegistryError as err:
+            bumps.append(Bump(provider, before, now, problem=err.message))
+    return bumps
+
+
+def _providers(lockfile: Lockfile, profile: str) -> list[str]:
+    """The providers that a profile's aliases use, in order."""
+    models = [one for binding in lockfile.profiles[profile].bindings for one in binding.models]
+    return sorted({model.partition(":")[0].lower() for model in models})
+
+
+def _json(bumps: list[Bump]) -> list[dict[str, Any]]:
+    return [
+        {
+            "provider": bump.provider,
+            "pinned_before": bump.before,
+            "pinned_now": bump.now,
+            "drift": bump.drift.to_dict() if bump.drift else None,
+            "problem": bump.problem,
+        }
+        for bump in bumps
+    ]
+
+
+def _lines(bump: Bump) -> Iterator[str]:
+    if bump.before is None:
+        yield f"{bump.provider}: pinned {bump.now}, the first time"
+    elif bump.before == bump.now:
+        yield f"{bump.provider}: {bump.now}, as before"
+    else:
+        yield f"{bump.provider}: pinned {bump.now}, was {bump.before}"
+    if bump.problem:
+        yield f"  what has changed cannot be told: {bump.problem}"
+    if bump.drift is None:
+        return
+    if not bump.drift.has_drift:
+        yield "  no model and no price has changed"
+    for model in bump.drift.added_models:
+        yield f"  new: {model}"
+    for model in bump.drift.removed_models:
+        yield f"  gone: {model}"
+    for change in bump.drift.price_changes:
+        what = change.price.replace("_", " ")
+        yield f"  {change.model}: $/M {what} {price(change.pinned)}, now {price(change.current)}"
