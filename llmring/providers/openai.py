@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+import logging
+from typing import Any, ClassVar
 
 from cloud.llm.openai_compat.async_client import AsyncOpenAICompatClient
+from llmring.exceptions import ValidationError
+from llmring.messages import openai_messages, unmarked_tools
+from llmring.providers.base import ProviderCall
+from llmring.providers.openai_models import fitting_effort, is_reasoning_model
 from llmring.providers.remote import RemoteProvider
 from llmring.providers.sdks import sdk
+
+_LOG = logging.getLogger("llmring")
 
 
 class CompatibleProvider(RemoteProvider):
@@ -20,10 +27,28 @@ class CompatibleProvider(RemoteProvider):
 
     def _make_sdk_client(self) -> Any:
         return sdk("openai").AsyncOpenAI(
-            # The SDK wants a key even where the server wants none.
+            # The SDK wants a key even where the server wants none, and would take OpenAI's.
             api_key=self.api_key or "none",
             base_url=self.chat_client.codec.api_root,
+            default_headers=self.headers,
         )
+
+    def messages(self, call: ProviderCall) -> list[dict[str, Any]]:
+        """The messages; content parts keep their cache markers, which some servers know."""
+        return openai_messages(call.messages, marked_parts=True)
+
+    def arguments(self, call: ProviderCall) -> dict[str, Any]:
+        """See `RemoteProvider.arguments`.
+
+        :raises ValidationError: `reasoning_tokens` is given, for which there is no common word.
+        """
+        if call.reasoning_tokens is not None:
+            raise ValidationError(
+                f"reasoning_tokens has no form at {self.name!r}, an address that speaks OpenAI's "
+                "language; leave it out, and give what the server knows in extra_params, such as "
+                "{'reasoning_effort': 'low'}"
+            )
+        return super().arguments(call)
 
 
 class OpenAIProvider(CompatibleProvider):
@@ -32,6 +57,63 @@ class OpenAIProvider(CompatibleProvider):
     :param settings: those of `AsyncOpenAICompatClient`; the environment fills in key and address.
     """
 
+    cache_fields: ClassVar = frozenset(
+        {"prompt_cache_key", "prompt_cache_options", "prompt_cache_retention"}
+    )
+
     def __init__(self, name: str = "openai", **settings: Any) -> None:
         client = AsyncOpenAICompatClient.from_env(max_retries=0, **settings)
         RemoteProvider.__init__(self, name, client)
+
+    def messages(self, call: ProviderCall) -> list[dict[str, Any]]:
+        """The messages without cache markers, which OpenAI refuses."""
+        return openai_messages(call.messages)
+
+    def arguments(self, call: ProviderCall) -> dict[str, Any]:
+        """See `RemoteProvider.arguments`; what reasoning models refuse is put in their words.
+
+        They count thoughts and answer by one limit, so `reasoning_tokens` is added to `max_tokens`;
+        without that, the effort that fits it is asked for. Other models think no tokens at all,
+        which keeps every such limit.
+
+        :raises ValidationError: the model has no form for what is asked.
+        """
+        asked = RemoteProvider.arguments(self, call)
+        asked["tools"] = unmarked_tools(call.tools)
+        if call.temperature is not None and not _takes_temperature(call):
+            _LOG.debug("%s takes no temperature; it is left out", call.model)
+            asked["temperature"] = call.extra.get("temperature")
+        if _reasons(call):
+            # What the caller says in OpenAI's own words counts.
+            asked.update(_reasoning_fields(call) | call.extra)
+        return asked
+
+
+def _reasons(call: ProviderCall) -> bool:
+    known = call.facts.is_reasoning_model if call.facts else None
+    return is_reasoning_model(call.model) if known is None else known
+
+
+def _takes_temperature(call: ProviderCall) -> bool:
+    known = call.facts.supports_temperature if call.facts else None
+    return not _reasons(call) if known is None else known
+
+
+def _reasoning_fields(call: ProviderCall) -> dict[str, Any]:
+    """The limits of a reasoning model."""
+    fields: dict[str, Any] = {}
+    if call.max_tokens is not None and "max_completion_tokens" not in call.extra:
+        fields["max_tokens"] = None
+        fields["max_completion_tokens"] = call.max_tokens + (call.reasoning_tokens or 0)
+    has_effort = "reasoning_effort" in call.extra
+    if call.reasoning_tokens is None or has_effort:
+        return fields
+    if call.reasoning_tokens == 0 or call.max_tokens is None:
+        effort = fitting_effort(call.model, call.reasoning_tokens)
+        if effort is None and call.reasoning_tokens:
+            raise ValidationError(
+                f"reasoning_tokens is {call.reasoning_tokens}, which {call.model} counts together "
+                "with the answer; give max_tokens as well"
+            )
+        fields["reasoning_effort"] = effort
+    return fields

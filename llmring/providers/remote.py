@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import inspect
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from LLM.secrets import Secret
+from llmring.exceptions import ValidationError
 from llmring.messages import openai_messages
 from llmring.providers.base import BaseLLMProvider, ProviderCall
+
+#: Arguments of the clients' `chat` that are no fields of a provider's.
+_OWN_ARGUMENTS = frozenset({"messages", "model", "self", "timeout"})
+#: What is asked of some provider's cache and changes no answer: others can leave it out.
+_CACHE_HINTS = frozenset(
+    {"cache_control", "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention"}
+)
 
 if TYPE_CHECKING:
     from cloud.llm.async_client import AsyncChatClient
@@ -22,6 +30,9 @@ class RemoteProvider(BaseLLMProvider):
     :param name: what stands before the colon in ``provider:model``.
     :param chat_client: the client that is called; it makes no tries of its own.
     """
+
+    #: What of `ProviderCall.cache` the provider has fields for; None for all.
+    cache_fields: ClassVar[frozenset[str] | None] = None
 
     def __init__(self, name: str, chat_client: AsyncChatClient) -> None:
         super().__init__(name)
@@ -40,6 +51,12 @@ class RemoteProvider(BaseLLMProvider):
         """The key as plain text; empty for none."""
         key = self.chat_client.config.api_key
         return Secret(key).get_secret_value() if key else ""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The further headers of the settings, as plain text."""
+        headers = self.chat_client.config.headers
+        return {name: Secret(value).get_secret_value() for name, value in headers.items()}
 
     @abstractmethod
     def _make_sdk_client(self) -> Any:
@@ -72,15 +89,35 @@ class RemoteProvider(BaseLLMProvider):
 
         :raises LLMError: the provider has no form for what is asked.
         """
+        if misplaced := _OWN_ARGUMENTS.intersection(call.extra):
+            raise ValidationError(
+                f"extra_params has {min(misplaced)!r}, which is a field of the request itself; "
+                "give it there"
+            )
         return {
             "temperature": call.temperature,
             "max_tokens": call.max_tokens,
             "tools": call.tools,
             "tool_choice": call.tool_choice,
             "response_format": call.response_format,
-            **(call.cache or {}),
+            **self._cache(call),
             **call.extra,
         }
+
+    def _cache(self, call: ProviderCall) -> dict[str, Any]:
+        """What is asked of the provider's cache.
+
+        :raises ValidationError: the provider has no form for it, and it is more than a hint.
+        """
+        asked, known = call.cache or {}, self.cache_fields
+        if known is None or not asked:
+            return asked
+        if unknown := asked.keys() - known - _CACHE_HINTS:
+            raise ValidationError(
+                f"cache has {min(unknown)!r}, for which {self.name!r} has no form; it takes "
+                f"{', '.join(map(repr, sorted(known)))}"
+            )
+        return {name: value for name, value in asked.items() if name in known}
 
     async def close(self) -> None:
         """Close the SDK's client; connections belong to all clients of the address."""
