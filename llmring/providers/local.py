@@ -2,139 +2,216 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import importlib.util
-from collections.abc import AsyncIterator, Callable
-from typing import Any
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any, Self
 
-from cloud.llm.events import (
-    Finish,
-    ReasoningDelta,
-    ResponseAssembler,
-    StreamEvent,
-    TextDelta,
-    ToolCallDelta,
-    UsageUpdate,
-)
+from cloud.llm.calls import nested_choice
+from cloud.llm.events import ResponseAssembler, StreamEvent
+from cloud.llm.keywords import take_single_n
 from cloud.llm.streams import AsyncEventStream
-from cloud.llm.types import ChatResponse, ToolCall
-from llmring.exceptions import ConfigurationError
-from llmring.messages import openai_messages
+from cloud.llm.types import ChatResponse
+from LLM.foreign import known_message
+from LLM.tools import nested_tools
+from llmring.exceptions import ValidationError
+from llmring.messages import openai_messages, unmarked_tools
 from llmring.providers.base import BaseLLMProvider, ProviderCall
+from llmring.providers.local_answers import chat_response, chunk_events
+from llmring.providers.single_flight import SingleFlight
 
-#: A package of each engine that can run a model here.
-_ENGINES = ("llama_cpp", "transformers")
+if TYPE_CHECKING:
+    from LLM.async_streaming import AsyncChatStream
+    from local_llm_kit.async_client import AsyncLLMClient
+
+#: The packages of each engine that runs models in this process.
+_ENGINES = (("llama_cpp",), ("torch", "transformers"))
+#: What a request says by other names than a local call's, and what an answer has no place for.
+_ADVICE = {
+    "messages": "give it as messages=…",
+    "model": "name it before the messages",
+    "timeout": "give it as timeout=…",
+    "stream": "call chat_stream",
+    "functions": "give tools=…",
+    "function_call": "give tool_choice=…",
+}
 
 
+@functools.cache  # each look takes 0.13 ms, and every call asks
 def has_engine() -> bool:
-    """Whether a package that can run a model in this process is installed."""
-    return any(importlib.util.find_spec(package) is not None for package in _ENGINES)
+    """Whether the packages of an engine that runs models in this process are installed."""
+    return any(
+        all(importlib.util.find_spec(package) is not None for package in packages)
+        for packages in _ENGINES
+    )
 
 
 class LocalProvider(BaseLLMProvider):
-    """Models in this process, by `local_llm_kit`'s names: ``tiny``, a path, a repository."""
+    """Models in this process, by `local_llm_kit`'s names: ``tiny``, a path, a repository.
+
+    One client has them all, under one `memory_budget` where one is given. Models are loaded when
+    they are first asked, and stay until `close`, or until `keep_alive` has passed.
+
+    How much a model may think cannot be bounded here: what one thinks is among its text, and so
+    within `max_tokens`. Nor is there a cache to be told of: prompts that begin alike share theirs.
+
+    :param settings: those of `local_llm_kit.AsyncLLMClient`; of its options, `model_path`,
+        `context_length`, `adapters` and `draft_model` are for its own `model` alone.
+    """
 
     def __init__(self, name: str = "local", **settings: Any) -> None:
         super().__init__(name)
-        # Imported here, for an engine is loaded by whoever uses it.
-        from local_llm_kit.async_client import AsyncLLMClient
-
-        self._make: Callable[[str], Any] = lambda model: AsyncLLMClient(model, **settings)
-        self._clients: dict[str, Any] = {}
+        if "model_path" not in settings:
+            # The variable LOCAL_LLM_KIT_MODEL_PATH would make any model the client's own, to be
+            # loaded whichever is asked; the bundled one is not.
+            settings.setdefault("model", "tiny")
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._client: AsyncLLMClient | None = None
+        self._was_loaded: set[str] = set()
+        self._loads = SingleFlight(self._load)
 
     @property
-    def client(self) -> Any:
-        """There is none.
+    def client(self) -> AsyncLLMClient:
+        """The client that runs the models: completions, embeddings, decisions, token counts."""
+        with self._lock:
+            if self._client is None:
+                from local_llm_kit.async_client import AsyncLLMClient
 
-        :raises ConfigurationError: always.
-        """
-        raise ConfigurationError("local models have no SDK; use local_llm_kit.AsyncLLMClient")
+                self._client = AsyncLLMClient(**self._settings)
+            return self._client
 
     async def chat(self, call: ProviderCall) -> ChatResponse:
-        """Answer a conversation; see `BaseLLMProvider.chat`."""
-        client = self._client(call.model)
-        answer = await client.chat.completions.create(**self._arguments(call))
-        choice = answer.choices[0]
-        message = choice.message
-        usage = answer.usage
-        return ChatResponse(
-            content=message.content or "",
-            model=answer.model,
-            input_tokens=usage.prompt_tokens if usage else 0,
-            output_tokens=usage.completion_tokens if usage else 0,
-            finish_reason=choice.finish_reason or "stop",
-            tool_calls=[
-                ToolCall(one.id or "", one.function.name or "", one.function.arguments or "")
-                for one in message.tool_calls or ()
-            ],
-            usage=usage,
-            id=answer.id,
-        )
+        """Answer a conversation; see `BaseLLMProvider.chat`.
+
+        :raises ModelNotFoundError: there is no such model; see `local_llm_kit.LLMClient`.
+        """
+        arguments = _arguments(call)
+        started = time.monotonic()
+        if await self._loaded(call):
+            left_s = call.timeout_s - (time.monotonic() - started)
+            arguments["timeout"] = max(left_s, 0.001)
+        answer = await self.client.chat.completions.create(**arguments)
+        return chat_response(answer)
 
     def stream(self, call: ProviderCall) -> AsyncEventStream:
         """The events of an answer; see `BaseLLMProvider.stream`."""
-        reading = _Reading(self._client(call.model), self._arguments(call))
-        return AsyncEventStream(reading.events(), reading.close, ResponseAssembler(call.model))
+        events = _Events(self, call, _arguments(call))
+        return AsyncEventStream(events, events.close, ResponseAssembler(call.model), events.accept)
 
-    def _client(self, model: str) -> Any:
-        if model not in self._clients:
-            self._clients[model] = self._make(model)
-        return self._clients[model]
+    async def begun(self, call: ProviderCall, arguments: dict[str, Any]) -> AsyncChatStream:
+        """The stream of a call, which has begun; raises as `chat` does."""
+        await self._loaded(call)
+        usage = {"include_usage": True}
+        return await self.client.chat.completions.create(
+            **arguments, stream=True, stream_options=usage
+        )
 
-    def _arguments(self, call: ProviderCall) -> dict[str, Any]:
-        named = {
-            "temperature": call.temperature,
-            "max_tokens": call.max_tokens,
-            "tools": call.tools,
-            "tool_choice": call.tool_choice,
-            "response_format": call.response_format,
-            **call.extra,
-        }
-        given = {name: value for name, value in named.items() if value is not None}
-        return {"messages": openai_messages(call.messages), "timeout": call.timeout_s, **given}
+    async def list_models(self) -> list[str]:
+        """The models that need no download.
+
+        :raises LLMConfigError: a folder in which to look cannot be read.
+        """
+        return await asyncio.to_thread(_present)
 
     async def close(self) -> None:
-        """Unload the models."""
-        clients, self._clients = list(self._clients.values()), {}
-        for client in clients:
+        """End what runs, and unload the models."""
+        with self._lock:
+            client, self._client = self._client, None
+        self._was_loaded.clear()
+        if client is not None:
             await client.close()
 
+    async def _loaded(self, call: ProviderCall) -> bool:
+        """Wait for the model to be loaded; whether there was something to wait for.
 
-class _Reading:
-    def __init__(self, client: Any, arguments: dict[str, Any]) -> None:
-        self._client = client
-        self._arguments = arguments
-        self._stream: Any = None
-
-    async def events(self) -> AsyncIterator[StreamEvent]:
-        self._stream = await self._client.chat.completions.create(
-            stream=True, stream_options={"include_usage": True}, **self._arguments
+        Many may wait. Were each to load by its call, they would take all threads of the loop, which
+        also look up the hosts of other providers.
+        """
+        if call.model in self._was_loaded:
+            return False
+        await self._loads.result(
+            call.model, call.timeout_s, f"the model {call.model!r} was not loaded"
         )
-        async for chunk in self._stream:
-            for choice in chunk.choices:
-                for event in _events(choice):
-                    yield event
-            if chunk.usage:
-                yield UsageUpdate(chunk.usage)
+        return True
+
+    async def _load(self, model: str) -> None:
+        # Importing the client takes 0.1 s, in which the loop would stand still.
+        client = await asyncio.to_thread(lambda: self.client)
+        await client.load(model)
+        self._was_loaded.add(model)
+
+
+class _Events:
+    """The events of one answer; no generator, whose end would need the loop."""
+
+    def __init__(
+        self, provider: LocalProvider, call: ProviderCall, arguments: dict[str, Any]
+    ) -> None:
+        self._provider = provider
+        self._call = call
+        self._arguments = arguments
+        self._stream: AsyncChatStream | None = None
+        self._ready: deque[StreamEvent] = deque()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> StreamEvent:
+        is_first = self._stream is None
+        if self._stream is None:
+            self._stream = await self._provider.begun(self._call, self._arguments)
+        while not self._ready:
+            self._ready.extend(chunk_events(await anext(self._stream), is_first=is_first))
+        return self._ready.popleft()
+
+    async def accept(self, response: ChatResponse) -> None:
+        """Take over what was made of the complete answer."""
+        if self._stream is not None:
+            answer = await self._stream.response
+            response.parsed = answer.choices[0].message.parsed
 
     def close(self) -> None:
+        """Free the slot."""
         if self._stream is not None:
             self._stream._stop()  # `aclose` is for coroutines, and this is called from anywhere
 
 
-def _events(choice: Any) -> list[StreamEvent]:
-    delta = choice.delta
-    found: list[StreamEvent] = []
-    if reasoning := getattr(delta, "reasoning_content", None):
-        found.append(ReasoningDelta(reasoning))
-    if delta.content:
-        found.append(TextDelta(delta.content))
-    for call in delta.tool_calls or ():
-        function = call.function
-        found.append(
-            ToolCallDelta(
-                call.index or 0, call.id or "", function.name or "", function.arguments or ""
-            )
-        )
-    if choice.finish_reason:
-        found.append(Finish(choice.finish_reason))
-    return found
+def _arguments(call: ProviderCall) -> dict[str, Any]:
+    """The arguments of a local call.
+
+    :raises ValidationError: a further one is said elsewhere, or its effect would be lost.
+    :raises InvalidRequestError: an argument is wrong.
+    """
+    extra = {name: value for name, value in call.extra.items() if value is not None}
+    if wrong := next((name for name in _ADVICE if name in extra), None):
+        raise ValidationError(f"extra_params has {wrong!r}; {_ADVICE[wrong]}")
+    take_single_n(extra, "the ring")
+    named = {
+        "temperature": call.temperature,
+        "max_tokens": call.max_tokens,
+        "tools": unmarked_tools(nested_tools(call.tools)),
+        "tool_choice": nested_choice(call.tool_choice),
+        "response_format": call.response_format,
+        "timeout": call.timeout_s,
+    }
+    given = {name: value for name, value in named.items() if value is not None}
+    return {
+        **given,
+        **extra,
+        "model": call.model,
+        "messages": [
+            known_message(message, at_openai=True) for message in openai_messages(call.messages)
+        ],
+    }
+
+
+def _present() -> list[str]:
+    from local_llm_kit.inventory import inventory
+    from local_llm_kit.settings import default_model_path
+
+    present = inventory(default_path=default_model_path())
+    return list(dict.fromkeys(model.name for model in present if model.problem is None))
