@@ -106,13 +106,14 @@ class AsyncLLMClient(AsyncMemoryMethods):
         """
         return self._catalog.stats
 
-    async def load(self, model: str | None = None) -> None:
+    async def load(self, model: str | None = None) -> ModelInfo:
         """Load a model now; calls do so by themselves.
 
         :param model: as for a call; None means the client's own.
+        :return: facts about the model.
         :raises ModelNotFoundError: there is no such model.
         """
-        await asyncio.to_thread(self._calls.load, model)
+        return await asyncio.to_thread(self._calls.load, model)
 
     async def tokenize(self, text: str) -> list[int]:
         """Token ids of `text` by the model's own tokenizer, without special tokens."""
@@ -126,9 +127,10 @@ class AsyncLLMClient(AsyncMemoryMethods):
         self,
         text: str | Sequence[Any],
         tools: Sequence[Mapping[str, Any]] | None = None,
+        model: str | None = None,
     ) -> int:
         """Tokens of a text, or of the prompt that messages make; see `LLMClient.count_tokens`."""
-        return await asyncio.to_thread(self._calls.count_tokens, text, tools)
+        return await asyncio.to_thread(self._calls.count_tokens, text, tools, model)
 
     async def save_state(
         self,

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from local_llm_kit.arguments import ChatArguments
     from local_llm_kit.backends import Backend, Growing, Job, JSONObject
     from local_llm_kit.catalog import Catalog
+    from local_llm_kit.engines.protocol import ModelInfo
     from local_llm_kit.memory import Turn
     from local_llm_kit.pool import Lease
 
@@ -175,9 +176,10 @@ class Calls:
             raise not_found(name, f"there is no model {name[:200]!r} on this machine", known)
         return Model(id=name, owned_by="local")
 
-    def load(self, name: str | None = None) -> None:
+    def load(self, name: str | None = None) -> ModelInfo:
         """Load a model: the client's own, or another."""
-        self.catalog.lease(name).release()
+        with self.catalog.lease(name) as model:
+            return model.info
 
     def tokenize(self, text: str) -> list[int]:
         """Token ids of a text."""
@@ -189,13 +191,17 @@ class Calls:
         return self._with_model(lambda model: model.detokenize(tokens))
 
     def count_tokens(
-        self, text: str | Sequence[Any], tools: Sequence[Mapping[str, Any]] | None
+        self,
+        text: str | Sequence[Any],
+        tools: Sequence[Mapping[str, Any]] | None,
+        name: str | None = None,
     ) -> int:
         """Tokens of a text, or of the prompt that messages make."""
         if isinstance(text, str):
-            return len(self.tokenize(text))
+            check_text("text", text)
+            return self._with_model(lambda model: len(model.tokenize(text)), name)
         messages, checked = normalise_messages(text), normalise_tools(tools)
-        return self._with_model(lambda model: model.count_tokens(messages, checked))
+        return self._with_model(lambda model: model.count_tokens(messages, checked), name)
 
     def save_state(
         self,
@@ -211,9 +217,11 @@ class Calls:
         """Put a saved conversation back into the cache; tokens restored."""
         return self._with_model(lambda model: model.load_state(path))
 
-    def _with_model(self, use: Callable[[Backend], ResponseT]) -> ResponseT:
-        """What `use` makes of the client's own model, loaded while it does."""
-        with self.catalog.lease(None) as model:
+    def _with_model(
+        self, use: Callable[[Backend], ResponseT], name: str | None = None
+    ) -> ResponseT:
+        """What `use` makes of a model, the client's own or another, loaded while it does."""
+        with self.catalog.lease(name) as model:
             return use(model)
 
     def _prepared(

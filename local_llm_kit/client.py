@@ -110,14 +110,15 @@ class LLMClient(MemoryMethods):
         """
         return self._catalog.stats
 
-    def load(self, model: str | None = None) -> None:
+    def load(self, model: str | None = None) -> ModelInfo:
         """Load a model now; calls do so by themselves.
 
         :param model: as for a call; None means the client's own, where it was closed to make room
             or after its keep-alive.
+        :return: facts about the model.
         :raises ModelNotFoundError: there is no such model.
         """
-        self._calls.load(model)
+        return self._calls.load(model)
 
     def tokenize(self, text: str) -> list[int]:
         """Token ids of `text` by the model's own tokenizer, without special tokens."""
@@ -131,14 +132,16 @@ class LLMClient(MemoryMethods):
         self,
         text: str | Sequence[Any],
         tools: Sequence[Mapping[str, Any]] | None = None,
+        model: str | None = None,
     ) -> int:
         """Tokens by the model's own tokenizer.
 
         :param text: a text, or messages: then the whole prompt counts that they make, with the
             template's tokens and the opening of the answer.
         :param tools: what the prompt would offer.
+        :param model: as for a call; None means the client's own.
         """
-        return self._calls.count_tokens(text, tools)
+        return self._calls.count_tokens(text, tools, model)
 
     def save_state(
         self,

@@ -76,10 +76,20 @@ def test_the_environments_one_model_is_no_answer_to_every_name(
 
 def test_a_model_is_loaded_by_name_before_any_call(boat: Path) -> None:
     with LLMClient("tiny", context_length=256, n_slots=1) as client:
-        client.load(str(boat))
+        facts = client.load(str(boat))
+        assert (facts.name, client.load().name) == ("boat", "tiny")
         assert loaded(client) == ["tiny", str(boat)]
         with pytest.raises(ModelNotFoundError):
             client.load("gpt-4")
+
+
+@pytest.mark.parametrize("text", ["Hello!", HELLO], ids=["text", "messages"])
+def test_tokens_are_counted_by_the_model_that_is_named(boat: Path, text: Any) -> None:
+    with LLMClient("tiny", context_length=256, n_slots=1) as client:
+        assert client.count_tokens(text, model=str(boat)) == client.count_tokens(text)
+        assert loaded(client) == ["tiny", str(boat)]
+        with pytest.raises(ModelNotFoundError):
+            client.count_tokens(text, model="gpt-4")
 
 
 @pytest.mark.parametrize("own", ["tiny", "boat"])
