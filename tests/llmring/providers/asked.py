@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+from cloud.llm.calls import chat_call
+from cloud.llm.config import ClientConfig
 from llmring.providers.base import ProviderCall
 from llmring.providers.remote import RemoteProvider
 from llmring.registry import Registry
-from tests.cloud import asked
+from tests.cloud.asked import CODECS
 from tests.cloud.official_types import JUDGES
 
 _FACTS = Registry()
 USER = {"role": "user", "content": "Hello!"}
+_NAMED = ("system", "temperature", "max_tokens", "tools", "tool_choice", "response_format")
 #: What `tests.cloud` calls each provider.
 _CODECS = {"google": "gemini"}
 
@@ -26,15 +30,26 @@ def call_of(model: str, *, known: bool = True, **fields: Any) -> ProviderCall:
     return ProviderCall(model=model.partition(":")[2], **fields)
 
 
-def body_of(provider: RemoteProvider, call: ProviderCall, *, official: bool = True) -> Any:
-    """The JSON that is sent, without the model; it is of the SDK's type unless `official` is false.
+def body_of(provider: RemoteProvider, call: ProviderCall) -> Any:
+    """The JSON that is sent to the provider's own address, without the model.
+
+    It is of the type that the SDK has for it, plain and streamed.
 
     :param provider: one of the built-in ones.
     """
     codec = _CODECS.get(provider.name, provider.name)
-    messages, arguments = provider.messages(call), provider.arguments(call)
-    found = [asked.body(codec, messages, stream=stream, **arguments) for stream in (False, True)]
-    for body in found if official else ():
+    bodies = [_body(codec, provider, call, stream) for stream in (False, True)]
+    for body in bodies:
         JUDGES[codec]()(body)
-    found[0].pop("model", None)
-    return found[0]
+    bodies[0].pop("model", None)
+    return bodies[0]
+
+
+def _body(name: str, provider: RemoteProvider, call: ProviderCall, stream: bool) -> Any:
+    codec_class, base_url, _ = CODECS[name]
+    arguments = {"system": None, **provider.arguments(call)}
+    fields = {field: arguments.pop(field) for field in _NAMED}
+    messages = provider.messages(call)
+    asked = chat_call(call.model, messages, stream=stream, extra=arguments, **fields)
+    codec = codec_class(ClientConfig(model=call.model, base_url=base_url))
+    return json.loads(codec.request(asked).body)
