@@ -25,6 +25,7 @@ MAX_DEPTH = 100
 _MAPS = frozenset({"properties", "$defs", "definitions", "patternProperties"})
 _LISTS = frozenset({"anyOf", "oneOf", "allOf", "prefixItems"})
 _ONES = frozenset({"items", "additionalProperties", "not", "contains", "propertyNames"})
+_LENGTHS = frozenset({"minItems", "maxItems", "minLength", "maxLength"})
 #: Regular expressions that constrained decoding knows: not those that look around, of which
 #: pydantic writes one for decimals.
 _PLAIN = re.compile(r"(?!.*\(\?<?[=!])", re.DOTALL)
@@ -37,6 +38,7 @@ class Subset:
     :param not_held: keywords that it does not hold answers to.
     :param formats: formats of strings that it knows; None for any.
     :param min_items: bounds of `minItems` that it holds; None for any.
+    :param max_bound: largest bound of a length or a number of items that it holds; None for any.
     :param patterns: what the regular expressions that it knows match; None where it knows none.
     :param has_const: whether it knows ``const``; otherwise it is an ``enum`` of one.
     :param is_closed: whether objects that do not say that they are open are closed.
@@ -46,6 +48,7 @@ class Subset:
     not_held: frozenset[str] = frozenset()
     formats: frozenset[str] | None = None
     min_items: frozenset[int] | None = None
+    max_bound: int | None = None
     patterns: re.Pattern[str] | None = _PLAIN
     has_const: bool = True
     is_closed: bool = False
@@ -77,7 +80,9 @@ def fitted_schema(schema: Any, subset: Subset, name: str, depth: int = 0) -> Any
     kept: dict[str, Any] = {}
     told: dict[str, Any] = {}
     for key, value in schema.items():
-        if key in _MAPS and isinstance(value, Mapping):
+        if key in subset.not_held:
+            told[key] = value
+        elif key in _MAPS and isinstance(value, Mapping):
             kept[key] = {
                 own: fitted_schema(item, subset, name, depth + 1) for own, item in value.items()
             }
@@ -124,7 +129,7 @@ def refers_to_itself(schema: Mapping[str, Any]) -> bool:
         for name, found in (definitions.items() if isinstance(definitions, Mapping) else ())
     }
     uses["#"] = set(_references({k: v for k, v in schema.items() if k != "$defs"}))
-    return any(name in _reached(name, uses) for name in uses)
+    return any(name in reached(name, uses) for name in uses)
 
 
 def is_open(schema: Any) -> bool:
@@ -138,9 +143,11 @@ def is_open(schema: Any) -> bool:
     if not schema.keys().isdisjoint(("prefixItems", "allOf", "not")):
         return True
     kind = schema.get("type")
-    if kind == "object" and not ("properties" in schema and not schema.get("additionalProperties")):
+    if _may_be(kind, "object") and not (
+        "properties" in schema and not schema.get("additionalProperties")
+    ):
         return True
-    if kind == "array" and "items" not in schema:
+    if _may_be(kind, "array") and "items" not in schema:
         return True
     says = ("type", "anyOf", "$ref", "enum", "const")
     return schema.keys().isdisjoint(says) or any(map(is_open, _parts(schema)))
@@ -149,17 +156,24 @@ def is_open(schema: Any) -> bool:
 def _is_held(key: str, value: Any, subset: Subset) -> bool:
     if key == "format":
         return subset.formats is None or (isinstance(value, str) and value in subset.formats)
+    if key in _LENGTHS and subset.max_bound is not None and value > subset.max_bound:
+        return False
     if key == "minItems":
         return subset.min_items is None or value in subset.min_items
     if key == "pattern":
         return subset.patterns is not None and bool(subset.patterns.match(str(value)))
     if key == "default":
         return not subset.wants_all
-    return key not in subset.not_held
+    return True
+
+
+def _may_be(kind: Any, name: str) -> bool:
+    """Whether ``type`` allows a value of that name."""
+    return kind == name or (isinstance(kind, list) and name in kind)
 
 
 def _fit_object(kept: dict[str, Any], subset: Subset) -> None:
-    if kept.get("type") != "object":
+    if not _may_be(kept.get("type"), "object"):
         return
     if subset.is_closed:
         kept.setdefault("additionalProperties", False)
@@ -200,8 +214,11 @@ def _references(schema: Any) -> Iterator[str]:
             yield from _references(part)
 
 
-def _reached(name: str, uses: Mapping[str, set[str]]) -> set[str]:
-    """All names that a definition refers to, directly or through others."""
+def reached(name: str, uses: Mapping[str, set[str]]) -> set[str]:
+    """All names that a definition refers to, directly or through others.
+
+    :param uses: the names that each one refers to directly.
+    """
     found: set[str] = set()
     waiting = [name]
     while waiting:

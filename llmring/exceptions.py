@@ -20,6 +20,7 @@
     │       │   └── ProviderContentFilterError    also an LLMContentFilterError
     │       ├── ProviderServerError           also an LLMServerError
     │       └── ProviderAnswerError           also an LLMResponseError
+    │           └── AnswerValidationError     also a ValidationError
     ├── CircuitBreakerError           also a ProviderError; nothing was sent
     ├── CostTrackingError
     ├── RegistryError
@@ -161,6 +162,10 @@ class ProviderServerError(ProviderResponseError, LLMServerError):
 
 class ProviderAnswerError(ProviderResponseError, LLMResponseError):
     """The provider's answer cannot be read, or is cut short."""
+
+
+class AnswerValidationError(ProviderAnswerError, ValidationError):
+    """The answer does not fit the schema that it must; its text is in `body`."""
 
 
 class CircuitBreakerError(ProviderError):

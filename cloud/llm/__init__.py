@@ -34,6 +34,7 @@ if typing.TYPE_CHECKING:
     )
     from cloud.llm.gemini.async_client import AsyncGeminiClient
     from cloud.llm.gemini.client import GeminiClient
+    from cloud.llm.json_schema import JSONSchema
     from cloud.llm.ollama.async_client import AsyncOllamaClient
     from cloud.llm.ollama.client import OllamaClient
     from cloud.llm.ollama.management import PullProgress
@@ -79,6 +80,7 @@ _HOMES = {
     ),
     "cloud.llm.gemini.async_client": "AsyncGeminiClient",
     "cloud.llm.gemini.client": "GeminiClient",
+    "cloud.llm.json_schema": "JSONSchema",
     "cloud.llm.ollama.async_client": "AsyncOllamaClient",
     "cloud.llm.ollama.client": "OllamaClient",
     "cloud.llm.ollama.management": "PullProgress",
@@ -109,6 +111,7 @@ __all__ = [
     "Finish",
     "GeminiClient",
     "InvalidRequestError",
+    "JSONSchema",
     "LLMAPIError",
     "LLMAuthError",
     "LLMConfigError",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self, Unpack
+from typing import Any, ClassVar, Self, TypeGuard, Unpack
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel
@@ -14,6 +15,7 @@ from pydantic import BaseModel
 from cloud.llm.calls import chat_call
 from cloud.llm.codec import Codec, WireRequest
 from cloud.llm.config import ClientConfig, FurtherSettings
+from cloud.llm.json_schema import JSONSchema
 from cloud.llm.types import ChatResponse
 from LLM.attempts import Attempts
 from LLM.codec import Source
@@ -29,21 +31,28 @@ class Prepared:
     """A call that is ready to be sent.
 
     :param timeout_s: seconds for the call, or for each gap of a stream.
-    :param wanted: the pydantic class that the answer must fit; None for any text.
+    :param wanted: what the answer is read as: a pydantic class, which it must fit, or the value
+        that a `JSONSchema` asks for; None for any text.
     """
 
     request: WireRequest
     source: Source
     timeout_s: float
-    wanted: type[BaseModel] | None
+    wanted: type[BaseModel] | JSONSchema | None
 
     def accept(self, response: ChatResponse) -> None:
         """Fill in what the caller asked to have made of the answer.
+
+        A text that is no JSON has no value of a `JSONSchema`, and stays as it is.
 
         :raises LLMResponseError: the content does not fit the class.
         :raises LLMContentFilterError: the provider's filter cut the content.
         """
         if self.wanted is None or response.refusal or response.tool_calls:
+            return
+        if isinstance(self.wanted, JSONSchema):
+            with contextlib.suppress(ValueError):
+                response.parsed, response.content = self.wanted.read(response.content)
             return
         try:
             response.parsed = parsed_content(
@@ -175,7 +184,7 @@ class BaseClient(ABC):
             request=self.codec.request(call),
             source=self._source(model),
             timeout_s=checked_timeout_s(timeout, self.config.timeout),
-            wanted=response_format if is_model_class(response_format) else None,
+            wanted=response_format if _asks_for_value(response_format) else None,
         )
 
     def _source(self, model: str | None) -> Source:
@@ -184,3 +193,7 @@ class BaseClient(ABC):
 
     def _attempts(self, source: Source) -> Attempts:
         return Attempts(self._policy, source)
+
+
+def _asks_for_value(wanted: Any) -> TypeGuard[type[BaseModel] | JSONSchema]:
+    return isinstance(wanted, JSONSchema) or is_model_class(wanted)

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from cloud.llm.codec import ChatCall
+from cloud.llm.json_schema import JSONSchema
 from cloud.llm.keywords import check_keywords
 from cloud.llm.pairs import paired
 from LLM.codec import check_sampling, message_list
@@ -42,7 +43,7 @@ def chat_call(
     """Check the arguments of a call and bring them into one form.
 
     :param system: goes before the messages as a ``system`` turn; None for none.
-    :param response_format: as OpenAI has it, or a pydantic class.
+    :param response_format: as OpenAI has it, a `JSONSchema`, or a pydantic class.
     :param extra: further keywords; None among them is as if it were not given.
     :raises InvalidRequestError: an argument cannot work; the message names it.
     """
@@ -69,6 +70,7 @@ def chat_call(
         tool_choice=nested_choice(tool_choice),
         response_format=asked_format,
         class_schema=class_schema,
+        json_schema=response_format if isinstance(response_format, JSONSchema) else None,
         extra={name: value for name, value in extra.items() if value is not None},
     )
 
@@ -81,6 +83,8 @@ def _checked_format(
         return None, None
     if is_model_class(response_format):
         return response_format_of(response_format), class_schema(response_format)
+    if isinstance(response_format, JSONSchema):
+        return response_format.openai_format, None
     if not isinstance(response_format, Mapping):
         raise InvalidRequestError(
             f"response_format is a {type(response_format).__name__}; give a pydantic class or a "

@@ -60,7 +60,7 @@ class ChatClient(BaseClient):
         :param tools: flat, ``{"name": …, "parameters": …}``, or nested as OpenAI has them.
         :param tool_choice: ``auto``, ``none``, ``required``, a tool's name, or OpenAI's dict.
         :param response_format: a pydantic class (the answer is then checked against it, and its
-            object is in `.parsed`), or OpenAI's dict.
+            object is in `.parsed`), a `JSONSchema` (its value is in `.parsed`), or OpenAI's dict.
         :param timeout: seconds, in place of the client's.
         :param kwargs: further fields. Those of OpenAI that others know by another name (`stop`,
             `top_p`, `reasoning_effort`, …) are put into the provider's words, those that change

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from cloud.llm.config import ClientConfig
 from cloud.llm.events import StreamEvent
+from cloud.llm.json_schema import JSONSchema
 from cloud.llm.types import ChatResponse
 from LLM.codec import Source
 from LLM.exceptions import LLMError
@@ -33,6 +34,7 @@ class ChatCall:
     :param response_format: as OpenAI has it: ``{"type": "json_schema", "json_schema": {…}}``, …
     :param class_schema: the JSON schema of the pydantic class that was given as `response_format`,
         as pydantic writes it; None where none was.
+    :param json_schema: the `JSONSchema` that was given as `response_format`; None where none was.
     :param extra: further keywords of the caller, for the provider's own fields.
     """
 
@@ -46,6 +48,7 @@ class ChatCall:
     tool_choice: Any = None
     response_format: dict[str, Any] | None = None
     class_schema: Mapping[str, Any] | None = None
+    json_schema: JSONSchema | None = None
     extra: dict[str, Any] = field(default_factory=dict)
 
 

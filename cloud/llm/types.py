@@ -154,7 +154,8 @@ class ChatResponse:
     :param thinking_blocks: the provider's blocks of thought with their signatures, which it wants
         back unchanged in the next turn; `to_message` carries them.
     :param refusal: the model's refusal, when it gave one in place of an answer.
-    :param parsed: the content as the pydantic object given as `response_format`.
+    :param parsed: the content as the pydantic object, or the value of the `JSONSchema`, that was
+        given as `response_format`.
     :param usage: all counts in OpenAI's shape: cached tokens, tokens written to the cache,
         reasoning tokens; None when the provider told none.
     :param id: the provider's id of the answer.

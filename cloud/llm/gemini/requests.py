@@ -11,11 +11,10 @@ from typing import Any
 
 from cloud.llm.codec import ChatCall
 from cloud.llm.gemini.contents import Conversation
+from cloud.llm.gemini.schemas import format_fields
 from cloud.llm.gemini.thinking import effort_config
 from cloud.llm.keywords import BOOKKEEPING
-from cloud.llm.response_formats import wanted_schema
 from LLM.exceptions import InvalidRequestError
-from LLM.schemas import Subset, fitted_schema
 
 #: Fields of `generationConfig`; other keywords stand beside it.
 _GENERATION_FIELDS = frozenset(
@@ -39,19 +38,6 @@ _GOOGLES_NAMES = {
 #: OpenAI's names that say what Gemini does anyway, or what it has no use for; it has a `store`.
 _UNNEEDED = (BOOKKEEPING - {"store"}) | {"parallel_tool_calls"}
 
-#: What `responseJsonSchema` takes; the rest it ignores.
-#: Source: https://ai.google.dev/api/generate-content#GenerationConfig.
-GEMINI = Subset(
-    frozenset(
-        """
-        exclusiveMaximum exclusiveMinimum maxContains maxLength maxProperties minContains minLength
-        minProperties multipleOf uniqueItems
-        """.split()
-    ),
-    frozenset({"date-time", "date", "time"}),
-    patterns=None,
-    has_const=False,
-)
 _MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY"}
 _DECLARED = ("name", "description", "response", "behavior")
 
@@ -64,7 +50,7 @@ def request_fields(call: ChatCall, api_root: str) -> dict[str, Any]:
     """
     conversation = Conversation(call.messages, call.model, api_root, has_system=call.has_system)
     config: dict[str, Any] = {"temperature": call.temperature, "maxOutputTokens": call.max_tokens}
-    config.update(_format_fields(call))
+    config.update(format_fields(call))
     fields: dict[str, Any] = {
         "contents": conversation.contents,
         "systemInstruction": conversation.system_instruction,
@@ -135,20 +121,6 @@ def _add_instruction(fields: dict[str, Any], value: Any) -> None:
         raise InvalidRequestError("system_instruction has no list of 'parts'; give text")
     earlier = (fields.get("systemInstruction") or {}).get("parts", [])
     fields["systemInstruction"] = {"parts": [*earlier, *parts]}
-
-
-def _format_fields(call: ChatCall) -> dict[str, Any]:
-    """The fields that ask for JSON.
-
-    A class's own schema is taken, whose optional fields need not be there: in required ones Google
-    refuses schemas that refer to themselves.
-    """
-    schema = wanted_schema(call.response_format, "Gemini")
-    if schema is None:
-        return {}
-    schema = fitted_schema(call.class_schema or schema, GEMINI, "response_format")
-    asked = {"responseJsonSchema": schema} if schema else {}
-    return {"responseMimeType": "application/json", **asked}
 
 
 def _tools(tools: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from cloud.llm.codec import ChatCall
+from cloud.llm.json_schemas.strict import NOT_HELD
 from cloud.llm.keywords import BOOKKEEPING, take_single_n
 from cloud.llm.ollama.messages import ollama_messages
 from cloud.llm.response_formats import wanted_schema
@@ -37,6 +39,14 @@ _SAYS_NOTHING = BOOKKEEPING | {"metadata", "parallel_tool_calls", "service_tier"
 #: ones: the server refuses a schema with another. Small models leave out what they may.
 #: Source: json-schema-to-grammar of llama.cpp.
 OLLAMA = Subset(patterns=re.compile(r"\^(?!.*\(\?).*\$\Z", re.DOTALL), wants_all=True)
+#: The same for schemas whose optional properties stay so. Of what they ignore, the model is told,
+#: and of bounds for which their grammars have no room.
+OLLAMA_SCHEMA = replace(
+    OLLAMA,
+    not_held=NOT_HELD | {"maxProperties", "minProperties", "uniqueItems"},
+    max_bound=1000,
+    wants_all=False,
+)
 #: OpenAI's fields that would change the answer, and what to do without them.
 _IMPOSSIBLE = {
     "audio": "it answers in text",
@@ -136,6 +146,8 @@ def _format(call: ChatCall) -> str | JSONObject | None:
     schema = wanted_schema(call.response_format, "Ollama")
     if schema is None:
         return None
+    if call.json_schema is not None:
+        return dict(fitted_schema(call.json_schema.plain, OLLAMA_SCHEMA, "response_format"))
     if call.class_schema is not None:
         return dict(fitted_schema(rooted(call.class_schema), OLLAMA, "response_format"))
     return dict(schema) or "json"

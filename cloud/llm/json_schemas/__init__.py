@@ -1,0 +1,1 @@
+"""JSON schemas of the caller's: checked, said plainly, fitted to providers, undone in answers."""
