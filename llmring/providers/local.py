@@ -21,6 +21,7 @@ from llmring.exceptions import ValidationError
 from llmring.messages import openai_messages, unmarked_tools
 from llmring.providers.base import BaseLLMProvider, ProviderCall
 from llmring.providers.local_answers import chat_response, chunk_events
+from llmring.providers.local_format import local_format
 from llmring.providers.single_flight import SingleFlight
 
 if TYPE_CHECKING:
@@ -195,7 +196,7 @@ def _arguments(call: ProviderCall) -> dict[str, Any]:
         "max_tokens": call.max_tokens,
         "tools": unmarked_tools(nested_tools(call.tools)),
         "tool_choice": nested_choice(call.tool_choice),
-        "response_format": call.response_format,
+        "response_format": local_format(call.response_format),
         "timeout": call.timeout_s,
     }
     given = {name: value for name, value in named.items() if value is not None}
