@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -124,5 +125,7 @@ class RemoteProvider(BaseLLMProvider):
         sdk, self._sdk_client = self._sdk_client, None
         close = getattr(sdk, "close", None)
         if close is not None and inspect.isawaitable(closing := close()):
-            await closing
+            # Its connections may be of an event loop that has ended, and have ended with it.
+            with contextlib.suppress(RuntimeError):
+                await closing
         await self.chat_client.close()

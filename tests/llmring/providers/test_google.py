@@ -148,8 +148,8 @@ def test_what_no_provider_calls_its_cache_is_refused(google: GoogleProvider) -> 
 
 def test_no_cache_marker_reaches_google(google: GoogleProvider) -> None:
     content = [{"type": "text", "text": "Hi.", **MARK}, {"text": "Own.", **MARK}]
-    messages = [{"role": "system", "content": "Long.", **MARK}]
-    messages.append({"role": "user", "content": content, **MARK})  # type: ignore[dict-item]
+    messages: list[Any] = [{"role": "system", "content": "Long.", **MARK}]
+    messages.append({"role": "user", "content": content, **MARK})
     tool = {"type": "function", "function": {"name": "f", **MARK}, **MARK}
     call = call_of("google:gemini-2.0-flash", messages=messages, tools=[tool])
     body = body_of(google, call)

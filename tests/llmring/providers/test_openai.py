@@ -167,8 +167,8 @@ def test_fields_of_the_request_are_no_extra_parameters(openai: OpenAIProvider, n
 
 def test_no_cache_marker_reaches_openai(openai: OpenAIProvider) -> None:
     text = {"type": "text", "text": "Hi."}
-    messages = [{"role": "system", "content": "Long.", **MARK}]
-    messages.append({"role": "user", "content": [{**text, **MARK}]})  # type: ignore[dict-item]
+    messages: list[Any] = [{"role": "system", "content": "Long.", **MARK}]
+    messages.append({"role": "user", "content": [{**text, **MARK}]})
     tool = {"type": "function", "function": {"name": "f", **MARK}, **MARK}
     body = body_of(openai, call_of("openai:gpt-4o", messages=messages, tools=[tool]))
     assert body["messages"] == [
