@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any
+import logging
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from cloud.llm.anthropic.async_client import AsyncAnthropicClient
+from cloud.llm.anthropic.requests import DEFAULT_MAX_TOKENS
+from llmring.exceptions import ValidationError
 from llmring.messages import anthropic_messages
 from llmring.providers.base import ProviderCall
+from llmring.providers.claude_models import MIN_BUDGET, ClaudeModel, claude_model
+from llmring.providers.openai_models import EFFORTS
 from llmring.providers.remote import RemoteProvider
 from llmring.providers.sdks import sdk
+
+_LOG = logging.getLogger("llmring")
+
+#: Tokens that a model may think which nobody has asked to, beside those of the answer.
+_MAX_UNASKED = 16_384
+_BOUNDS = frozenset({"max_completion_tokens", "max_tokens", "thinking"})
+
+#: Tools that run at Anthropic, by the names without a date, in the version that all models have.
+#: Source: https://platform.claude.com/docs/en/agents-and-tools/tool-use/code-execution-tool;
+#: ToolUnionParam of anthropic 2.12: none of them needs a header for betas.
+_SERVER_TOOLS = {
+    "code_execution": "code_execution_20250825",
+    "web_fetch": "web_fetch_20250910",
+    "web_search": "web_search_20250305",
+}
 
 
 class AnthropicProvider(RemoteProvider):
@@ -17,14 +38,119 @@ class AnthropicProvider(RemoteProvider):
     :param settings: those of `AsyncAnthropicClient`; the environment fills in key and address.
     """
 
+    cache_fields: ClassVar[frozenset[str] | None] = frozenset({"cache_control"})
+
     def __init__(self, name: str = "anthropic", **settings: Any) -> None:
         super().__init__(name, AsyncAnthropicClient.from_env(max_retries=0, **settings))
 
-    def messages(self, call: ProviderCall) -> list[dict[str, Any]]:
-        """The messages with their cache markers; see `RemoteProvider.messages`."""
-        return anthropic_messages(call.messages)
-
     def _make_sdk_client(self) -> Any:
         return sdk("anthropic").AsyncAnthropic(
-            api_key=self.api_key, base_url=self.chat_client.config.base_url
+            # Without one the SDK would take that of the environment, whatever the address.
+            api_key=self.api_key or "none",
+            # The SDK adds the version itself.
+            base_url=self.chat_client.codec.api_root.removesuffix("/v1"),
+            default_headers=self.headers,
         )
+
+    def messages(self, call: ProviderCall) -> list[dict[str, Any]]:
+        """The messages with their cache markers, and Anthropic's own parts as they are."""
+        return anthropic_messages(call.messages)
+
+    def arguments(self, call: ProviderCall) -> dict[str, Any]:
+        """See `RemoteProvider.arguments`.
+
+        Claude counts thoughts and answer by one limit, so `reasoning_tokens` is added to that of
+        the answer. A model that decides by itself how much to think is asked for the effort that
+        fits; one that cannot think keeps every such limit. A temperature is left out where the
+        model refuses one.
+
+        :raises ValidationError: the model has no form for what is asked.
+        """
+        asked = super().arguments(call)
+        asked["tools"] = _versioned(call.tools)
+        asked.update(_thinking_fields(call) | call.extra)
+        if call.temperature is not None and not _takes_temperature(call):
+            _LOG.debug("%s takes no temperature here; it is left out", call.model)
+            asked["temperature"] = call.extra.get("temperature")
+        return asked
+
+
+def _versioned(tools: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
+    """The tools; Anthropic's own with the version and the name that the API wants."""
+    return tools and [_versioned_tool(tool) for tool in tools]
+
+
+def _versioned_tool(tool: dict[str, Any]) -> dict[str, Any]:
+    kind = tool.get("type")
+    version = _SERVER_TOOLS.get(kind) if isinstance(kind, str) else None
+    return tool if version is None else {**tool, "type": version, "name": kind}
+
+
+def _thinking_fields(call: ProviderCall) -> dict[str, Any]:
+    """What `reasoning_tokens` comes to.
+
+    :raises ValidationError: the model cannot think so little, or so many tokens.
+    """
+    n_tokens = call.reasoning_tokens
+    model = claude_model(call.model)
+    if n_tokens is None:
+        return _room_for_thoughts(call, model)
+    if given := call.extra.keys() & {"thinking", "reasoning_effort"}:
+        raise ValidationError(
+            f"reasoning_tokens and extra_params[{min(given)!r}] both say how much to think; give "
+            "one of them"
+        )
+    if not _can_think(call, model):
+        return {}
+    if n_tokens == 0:
+        return _no_thinking(call, model)
+    fields: dict[str, Any] = {}
+    if "max_completion_tokens" not in call.extra:
+        n_answer = DEFAULT_MAX_TOKENS if call.max_tokens is None else call.max_tokens
+        fields["max_tokens"] = n_answer + n_tokens
+    if model.is_adaptive:
+        effort = next(effort for begin, effort in EFFORTS if n_tokens >= begin)
+        return {**fields, "thinking": {"type": "adaptive"}, "reasoning_effort": effort}
+    if n_tokens < MIN_BUDGET:
+        raise ValidationError(
+            f"reasoning_tokens is {n_tokens}, and {call.model} thinks with at least {MIN_BUDGET} "
+            "or not at all; give that, or 0"
+        )
+    return {**fields, "thinking": {"type": "enabled", "budget_tokens": n_tokens}}
+
+
+def _room_for_thoughts(call: ProviderCall, model: ClaudeModel) -> dict[str, Any]:
+    """A limit that leaves tokens for the answer, where neither that nor thoughts are bounded."""
+    is_bounded = call.max_tokens is not None or not _BOUNDS.isdisjoint(call.extra)
+    if is_bounded or not model.thinks_unasked:
+        return {}
+    return {"max_tokens": DEFAULT_MAX_TOKENS + _MAX_UNASKED}
+
+
+def _no_thinking(call: ProviderCall, model: ClaudeModel) -> dict[str, Any]:
+    thinking = model.without_thinking
+    if thinking is None:
+        raise ValidationError(
+            f"reasoning_tokens is 0, and {call.model} always thinks; leave it out, and for the "
+            "least give extra_params={'reasoning_effort': 'low'}"
+        )
+    return {"thinking": thinking} if thinking else {}
+
+
+def _can_think(call: ProviderCall, model: ClaudeModel) -> bool:
+    known = call.facts.supports_thinking if call.facts else None
+    return model.can_think if known is None else known
+
+
+def _thinks(call: ProviderCall) -> bool:
+    """Whether the model is asked to think."""
+    given = call.extra.get("thinking")
+    if isinstance(given, Mapping):
+        return given.get("type") in ("adaptive", "enabled")
+    return bool(call.reasoning_tokens) and _can_think(call, claude_model(call.model))
+
+
+def _takes_temperature(call: ProviderCall) -> bool:
+    known = call.facts.supports_temperature if call.facts else None
+    takes = claude_model(call.model).takes_temperature if known is None else known
+    return takes and not _thinks(call)
