@@ -63,4 +63,5 @@ def llm_response(
         reasoning=response.reasoning,
         thinking_blocks=response.thinking_blocks or None,
         attempts=attempts,
+        raw=response.raw,
     )

@@ -111,6 +111,9 @@ class LLMResponse(_Schema):
         ``model``, ``outcome`` (``unavailable``, ``skipped``, ``failed``, ``answered``) and, but for
         the last, ``reason``; of a failure also ``error``, ``status_code``, ``retry_after`` and
         ``elapsed_s``, in seconds.
+    :param raw: the provider's own answer, decoded, with all that has no field here (``logprobs``,
+        further choices, safety ratings); None for a stream and for local models. It is not printed,
+        and `model_dump` leaves it out.
     """
 
     content: str
@@ -122,6 +125,7 @@ class LLMResponse(_Schema):
     reasoning: str | None = None
     thinking_blocks: list[dict[str, Any]] | None = None
     attempts: list[dict[str, Any]] = Field(default_factory=list)
+    raw: dict[str, Any] | None = Field(default=None, repr=False, exclude=True)
 
     @property
     def total_tokens(self) -> int | None:

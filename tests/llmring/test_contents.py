@@ -132,7 +132,10 @@ def test_a_text_that_is_none_is_named(convert: Any) -> None:
 
 def test_markers_reach_anthropic_alone() -> None:
     part = {"type": "text", "text": "Hi.", **MARK}
-    messages = [{"role": "user", "content": [part], **MARK}, {"role": "user", "content": "?"}]
+    messages: list[Any] = [
+        {"role": "user", "content": [part], **MARK},
+        {"role": "user", "content": "?"},
+    ]
     plain = {"role": "user", "content": [{"type": "text", "text": "Hi."}]}
     assert openai_messages(messages) == [plain, messages[1]]
     assert openai_messages(messages, marked_parts=True)[0] == {"role": "user", "content": [part]}
@@ -141,7 +144,10 @@ def test_markers_reach_anthropic_alone() -> None:
 
 
 def test_messages_of_text_alone_are_not_copied() -> None:
-    messages = [{"role": "user", "content": "Hi."}, {"role": "assistant", "content": None}]
+    messages: list[Any] = [
+        {"role": "user", "content": "Hi."},
+        {"role": "assistant", "content": None},
+    ]
     assert openai_messages(messages) is messages
     assert anthropic_messages(messages) is messages
 
