@@ -147,11 +147,11 @@ class Caller:
         return None if usage is None else usage_with_cost(usage, cost)
 
     async def _chat(self, job: Job, model: str) -> ChatResponse:
-        provider, call = self._call(job, model)
+        provider, call = self.call(job, model)
         return await provider.chat(call)
 
     async def _open(self, job: Job, model: str) -> OpenStream:
-        provider, call = self._call(job, model)
+        provider, call = self.call(job, model)
         events = provider.stream(call)
         begun: deque[StreamEvent] = deque()
         try:
@@ -167,7 +167,11 @@ class Caller:
             raise
         return OpenStream(events, begun)
 
-    def _call(self, job: Job, model: str) -> tuple[BaseLLMProvider, ProviderCall]:
+    def call(self, job: Job, model: str) -> tuple[BaseLLMProvider, ProviderCall]:
+        """One try of a job at a model, and who is to make it.
+
+        :raises LLMConfigError: the model's provider is not set up.
+        """
         name, _, own_name = model.partition(":")
         request, pin = job.request, job.pins.get(name)
         provider = self._providers.get(name)

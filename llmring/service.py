@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any, Self
 
-from pydantic import ValidationError as PydanticValidationError
-
+from llmring.arguments import as_request
 from llmring.caller import Caller
 from llmring.costs import Costs
-from llmring.exceptions import ConfigurationError, ValidationError
-from llmring.lockfile import AliasCache, AliasResolver, Lockfile, editing
+from llmring.exceptions import ConfigurationError
+from llmring.lockfile import (
+    BUILTIN_PROVIDERS,
+    AliasCache,
+    AliasResolver,
+    Lockfile,
+    LockfileDocument,
+    editing,
+)
+from llmring.lockfile.names import PROVIDER_KEYS
+from llmring.models import Models
 from llmring.pending import Pending
 from llmring.providers.base import BaseLLMProvider
 from llmring.providers.catalog import ProviderCatalog
-from llmring.registry import Registry, RegistryModel
+from llmring.registry import Drift, Registry, RegistryModel
 from llmring.schemas import LLMRequest, LLMResponse
 from llmring.settings import RingSettings
 from llmring.streams import ChatStream
@@ -67,6 +76,9 @@ class LLMRing:
         self.providers = ProviderCatalog(lambda: self.aliases.lockfile.providers)
         self.registry = Registry(registry_url)
         self._caller = Caller(self.aliases, self.providers, self.registry, self.settings)
+        self._models = Models(
+            self.aliases, self.providers, self.registry, self._caller, self.settings.timeout_s
+        )
         self._closed = False
 
     def __repr__(self) -> str:
@@ -232,6 +244,22 @@ class LLMRing:
         self.aliases.clear()
         return found
 
+    def init_lockfile(self, force: bool = False) -> Path:
+        """Write a lockfile with the usual aliases, for the providers whose keys are set.
+
+        Where no key is set, the aliases list the models of all providers. It is written where the
+        ring reads it: ``./llmring.lock``, or the file that the ring was given.
+
+        :param force: replace the file that is there.
+        :return: where it is.
+        :raises LockfileError: it is there, or cannot be written.
+        """
+        keyed = [name for name in PROVIDER_KEYS if self.providers.is_available(name)]
+        path = self.aliases.location.target
+        LockfileDocument.starter(keyed or BUILTIN_PROVIDERS, path).save(force=force)
+        self.aliases.clear()
+        return path
+
     def clear_alias_cache(self) -> None:
         """Forget resolved aliases; what changes in the lockfile is noticed without it."""
         self.aliases.clear()
@@ -243,39 +271,65 @@ class LLMRing:
 
         :raises ModelNotFoundError: it does not know it.
         """
-        return self.registry.require(self.resolve_alias(alias_or_model, profile))
+        model = self.resolve_alias(alias_or_model, profile)
+        return self.registry.require(model, self._pin(model, profile))
 
-    def calculate_cost(self, response: LLMResponse) -> Costs:
+    async def get_enhanced_model_info(
+        self, alias_or_model: str, profile: str | None = None
+    ) -> dict[str, Any]:
+        """As `get_model_info`, as a dict, and of models that no registry lists too.
+
+        :return: ``provider``, ``model`` (without the provider), ``listed`` (by a registry),
+            ``available`` (whether the provider is set up), and the fields of `RegistryModel`, None
+            where they are not known.
+        :raises LockfileError: no such alias or profile.
+        """
+        return await self._models.info(alias_or_model, profile)
+
+    async def get_available_models(self) -> dict[str, list[str]]:
+        """The models that can be asked, by provider; without providers that are not set up.
+
+        Of ``local``, ``ollama`` and addresses of your own it is what they have now, and empty
+        where they cannot be asked, which the log tells; of others, the active models that the
+        registry lists.
+        """
+        return await self._models.available()
+
+    async def validate_context_limit(
+        self, request: LLMRequest, profile: str | None = None
+    ) -> str | None:
+        """Whether a request fits the model that is asked first; nothing is sent to it.
+
+        Of models in this process the prompt's tokens are counted. Of others they are estimated, as
+        a quarter of the bytes of the text, without images and files: English comes out about right,
+        other texts may have twice as many. So what is near the limit may still be refused.
+
+        :return: None when it fits, or the limit is not known; else what is too long.
+        :raises LLMRingError: no such alias, or the request cannot work at all.
+        """
+        return await self._models.context_problem(request, profile)
+
+    async def registry_drift(self, profile: str | None = None) -> dict[str, Drift]:
+        """What has changed in the lists of models since the lockfile pinned them, by provider.
+
+        :raises LockfileError: no such profile.
+        :raises RegistryError: a pinned list cannot be had.
+        """
+        return await self._models.drift(profile)
+
+    def calculate_cost(self, response: LLMResponse, profile: str | None = None) -> Costs:
         """What a call cost, in dollars, by part; ``["total_cost"]`` is all of it.
 
         It may be awaited. It is empty where the cost cannot be told, and `status` says why.
+
+        :param profile: whose pinned prices count; None for the profile in use.
         """
-        return Costs(self.registry.cost(response.usage, response.model), response.model)
+        pin = self._pin(response.model, profile)
+        return Costs(self.registry.cost(response.usage, response.model, pin), response.model)
+
+    def _pin(self, model: str, profile: str | None) -> int | None:
+        return self.aliases.registry_versions(profile).get(model.partition(":")[0])
 
     def _check_open(self) -> None:
         if self._closed:
             raise ConfigurationError("this LLMRing is closed; make another one")
-
-
-def as_request(
-    request: LLMRequest | str, messages: Sequence[Any] | None, fields: Mapping[str, Any]
-) -> LLMRequest:
-    """The request that the arguments of a call make.
-
-    :raises ValidationError: they make none; the message says why.
-    """
-    if isinstance(request, LLMRequest):
-        if messages is None and not fields:
-            return request
-        raise ValidationError("give the fields in the LLMRequest, or give an alias and messages=…")
-    if messages is None:
-        raise ValidationError(
-            f"chat({str(request)[:80]!r}) has no messages; give messages=[…], or an LLMRequest"
-        )
-    try:
-        return LLMRequest(model=request, messages=messages, **fields)
-    except PydanticValidationError as err:
-        first = err.errors(include_url=False, include_context=False, include_input=False)[0]
-        place = ".".join(map(str, first["loc"]))
-        problem = f"{place}: {first['msg']}"
-    raise ValidationError(f"the arguments make no request ({problem})")

@@ -82,8 +82,7 @@ class LockfileDocument:
 
         :raises LockfileError: as `Location.readable` and `load`.
         """
-        if os.path.realpath(location.target) == os.path.realpath(BUNDLED):
-            raise problem(location.target, "comes with llmring and is not changed; copy it")
+        _require_users(location.target)
         readable = location.readable()
         if readable != BUNDLED:
             return cls.read(readable)
@@ -233,19 +232,23 @@ class LockfileDocument:
             lambda text: layout.add_table(text, layout.header(key), [line], [("profiles", name)]),
         )
 
-    def save(self) -> None:
+    def save(self, *, force: bool = False) -> None:
         """Write the text to `path`, in one step.
 
+        :param force: replace whatever is there.
         :raises LockfileError: it cannot be written, or the file is no longer what was read.
         """
         if self.path is None:
             raise LockfileError("this lockfile has no path; give one to LockfileDocument")
         with only_writer(self.path):
-            self._save()
+            self._save(force)
 
-    def _save(self) -> None:
+    def _save(self, force: bool = False) -> None:
         assert self.path is not None
-        if self._original is None:
+        _require_users(self.path)
+        if force:
+            self._original = None
+        elif self._original is None:
             if os.path.lexists(self.path):
                 raise problem(self.path, "already exists; remove it, or change it as it is")
         elif read_bytes(self.path) != self._original:
@@ -309,6 +312,12 @@ class LockfileDocument:
                 "[[profiles.NAME.bindings]] tables",
             )
         self._lockfile, self._text = parse(text, self.path), text
+
+
+def _require_users(path: Path) -> None:
+    """Refuse to change the bundled lockfile."""
+    if os.path.realpath(path) == os.path.realpath(BUNDLED):
+        raise problem(path, "comes with llmring and is not changed; copy it")
 
 
 def _template() -> bytes:

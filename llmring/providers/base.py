@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from cloud.llm.events import StreamEvent
@@ -49,6 +49,17 @@ class ProviderCall:
     cache: dict[str, Any] | None = None
     extra: dict[str, Any] = field(default_factory=dict)
     facts: RegistryModel | None = None
+
+
+class PromptSize(NamedTuple):
+    """How long a prompt is, and may be.
+
+    :param tokens: its tokens, by the model's own tokenizer.
+    :param window: tokens that prompt and answer together may have.
+    """
+
+    tokens: int
+    window: int
 
 
 class EventStream(Protocol):
@@ -110,6 +121,13 @@ class BaseLLMProvider(ABC):
         """The models that can be asked now; None where the provider does not tell.
 
         :raises LLMError: it cannot be asked.
+        """
+        return None
+
+    async def prompt_size(self, call: ProviderCall) -> PromptSize | None:
+        """How long the prompt of a call is; None where only an answer would tell.
+
+        :raises LLMError: the model cannot be loaded, or not take the messages.
         """
         return None
 

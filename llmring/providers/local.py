@@ -19,7 +19,7 @@ from LLM.foreign import known_message
 from LLM.tools import nested_tools
 from llmring.exceptions import ValidationError
 from llmring.messages import openai_messages, unmarked_tools
-from llmring.providers.base import BaseLLMProvider, ProviderCall
+from llmring.providers.base import BaseLLMProvider, PromptSize, ProviderCall
 from llmring.providers.local_answers import chat_response, chunk_events
 from llmring.providers.local_format import local_format
 from llmring.providers.single_flight import SingleFlight
@@ -117,6 +117,19 @@ class LocalProvider(BaseLLMProvider):
         :raises LLMConfigError: a folder in which to look cannot be read.
         """
         return await asyncio.to_thread(_present)
+
+    async def prompt_size(self, call: ProviderCall) -> PromptSize:
+        """How long the prompt of a call is; the model is loaded to count.
+
+        :raises LLMError: as `chat`.
+        """
+        arguments = _arguments(call)
+        await self._loaded(call)
+        facts = await self.client.load(call.model)
+        tokens = await self.client.count_tokens(
+            arguments["messages"], arguments.get("tools"), call.model
+        )
+        return PromptSize(tokens, facts.context_length)
 
     async def close(self) -> None:
         """End what runs, and unload the models."""

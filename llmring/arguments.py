@@ -1,0 +1,35 @@
+"""The arguments of a ring's calls, made into requests. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError as PydanticValidationError
+
+from llmring.exceptions import ValidationError
+from llmring.schemas import LLMRequest
+
+
+def as_request(
+    request: LLMRequest | str, messages: Sequence[Any] | None, fields: Mapping[str, Any]
+) -> LLMRequest:
+    """The request that the arguments of a call make.
+
+    :raises ValidationError: they make none; the message says why.
+    """
+    if isinstance(request, LLMRequest):
+        if messages is None and not fields:
+            return request
+        raise ValidationError("give the fields in the LLMRequest, or give an alias and messages=…")
+    if messages is None:
+        raise ValidationError(
+            f"chat({str(request)[:80]!r}) has no messages; give messages=[…], or an LLMRequest"
+        )
+    try:
+        return LLMRequest(model=request, messages=messages, **fields)
+    except PydanticValidationError as err:
+        first = err.errors(include_url=False, include_context=False, include_input=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        problem = f"{place}: {first['msg']}"
+    raise ValidationError(f"the arguments make no request ({problem})")
