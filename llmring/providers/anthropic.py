@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from cloud.llm.anthropic.async_client import AsyncAnthropicClient
 from cloud.llm.anthropic.requests import DEFAULT_MAX_TOKENS
@@ -12,9 +12,14 @@ from llmring.exceptions import ValidationError
 from llmring.messages import anthropic_messages
 from llmring.providers.base import ProviderCall
 from llmring.providers.claude_models import MIN_BUDGET, ClaudeModel, claude_model
+from llmring.providers.forced_tool import ForcedTool
 from llmring.providers.openai_models import EFFORTS
 from llmring.providers.remote import RemoteProvider
 from llmring.providers.sdks import sdk
+
+if TYPE_CHECKING:
+    from cloud.llm.streams import AsyncEventStream
+    from cloud.llm.types import ChatResponse
 
 _LOG = logging.getLogger("llmring")
 
@@ -51,6 +56,20 @@ class AnthropicProvider(RemoteProvider):
             base_url=self.chat_client.codec.api_root.removesuffix("/v1"),
             default_headers=self.headers,
         )
+
+    async def chat(self, call: ProviderCall) -> ChatResponse:
+        """Answer a conversation; see `BaseLLMProvider.chat`."""
+        forced = _forced_tool(call)
+        if forced is None:
+            return await super().chat(call)
+        return forced.answer(await super().chat(forced.call))
+
+    def stream(self, call: ProviderCall) -> AsyncEventStream:
+        """The events of an answer; see `BaseLLMProvider.stream`."""
+        forced = _forced_tool(call)
+        if forced is None:
+            return super().stream(call)
+        return forced.stream(super().stream(forced.call))
 
     def messages(self, call: ProviderCall) -> list[dict[str, Any]]:
         """The messages with their cache markers, and Anthropic's own parts as they are."""
@@ -154,3 +173,11 @@ def _takes_temperature(call: ProviderCall) -> bool:
     known = call.facts.supports_temperature if call.facts else None
     takes = claude_model(call.model).takes_temperature if known is None else known
     return takes and not _thinks(call)
+
+
+def _forced_tool(call: ProviderCall) -> ForcedTool | None:
+    """The tool by which an older model is held to a schema; None where there is no need."""
+    if call.response_format is None or claude_model(call.model).has_formats:
+        return None
+    # While it thinks, Claude cannot be made to call a tool.
+    return ForcedTool.of(call, may_force=not _thinks(call))
