@@ -119,7 +119,7 @@ def chat(
     What is piped in is put behind MESSAGE; `-` or no MESSAGE takes it alone. Models of an alias
     that fail make way for the next.
     """
-    if is_streamed and (as_json or schema):
+    if is_streamed and (as_json or schema is not None):
         other = "--json" if as_json else "--schema"
         raise click.UsageError(f"--stream and {other} exclude each other: that is told whole", ctx)
     given = "" if message in (None, "-") else str(message)

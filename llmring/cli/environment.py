@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
+from collections.abc import Callable
 
 import click
 
 
-def load_env() -> None:
-    """Set the variables of ``.env`` that are not set; one that cannot be read is warned of.
+def _warn(problem: str) -> None:
+    click.echo(f"warning: {problem}", err=True)
 
-    No value of it is ever shown.
+
+def load_env(warn: Callable[[str], None] = _warn) -> None:
+    """Set the variables of ``.env`` that are not set.
+
+    :param warn: is told what cannot be read; never a value.
     """
     # Imported here, for help does without.
-    from dotenv import find_dotenv, load_dotenv
+    from dotenv import find_dotenv
 
     try:
         path = find_dotenv(usecwd=True)
@@ -22,22 +26,31 @@ def load_env() -> None:
         return
     if not path:
         return
+    for problem in _load(path):
+        warn(f"{path!r} {problem}")
+
+
+def _load(path: str) -> list[str]:
+    """Set the variables of a file. :return: what of it cannot be read."""
+    from dotenv import load_dotenv
+
     told = _Told()
     # dotenv tells of broken lines in its log alone.
     logger = logging.getLogger("dotenv.main")
     logger.addHandler(told)
+    problems = []
     try:
         load_dotenv(path, override=False, encoding="utf-8-sig")
     except UnicodeDecodeError:
-        _warn(path, "is not UTF-8 text, and is left out")
+        problems.append("is not UTF-8 text, and is left out")
     except OSError as err:
-        _warn(path, f"cannot be read ({err.strerror or type(err).__name__}), and is left out")
+        problems.append(f"cannot be read ({err.strerror or 'unknown error'}), and is left out")
     except ValueError:  # the system takes no NUL
-        _warn(path, "has a value that no variable can have; the lines from there on are left out")
+        problems.append("has a value that no variable can have; it is left out from there on")
     finally:
         logger.removeHandler(told)
-    for line in told.lines:
-        _warn(path, f"has no NAME=VALUE in the statement at line {line}; it is left out")
+    statements = [f"has no NAME=VALUE in line {line}, which is left out" for line in told.lines]
+    return statements + problems
 
 
 class _Told(logging.Handler):
@@ -49,7 +62,3 @@ class _Told(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self.lines += [one for one in record.args or () if isinstance(one, int)]
-
-
-def _warn(path: str, problem: str) -> None:
-    click.echo(f"warning: {str(Path(path))!r} {problem}", err=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llmring.exceptions import ProviderNotFoundError
+from llmring.exceptions import ModelError, ProviderNotFoundError
 from llmring.lockfile.names import suggestion
 from llmring.registry import RegistryModel
 from llmring.registry.store import OWN_MACHINES
@@ -15,7 +15,7 @@ async def listed(
     """Models, and the numbers of the registry's lists that they are from.
 
     :param provider: None for all that the registry lists, and the models on this disk.
-    :raises LLMError: no such provider, or it is asked and does not answer.
+    :raises LLMError: no such provider, or it does not tell when it is asked.
     """
     async with LLMRing(origin="llmring list", registry_url=registry_url) as ring:
         registry = ring.registry
@@ -45,11 +45,14 @@ async def listed(
 async def _asked(ring: LLMRing, name: str) -> list[RegistryModel]:
     """The models that a provider says it has, as the registry would list them."""
     models = await ring.get_provider(name).list_models()
-    return [
-        ring.registry.model(f"{name}:{model}") or _unpriced(name, model) for model in models or ()
-    ]
+    if models is None:
+        raise ModelError(f"provider {name!r} does not tell which models it has", provider=name)
+    return [_named(name, model, ring.registry.model(f"{name}:{model}")) for model in models]
 
 
-def _unpriced(provider: str, name: str) -> RegistryModel:
+def _named(provider: str, name: str, listed: RegistryModel | None) -> RegistryModel:
+    """A model under the name that its provider gives it; the registry may list it by another."""
+    if listed is not None:
+        return listed.model_copy(update={"model_name": name})
     # Unchecked: what a server calls its models need be no name of a registry.
     return RegistryModel.model_construct(provider=provider, model_name=name)

@@ -19,7 +19,7 @@ def complete_profile(_ctx: click.Context, _param: click.Parameter, incomplete: s
     """Profiles of the lockfile that begin so."""
     from llmring.lockfile import find, load
 
-    load_env()
+    load_env(warn=lambda _: None)
     with contextlib.suppress(LLMError):
         return _begun(incomplete, list(load(find()).profiles))
     return []
@@ -29,7 +29,7 @@ def complete_provider(_ctx: click.Context, _param: click.Parameter, incomplete: 
     """Providers, those of the lockfile too, that begin so."""
     from llmring.lockfile import BUILTIN_PROVIDERS, find, load
 
-    load_env()
+    load_env(warn=lambda _: None)
     further: list[str] = []
     with contextlib.suppress(LLMError):
         further = list(load(find()).providers)
@@ -63,7 +63,7 @@ def model_named(name: str) -> str | None:
 def _aliases(ctx: click.Context) -> list[str]:
     from llmring.lockfile import AliasResolver
 
-    load_env()
+    load_env(warn=lambda _: None)
     with contextlib.suppress(LLMError):
         return list(AliasResolver().aliases(ctx.params.get("profile")))
     return []

@@ -1,0 +1,42 @@
+"""What the tests of the command line share: commands in this process, and in one of their own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from click.testing import CliRunner, Result
+
+from llmring.cli import cli
+
+ROOT = Path(__file__).resolve().parents[3]
+COMMAND = [sys.executable, "-m", "llmring"]
+LOCKFILE = """
+version = "1.0"
+default_profile = "default"
+
+[[profiles.default.bindings]]
+alias = "fast"
+models = ["openai:gpt-6-luna", "local:tiny"]
+
+[[profiles.dev.bindings]]
+alias = "assistant"
+models = ["openai:gpt-6-luna"]
+"""
+
+
+def run(*arguments: str, input: str | bytes | None = None, **environ: str) -> Result:
+    """A command in this process, its standard input no terminal."""
+    return CliRunner().invoke(cli, arguments, input=input, env=environ, prog_name="llmring")
+
+
+def start(*arguments: str, environ: dict[str, str] | None = None, **pipes: Any) -> Any:
+    """A command in a process of its own, with pipes."""
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE) | pipes
+    path = {"PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(
+        [*COMMAND, *arguments], env={**os.environ, **path, **(environ or {})}, text=True, **pipes
+    )

@@ -1,0 +1,88 @@
+"""Help: quick, with examples that run as they stand; errors of usage; what is missing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import click
+import pytest
+
+from LLM import __version__
+from llmring import __main__
+from llmring.cli import cli
+from tests.llmring.cli.support import ROOT, run
+
+#: What help must not load: clients, models' shapes, and what only running a command needs.
+HEAVY = {
+    "aiohttp", "anthropic", "asyncio", "cloud", "dotenv", "google", "jsonschema", "ollama",
+    "openai", "pydantic", "rich", "tomlkit",
+}  # fmt: skip
+
+
+def commands(group: click.Group, *before: str) -> Iterator[tuple[str, ...]]:
+    """The words of every command."""
+    ctx = click.Context(group)
+    for name in group.list_commands(ctx):
+        command = group.get_command(ctx, name)
+        yield (*before, name)
+        if isinstance(command, click.Group):
+            yield from commands(command, *before, name)
+
+
+COMMANDS = list(commands(cli))
+
+
+def examples(*command: str) -> list[str]:
+    """The lines under `Examples` in a command's help."""
+    _, _, block = run(*command, "--help").stdout.partition("Examples:\n")
+    return [line.strip() for line in block.splitlines() if line.strip()]
+
+
+@pytest.mark.parametrize("command", [(), *COMMANDS], ids=" ".join)
+def test_every_command_has_help_with_examples(command: tuple[str, ...]) -> None:
+    lines = examples(*command)
+    assert lines
+    assert all(" ".join(["llmring", *command]) in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    "command", [(), ("chat",), ("lock", "init"), ("list",), ("info",)], ids=" ".join
+)
+def test_help_loads_nothing_heavy(command: tuple[str, ...]) -> None:
+    code = (
+        "import sys; from llmring.cli import cli\n"
+        f"cli.main([*{command!r}, '--help'], standalone_mode=False)\n"
+        "print(*sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert {name.partition(".")[0] for name in done.stderr.split()} & HEAVY == set()
+
+
+def test_version_is_the_distributions() -> None:
+    assert run("--version").output == f"llmring, version {__version__}\n"
+
+
+def test_a_command_that_is_not_there_is_answered_with_the_nearest() -> None:
+    result = run("chta")
+    assert result.exit_code == 2
+    assert "No such command 'chta'. Did you mean 'chat'?" in result.stderr
+
+
+def test_without_click_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "click", None)
+    for name in ("llmring.cli", "llmring.cli.group"):
+        monkeypatch.delitem(sys.modules, name)
+    with pytest.raises(SystemExit, match=r"pip install '\.\[ring,llama\]'") as exit_info:
+        __main__.main([])
+    assert str(exit_info.value).startswith("error: ")
+
+
+def test_the_entry_point_ends_with_the_commands_code(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_info:
+        __main__.main(["lock", "check"])
+    assert exit_info.value.code == 2
+    assert capsys.readouterr().err.startswith("error: ")
