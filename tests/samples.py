@@ -1,4 +1,4 @@
-"""Python blocks of Markdown pages, so that tests can run what users copy."""
+"""Blocks of code in Markdown pages, so that tests can run what users copy."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-_BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 _DEFAULT_URL = "http://127.0.0.1:8000"
 
@@ -18,6 +18,7 @@ class Sample(NamedTuple):
     heading: str
     line: int
     code: str
+    language: str = "python"
 
     def __str__(self) -> str:
         return f"{self.path.name}:{self.line} {self.heading}"
@@ -29,12 +30,19 @@ class Sample(NamedTuple):
         exec(compile(code, str(self.path), "exec"), namespace)
 
 
-def python_samples(path: Path) -> list[Sample]:
-    """Every ```python block of the page, in order."""
+def samples(path: Path) -> list[Sample]:
+    """Every block of the page that names its language, in order."""
     text = path.read_text("utf-8")
-    samples = []
+    found = []
     for block in _BLOCK.finditer(text):
+        # A comment in a block looks like a heading.
         prose = _BLOCK.sub("", text[: block.start()])
         heading = _HEADING.findall(prose)[-1]
-        samples.append(Sample(path, heading, text.count("\n", 0, block.start()) + 1, block[1]))
-    return samples
+        line = text.count("\n", 0, block.start()) + 1
+        found.append(Sample(path, heading, line, block[2], block[1]))
+    return found
+
+
+def python_samples(path: Path) -> list[Sample]:
+    """Every ```python block of the page, in order."""
+    return [sample for sample in samples(path) if sample.language == "python"]

@@ -1,0 +1,53 @@
+"""Every block of the guide and of the reference is run, or it is said why it is not."""
+
+from __future__ import annotations
+
+from tests.llmring.seeds import (
+    test_api_reference,
+    test_guide,
+    test_libraries,
+    test_lockfiles,
+    test_shell,
+)
+from tests.llmring.seeds.world import GUIDE, REFERENCE
+
+_SESSIONS = "sessions, conversations and the server are not there yet"
+_FILES = "files are not there yet"
+_MCP = "MCP is not there yet"
+
+#: Blocks of the guide that no test runs, each with the reason.
+NOT_RUN = {
+    "1. Install": "installs the package of that name from the registry",
+    "3. Create a lockfile: lock chat": _MCP,
+    "Conversational Setup": _MCP,
+    "MCP Integration": _MCP,
+    "File Registration": _FILES,
+    "Real-time Audio/Video Streaming": "calls OpenAI's SDK alone, over a WebSocket",
+    "OpenAI Agents SDK": "there is no package openai_agents (the SDK's is called agents)",
+    "Packaging Lockfiles: pyproject.toml": "settings of a build tool",
+    "Packaging Lockfiles: MANIFEST.in": "settings of a build tool",
+    "Self-Hosted Quickstart": _SESSIONS,
+    "Inspect Usage Data": _SESSIONS,
+    "Dependencies": "installs packages, and is no Python",
+    "Claude Code Skills": "commands of another program",
+    "Development": "of another repository",
+}
+#: The same of the reference.
+REFERENCE_NOT_RUN = {
+    "LLMRingExtended": _SESSIONS,
+    "LLMRingExtended: Example": _SESSIONS,
+    "ConversationManager": _SESSIONS,
+    "ConversationManager: Example": _SESSIONS,
+    "File Utilities: Quick Example": _FILES,
+}
+
+
+def test_every_block_of_the_guide_is_run_or_excused() -> None:
+    run = test_guide.RUN | test_libraries.RUN | test_lockfiles.RUN | test_shell.RUN
+    assert run | set(NOT_RUN) == set(GUIDE)
+    assert run & set(NOT_RUN) == set()
+
+
+def test_every_block_of_the_reference_is_run_or_excused() -> None:
+    assert test_api_reference.RUN | set(REFERENCE_NOT_RUN) == set(REFERENCE)
+    assert test_api_reference.RUN & set(REFERENCE_NOT_RUN) == set()
