@@ -72,7 +72,13 @@ class AnthropicProvider(RemoteProvider):
         return forced.stream(super().stream(forced.call))
 
     def messages(self, call: ProviderCall) -> list[dict[str, Any]]:
-        """The messages with their cache markers, and Anthropic's own parts as they are."""
+        """The messages with their cache markers, and Anthropic's own parts as they are.
+
+        :raises ValidationError: a marker is none.
+        """
+        for i, message in enumerate(call.messages):
+            if "cache_control" in message:
+                _check_marker(message["cache_control"], f"messages[{i}].metadata")
         return anthropic_messages(call.messages)
 
     def arguments(self, call: ProviderCall) -> dict[str, Any]:
@@ -80,11 +86,14 @@ class AnthropicProvider(RemoteProvider):
 
         Claude counts thoughts and answer by one limit, so `reasoning_tokens` is added to that of
         the answer. A model that decides by itself how much to think is asked for the effort that
-        fits; one that cannot think keeps every such limit. A temperature is left out where the
-        model refuses one.
+        fits, one with a budget for no less than it takes, one that always thinks for the least
+        where none is asked for; one that cannot think keeps every such limit. A temperature is left
+        out where the model refuses one.
 
-        :raises ValidationError: the model has no form for what is asked.
+        :raises ValidationError: what is asked contradicts itself, or has no form at Anthropic.
         """
+        if call.cache and "cache_control" in call.cache:
+            _check_marker(call.cache["cache_control"], "cache")
         asked = super().arguments(call)
         asked["tools"] = _versioned(call.tools)
         asked.update(_thinking_fields(call) | call.extra)
@@ -92,6 +101,14 @@ class AnthropicProvider(RemoteProvider):
             _LOG.debug("%s takes no temperature here; it is left out", call.model)
             asked["temperature"] = call.extra.get("temperature")
         return asked
+
+
+def _check_marker(marker: Any, where: str) -> None:
+    if not isinstance(marker, Mapping) or not isinstance(marker.get("type"), str):
+        raise ValidationError(
+            f"{where}['cache_control'] is {marker!r}; give {{'type': 'ephemeral'}}, with 'ttl': "
+            "'1h' to keep it for an hour"
+        )
 
 
 def _versioned(tools: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
@@ -108,7 +125,7 @@ def _versioned_tool(tool: dict[str, Any]) -> dict[str, Any]:
 def _thinking_fields(call: ProviderCall) -> dict[str, Any]:
     """What `reasoning_tokens` comes to.
 
-    :raises ValidationError: the model cannot think so little, or so many tokens.
+    :raises ValidationError: a field of Anthropic's says how much to think, too.
     """
     n_tokens = call.reasoning_tokens
     model = claude_model(call.model)
@@ -122,20 +139,19 @@ def _thinking_fields(call: ProviderCall) -> dict[str, Any]:
     if not _can_think(call, model):
         return {}
     if n_tokens == 0:
-        return _no_thinking(call, model)
+        return _least_thinking(call, model)
+    if not model.is_adaptive:
+        n_tokens = max(n_tokens, MIN_BUDGET)
     fields: dict[str, Any] = {}
     if "max_completion_tokens" not in call.extra:
         n_answer = DEFAULT_MAX_TOKENS if call.max_tokens is None else call.max_tokens
         fields["max_tokens"] = n_answer + n_tokens
-    if model.is_adaptive:
-        effort = next(effort for begin, effort in EFFORTS if n_tokens >= begin)
-        return {**fields, "thinking": {"type": "adaptive"}, "reasoning_effort": effort}
-    if n_tokens < MIN_BUDGET:
-        raise ValidationError(
-            f"reasoning_tokens is {n_tokens}, and {call.model} thinks with at least {MIN_BUDGET} "
-            "or not at all; give that, or 0"
-        )
-    return {**fields, "thinking": {"type": "enabled", "budget_tokens": n_tokens}}
+    if not model.is_adaptive:
+        return {**fields, "thinking": {"type": "enabled", "budget_tokens": n_tokens}}
+    effort = next(effort for begin, effort in EFFORTS if n_tokens >= begin)
+    # Newer models show no thoughts unless asked to.
+    thinking = {"type": "adaptive", "display": "summarized"}
+    return {**fields, "thinking": thinking, "reasoning_effort": effort}
 
 
 def _room_for_thoughts(call: ProviderCall, model: ClaudeModel) -> dict[str, Any]:
@@ -146,13 +162,11 @@ def _room_for_thoughts(call: ProviderCall, model: ClaudeModel) -> dict[str, Any]
     return {"max_tokens": DEFAULT_MAX_TOKENS + _MAX_UNASKED}
 
 
-def _no_thinking(call: ProviderCall, model: ClaudeModel) -> dict[str, Any]:
+def _least_thinking(call: ProviderCall, model: ClaudeModel) -> dict[str, Any]:
+    """No thinking, or of a model that always thinks the least."""
     thinking = model.without_thinking
     if thinking is None:
-        raise ValidationError(
-            f"reasoning_tokens is 0, and {call.model} always thinks; leave it out, and for the "
-            "least give extra_params={'reasoning_effort': 'low'}"
-        )
+        return {**_room_for_thoughts(call, model), "reasoning_effort": "low"}
     return {"thinking": thinking} if thinking else {}
 
 

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Container
 from dataclasses import dataclass, replace
 from itertools import chain, count
 
+from cloud.llm.calls import nested_choice
 from cloud.llm.events import Finish, ResponseAssembler, StreamEvent, TextDelta, ToolCallDelta
 from cloud.llm.json_schema import JSONSchema
 from cloud.llm.streams import AsyncEventStream
@@ -36,15 +37,15 @@ class ForcedTool:
         """The tool for a call's `response_format`; None where that has no schema.
 
         :param may_force: whether the model can be made to call it; without, it is asked to.
-        :raises InvalidRequestError: the caller's tools are none.
+        :raises InvalidRequestError: the caller's tools or their choice are none.
         """
         schema = call.response_format
         if not isinstance(schema, JSONSchema):
             return None
         # Of tools that may not be called, the model need not know.
-        tools = [] if call.tool_choice == "none" else list(nested_tools(call.tools) or ())
+        choice = nested_choice(call.tool_choice)
+        tools = [] if choice == "none" else list(nested_tools(call.tools) or ())
         name = _free_name(schema.name, {_name(tool) for tool in tools})
-        choice = call.tool_choice
         if not tools or choice in (None, "auto"):
             choice = "auto" if not may_force else "required" if tools else name
         described = f"{_DESCRIPTION}\n\n{schema.description}".strip()

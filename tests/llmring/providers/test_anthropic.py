@@ -99,6 +99,15 @@ def test_a_cache_that_anthropic_does_not_have_is_an_error() -> None:
         body(MODEL, cache={"cached_content": "cachedContents/1"})
 
 
+@pytest.mark.parametrize("marker", ["ephemeral", True, {}, {"ttl": "1h"}])
+def test_a_marker_that_is_none_is_an_error(marker: Any) -> None:
+    message = Message(role="user", content="Hello!", metadata={"cache_control": marker})
+    with pytest.raises(ValidationError, match=r"messages\[0\].metadata\['cache_control'\] is"):
+        body(MODEL, message)
+    with pytest.raises(ValidationError, match=r"cache\['cache_control'\] is .*'ephemeral'"):
+        body(MODEL, cache={"cache_control": marker})
+
+
 # Tools and turns
 
 

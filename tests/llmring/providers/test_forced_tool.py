@@ -199,8 +199,10 @@ def test_newer_models_need_no_tool(model: str) -> None:
 CHOICES: dict[str, tuple[Any, Any, list[str]]] = {
     "none": ("none", "person", ["person"]),
     "required": ("required", "required", ["get_weather", "person"]),
-    "a tool": ("get_weather", "get_weather", ["get_weather", "person"]),
-}
+    "auto": ({"type": "auto"}, "required", ["get_weather", "person"]),
+    "a tool": ("get_weather", {"type": "function", "function": {"name": "get_weather"}},
+               ["get_weather", "person"]),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("choice", "expected", "names"), CHOICES.values(), ids=CHOICES)
