@@ -13,7 +13,7 @@ from llmring.messages import wire_message
 from tests.cloud.anthropic import wire as claude
 from tests.cloud.anthropic.scripts import SIGNATURE, WEATHER
 from tests.cloud.gemini import wire as gemini
-from tests.llmring.rings import answer_to, request, sent, with_ring
+from tests.llmring.rings import answer_to, chunks_of, request, sent, with_ring
 from tests.remote import wire
 from tests.remote.scripted_server import ScriptedServer
 
@@ -136,3 +136,30 @@ def test_a_turn_that_says_nothing_is_one() -> None:
 def test_only_calls_stand_for_no_content() -> None:
     with pytest.raises(ValidationError, match="without content"):
         Message(role="assistant", content=None)
+
+
+def test_a_turn_that_anthropic_paused_goes_on_from_its_own_blocks() -> None:
+    looked = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search",
+              "input": {"query": "Rome"}}  # fmt: skip
+    paused = claude.message(claude.text("I look."), looked, stop="pause_turn")
+    model, _, sunny = MODELS["anthropic"]
+    with ScriptedServer((wire.answer(paused), wire.answer(sunny))) as server:
+        first = answer_to(server, request(model, tools=[{"type": "web_search"}]))
+        assert first.finish_reason == "pause_turn"
+        assert first.raw is not None
+        turn = Message(role="assistant", content=first.raw["content"])
+        last = answer_to(server, request(model, *request(model).messages, turn))
+        assert sent(server)["messages"][1]["content"] == paused["content"]
+    assert last.content == "Sunny."
+
+
+def test_a_refusal_is_content_whole_and_streamed() -> None:
+    refusing = {"role": "assistant", "content": None, "refusal": "I will not."}
+    whole = {**wire.CHAT, "choices": [{"index": 0, "message": refusing, "finish_reason": "stop"}]}
+    chunk = wire.chunk(finish="stop", refusal="I will not.")
+    asked = request("openai:gpt-4o")
+    stream = wire.stream_answer(wire.event(chunk) + wire.DONE)
+    with ScriptedServer((wire.answer(whole), stream)) as server:
+        response, chunks = answer_to(server, asked), chunks_of(server, asked)
+    assert response.content == "".join(chunk.delta for chunk in chunks) == "I will not."
+    assert response.to_message().content == "I will not."
