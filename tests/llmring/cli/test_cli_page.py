@@ -1,0 +1,56 @@
+"""docs/llmring_cli.md: its commands run as they stand and say what the page says they do."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.llmring.cli.support import ROOT, run
+from tests.llmring.cli.test_help import COMMANDS
+
+PAGE = (ROOT / "docs" / "llmring_cli.md").read_text("utf-8")
+BLOCKS = re.findall(r"^```console\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+
+
+def steps(block: str) -> list[tuple[str, str]]:
+    """The commands of a block, each with what it shows."""
+    parted = re.split(r"^\$ (.*)\n", block, flags=re.MULTILINE)
+    return list(zip(parted[1::2], parted[2::2], strict=True))
+
+
+def shown(line: str) -> str:
+    """What a command shows, its standard error among it."""
+    before, pipe, command = line.rpartition(" | ")
+    program, *arguments = shlex.split(command)
+    assert program == "llmring"
+    piped = subprocess.run(["sh", "-c", before], capture_output=True, check=True).stdout
+    result = run(*arguments, input=piped if pipe else None)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def fits(expected: str, text: str) -> bool:
+    """Whether a text is as expected; `…` stands for a part of a line, or alone for any lines."""
+    lines = [
+        r"(?:.*\n)*" if line == "…" else re.escape(line).replace("…", ".*") + r"\n"
+        for line in expected.splitlines()
+    ]
+    return re.fullmatch("".join(lines), text) is not None
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.splitlines()[0][2:])
+def test_a_block_shows_what_it_says(block: str, folder: Path) -> None:
+    for line, expected in steps(block):
+        text = shown(line)
+        assert fits(expected, text), text
+
+
+def test_every_command_is_on_the_page() -> None:
+    lines = [line for block in BLOCKS for line, _ in steps(block)]
+    groups = {"lock", "cache"}
+    named = {" ".join(words) for words in COMMANDS} - groups
+    assert {name for name in named if not any(f"llmring {name}" in line for line in lines)} == set()
