@@ -98,6 +98,8 @@ def fitted_schema(schema: Any, subset: Subset, name: str, depth: int = 0) -> Any
     kept.pop("discriminator", None)  # OpenAPI's, which pydantic writes beside oneOf
     if "default" in told and told["default"] is None:
         del told["default"]  # the type says that it may be null
+    if "patternProperties" in told:
+        kept.pop("additionalProperties", None)  # what the patterns allow would be among them
     _fit_object(kept, subset)
     if told:
         kept["description"] = _described(kept.get("description"), told)

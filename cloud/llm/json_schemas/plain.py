@@ -1,6 +1,7 @@
 """A JSON schema said plainly: the same, in the words that all providers know best. Pure.
 
 - All references are to ``#/$defs/NAME`` at the root, which holds what they lead to and no more.
+- Properties that are required are described, if only as anything.
 - Types that keywords imply are said, and with them what such a schema leaves open: values of other
   types. So the plain schema may allow less, and never more.
 - Annotations that tell a model nothing, and keywords that nobody knows, are left out.
@@ -24,6 +25,9 @@ _IMPLIED = {
     "number": "minimum maximum exclusiveMinimum exclusiveMaximum multipleOf",
 }
 _TYPE_OF = {keyword: kind for kind, keywords in _IMPLIED.items() for keyword in keywords.split()}
+_KINDS = {
+    bool: "boolean", float: "number", int: "integer", str: "string", type(None): "null"
+}  # fmt: skip
 _SAYS_WHAT = frozenset({"type", "enum", "const", "$ref"}) | LISTS - {"prefixItems"}
 
 #: What is left out: the definitions are gathered at the root, and the rest says nothing.
@@ -79,6 +83,14 @@ class _Plainly:
             said["allOf"] = [*said.get("allOf", ()), *both]
         if len(said.get("allOf", ())) == 1 and said.keys().isdisjoint(("anyOf", "oneOf")):
             said["anyOf"] = said.pop("allOf")  # of one, the same, and known to more
+        if "required" in said and "patternProperties" not in said:
+            others = said.get("additionalProperties")
+            unsaid = others if isinstance(others, dict) else {}
+            known = said.setdefault("properties", {})
+            known.update((name, unsaid) for name in said["required"] if name not in known)
+        if "type" not in said and (kinds := _kinds(said)):
+            # OpenAI refuses listed values without a type.
+            said = {"type": kinds[0] if len(kinds) == 1 else kinds, **said}
         if _SAYS_WHAT.isdisjoint(said):
             implied = {_TYPE_OF[key] for key in said if key in _TYPE_OF}
             if len(implied) == 1:
@@ -96,6 +108,13 @@ class _Plainly:
                 name, number = f"{wanted}_{number}", number + 1
             self._names[reference] = name
         return self._names[reference]
+
+
+def _kinds(schema: Schema) -> list[str]:
+    """The types of the values that a schema lists, if they have no parts."""
+    listed = [*schema.get("enum", ()), *([schema["const"]] if "const" in schema else ())]
+    kinds = {_KINDS.get(type(value), "") for value in listed}
+    return [] if "" in kinds else sorted(kinds)
 
 
 def _without_used_up(schema: dict[str, Any]) -> dict[str, Any]:

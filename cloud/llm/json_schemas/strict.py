@@ -53,8 +53,7 @@ def in_object(schema: Schema) -> Schema:
 def leaves_open(schema: Schema) -> bool:
     """Whether a plain schema says what constrained decoding cannot hold an answer to.
 
-    That is: keywords that decide by the value, objects that are open by word, and required
-    properties of which it says nothing.
+    That is: keywords that decide by the value, and objects that are open by word.
     """
     return any(_leaves_open(one) for one in all_parts(schema))
 
@@ -69,9 +68,7 @@ def all_parts(schema: Schema) -> Iterator[Mapping[str, Any]]:
 def _leaves_open(schema: Schema) -> bool:
     if not NOT_HELD.isdisjoint(schema):
         return True
-    if schema.get("additionalProperties", False) is not False:
-        return True
-    return not set(schema.get("required", ())) <= set(schema.get("properties", ()))
+    return schema.get("additionalProperties", False) is not False
 
 
 def _is_within_limits(schema: Schema) -> bool:
