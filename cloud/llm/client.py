@@ -8,6 +8,7 @@ from typing import Any, Self, TypeVar
 
 from cloud.llm.base import BaseClient, Prepared
 from cloud.llm.events import ResponseAssembler, StreamEvent
+from cloud.llm.questions import AnswerT, ModelList, Question
 from cloud.llm.streams import EventStream, TextStream
 from cloud.llm.types import ChatResponse
 from LLM.answer import Answer
@@ -160,11 +161,34 @@ class ChatClient(BaseClient):
         )
         return TextStream(events)
 
+    def list_models(self) -> list[str]:
+        """Names of the models that can be asked, as calls take them.
+
+        :raises LLMConnectionError: nothing listens there.
+        :raises LLMAPIError: the provider refuses, or has no such list.
+        """
+        models = ModelList(self.codec.models)
+        while models.question is not None:
+            models.take(self._ask(models.question))
+        return models.names
+
     def close(self) -> None:
         """Nothing to do: connections belong to all clients of the address.
 
         `cloud.close_all_cloud_clients` closes them; idle ones close by themselves.
         """
+
+    def _ask(
+        self, question: Question[AnswerT], body: bytes | None = None, model: str | None = None
+    ) -> AnswerT:
+        source = self._source(model)
+        answer = self._tries(
+            lambda: self._transport.call(
+                question.method, question.path, body, timeout_s=self.config.timeout
+            ),
+            source,
+        )
+        return question.read(answer.body, answer.status, source)
 
     def _tries(self, send: Callable[[], SentT], source: Source) -> SentT:
         """Send until an answer says yes or the policy gives up."""

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from cloud.llm.config import ClientConfig
 from cloud.llm.events import StreamEvent
 from cloud.llm.json_schema import JSONSchema
+from cloud.llm.questions import ModelPage, Question
 from cloud.llm.types import ChatResponse
 from LLM.codec import Source
 from LLM.exceptions import LLMError
@@ -131,6 +132,13 @@ class Codec(Protocol):
 
     def decoder(self, status: int, source: Source) -> EventDecoder:
         """A decoder for one stream."""
+        ...
+
+    def models(self, after: str | None) -> Question[ModelPage]:
+        """What asks for a page of the models.
+
+        :param after: what the page before it says of it; None for the first page.
+        """
         ...
 
     def refusal(

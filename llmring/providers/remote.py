@@ -120,6 +120,10 @@ class RemoteProvider(BaseLLMProvider):
             )
         return {name: value for name, value in asked.items() if name in known}
 
+    async def list_models(self) -> list[str] | None:
+        """The models that can be asked now; see `BaseLLMProvider.list_models`."""
+        return await self.chat_client.list_models()
+
     async def close(self) -> None:
         """Close the SDK's client; connections belong to all clients of the address."""
         sdk, self._sdk_client = self._sdk_client, None

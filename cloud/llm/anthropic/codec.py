@@ -6,10 +6,12 @@ from collections.abc import Mapping
 
 from cloud.llm.anthropic.answers import chat_response
 from cloud.llm.anthropic.errors import exact
+from cloud.llm.anthropic.models import models_page
 from cloud.llm.anthropic.requests import request_fields
 from cloud.llm.anthropic.stream import AnthropicDecoder
 from cloud.llm.codec import ChatCall, WireRequest
 from cloud.llm.config import ClientConfig
+from cloud.llm.questions import ModelPage, Question
 from cloud.llm.types import ChatResponse
 from LLM.attempts import refusal
 from LLM.codec import Source, encode_body
@@ -48,6 +50,10 @@ class AnthropicCodec:
     def decoder(self, status: int, source: Source) -> AnthropicDecoder:
         """A decoder for one stream."""
         return AnthropicDecoder(status, source)
+
+    def models(self, after: str | None) -> Question[ModelPage]:
+        """See `Codec.models`."""
+        return models_page(after)
 
     def refusal(
         self, status: int, headers: Mapping[str, str], body: bytes, source: Source

@@ -14,8 +14,10 @@ from cloud.llm.config import ClientConfig
 from cloud.llm.events import ResponseAssembler, StreamEvent
 from cloud.llm.gemini.answers import AnswerReader
 from cloud.llm.gemini.errors import exact_error
+from cloud.llm.gemini.models import models_page
 from cloud.llm.gemini.requests import request_fields
 from cloud.llm.gemini.wire import GenerateContentResponse
+from cloud.llm.questions import ModelPage, Question
 from cloud.llm.types import ChatResponse
 from LLM.attempts import refusal
 from LLM.codec import ChunkDecoder, Source, decode_answer, encode_body, lenient_json
@@ -64,6 +66,10 @@ class GeminiCodec:
     def decoder(self, status: int, source: Source) -> GeminiDecoder:
         """A decoder for one stream."""
         return GeminiDecoder(status, source)
+
+    def models(self, after: str | None) -> Question[ModelPage]:
+        """See `Codec.models`; those that chat."""
+        return models_page(after)
 
     def refusal(
         self, status: int, headers: Mapping[str, str], body: bytes, source: Source

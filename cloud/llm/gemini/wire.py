@@ -69,3 +69,21 @@ class GenerateContentResponse(_Wire, extra="allow"):
     usage_metadata: dict[str, Any] | None = None
     model_version: str | None = None
     response_id: str | None = None
+
+
+class ListedModel(_Wire):
+    """A model that there is.
+
+    :param supported_generation_methods: what can be asked of it; None where the server, which may
+        be a proxy, does not tell.
+    """
+
+    name: str
+    supported_generation_methods: list[str] | None = None
+
+
+class ModelsPage(_Wire, extra="allow"):
+    """A page of the list of models."""
+
+    models: list[ListedModel] | None = Field(default=None, fail_fast=True)
+    next_page_token: str | None = None

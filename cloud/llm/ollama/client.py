@@ -12,10 +12,8 @@ from cloud.llm.ollama.management import (
     LOADED_MODELS,
     PULL_PATH,
     SHOW_MODEL,
-    AnswerT,
     PullDecoder,
     PullProgress,
-    Question,
     is_among,
     naming,
 )
@@ -50,14 +48,6 @@ class OllamaClient(Ollama, ChatClient):
         except LLMError:
             return False
         return answer.status == 200
-
-    def list_models(self) -> list[str]:
-        """Names of the models on the server, such as ``llama3.2:latest``.
-
-        :raises LLMConnectionError: nothing listens there.
-        :raises LLMAPIError: the server refuses, or is no Ollama server.
-        """
-        return self._ask(LIST_MODELS)
 
     def has_model(self, model_name: str | None = None) -> bool:
         """Whether a model is on the server, with just this tag.
@@ -136,15 +126,3 @@ class OllamaClient(Ollama, ChatClient):
         :return: True, once the model is there.
         """
         return self.has_model(model_name) or self.pull_model(model_name, on_progress)
-
-    def _ask(
-        self, question: Question[AnswerT], body: bytes | None = None, model: str | None = None
-    ) -> AnswerT:
-        source = self._source(model)
-        answer = self._tries(
-            lambda: self._transport.call(
-                question.method, question.path, body, timeout_s=self.config.timeout
-            ),
-            source,
-        )
-        return question.read(answer.body, answer.status, source)

@@ -13,7 +13,9 @@ from cloud.llm.config import ClientConfig
 from cloud.llm.ollama.address import api_root
 from cloud.llm.ollama.answers import AnswerDecoder, read_response
 from cloud.llm.ollama.errors import refusal
+from cloud.llm.ollama.management import LIST_MODELS
 from cloud.llm.ollama.requests import chat_body
+from cloud.llm.questions import ModelPage, Question
 from cloud.llm.types import ChatResponse
 from LLM.codec import Source, encode_body
 from LLM.exceptions import LLMError
@@ -45,8 +47,16 @@ class OllamaCodec:
         """A decoder for one stream."""
         return AnswerDecoder(status, source)
 
+    def models(self, after: str | None) -> Question[ModelPage]:
+        """See `Codec.models`; the list has one page."""
+        return Question("GET", LIST_MODELS.path, _models)
+
     def refusal(
         self, status: int, headers: Mapping[str, str], body: bytes, source: Source
     ) -> LLMError:
         """The error for an answer whose status is not 2xx."""
         return refusal(status, headers, body, source)
+
+
+def _models(body: bytes, status: int, source: Source) -> ModelPage:
+    return ModelPage(LIST_MODELS.read(body, status, source))

@@ -5,16 +5,15 @@ Source: https://docs.ollama.com/api: ``/api/tags``, ``/api/ps``, ``/api/show``, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from cloud.llm.ollama.errors import error_inside
 from cloud.llm.ollama.lines import LineDecoder
+from cloud.llm.questions import Question
 from LLM.codec import Source, encode_body, lenient_json
 from LLM.exceptions import InvalidRequestError, LLMResponseError
-
-AnswerT = TypeVar("AnswerT")
 
 #: Seconds in which a server that is there has answered `is_available`.
 AVAILABLE_WITHIN_S = 2.0
@@ -37,18 +36,6 @@ class PullProgress:
     digest: str | None = None
     completed: int | None = None
     total: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Question(Generic[AnswerT]):
-    """What is asked of a server, and how its answer is read.
-
-    :param read: takes the answer's body, its status, and who answered.
-    """
-
-    method: str
-    path: str
-    read: Callable[[bytes, int, Source], AnswerT]
 
 
 def read_models(body: bytes, status: int, source: Source) -> list[dict[str, Any]]:

@@ -12,12 +12,14 @@ from cloud.llm.config import ClientConfig
 from cloud.llm.openai_compat.answers import chat_response
 from cloud.llm.openai_compat.messages import Dialect
 from cloud.llm.openai_compat.stream import OpenAIDecoder
+from cloud.llm.questions import ModelPage, Question
 from cloud.llm.types import ChatResponse
 from LLM.attempts import refusal
-from LLM.codec import Source, encode_body
+from LLM.codec import Source, decode_answer, encode_body
 from LLM.endpoint import names_version
 from LLM.exceptions import LLMError
 from LLM.headers import bearer
+from LLM.types import ModelsResponse
 
 PATH = "/chat/completions"
 
@@ -63,8 +65,17 @@ class OpenAICodec:
         """A decoder for one stream."""
         return OpenAIDecoder(status, source)
 
+    def models(self, after: str | None) -> Question[ModelPage]:
+        """See `Codec.models`; the list has one page."""
+        return Question("GET", "/models", _models)
+
     def refusal(
         self, status: int, headers: Mapping[str, str], body: bytes, source: Source
     ) -> LLMError:
         """The error for an answer whose status is not 2xx."""
         return refusal(status, headers, body, source)
+
+
+def _models(body: bytes, status: int, source: Source) -> ModelPage:
+    answer = decode_answer(ModelsResponse, body, status, source)
+    return ModelPage([model.id for model in answer.data])

@@ -159,6 +159,13 @@ def test_markers_of_parts_stay_for_servers_that_know_them(ring: LLMRing) -> None
     assert provider.messages(call) == [{"role": "user", "content": [part]}]
 
 
+def test_the_models_of_an_address_are_listed(ring: LLMRing) -> None:
+    with ScriptedServer((wire.answer(wire.MODELS),)) as server:
+        ring.register_provider("own", base_url=server.url)
+        assert asyncio.run(ring.get_provider("own").list_models()) == ["tiny"]
+        assert server.requests[0].path == "/v1/models"
+
+
 def test_a_refused_request_is_told_with_its_status(ring: LLMRing) -> None:
     refusal = wire.answer({"error": {"message": "min_p is odd", "type": "x"}}, 400)
     with ScriptedServer((refusal,)) as server:
