@@ -7,6 +7,7 @@ https://platform.openai.com/docs/api-reference/chat/create.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 #: Tokens of thought from which on each effort is asked for; the same as Google has them.
 EFFORTS = ((24_576, "high"), (8192, "medium"), (0, "low"))
@@ -21,6 +22,7 @@ _NO_REASONING = ("-chat", "-image", "-audio", "-realtime")
 _OWN_EFFORTS = ("-pro", "-codex", "-deep-research", "-search", "o1-mini", "o1-preview")
 
 
+@lru_cache(maxsize=256)
 def is_reasoning_model(model: str) -> bool:
     """Whether a model of this name thinks before it answers: o1 and on, GPT-5 and on."""
     name = _base(model)

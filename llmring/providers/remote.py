@@ -114,9 +114,9 @@ class RemoteProvider(BaseLLMProvider):
         if known is None or not asked:
             return asked
         if unknown := asked.keys() - known - _CACHE_HINTS:
+            taken = ", ".join(map(repr, sorted(known))) or "nothing"
             raise ValidationError(
-                f"cache has {min(unknown)!r}, for which {self.name!r} has no form; it takes "
-                f"{', '.join(map(repr, sorted(known)))}"
+                f"cache has {min(unknown)!r}, for which {self.name!r} has no form; it takes {taken}"
             )
         return {name: value for name, value in asked.items() if name in known}
 

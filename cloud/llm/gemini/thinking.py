@@ -10,6 +10,7 @@ https://ai.google.dev/gemini-api/docs/openai#thinking (efforts).
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from cloud.llm.gemini.contents import OLDER_MODEL
@@ -99,6 +100,7 @@ def budget_config(n_tokens: int, model: str) -> dict[str, Any] | None:
     return {"thinkingLevel": level, "includeThoughts": True}
 
 
+@lru_cache(maxsize=256)
 def _known(model: str) -> _Model | None:
     found = _NAME.search(model)
     if found is None or _OTHER_KINDS.search(model):
