@@ -25,6 +25,8 @@ def run_program(
     """
     try:
         command = load()
+    except KeyboardInterrupt:
+        sys.exit(130)
     except ModuleNotFoundError as err:
         if err.name != "click":
             raise

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,12 +11,7 @@ import click
 from llmring.cli.command import RingCommand
 from llmring.cli.names import complete_alias_or_model
 from llmring.cli.options import profile_option
-from llmring.cli.trying import (
-    attempt_lines,
-    default_model,
-    demonstration_note,
-    failure_note,
-)
+from llmring.cli.trying import attempt_lines
 from local_llm_kit.cli.options import json_option
 from local_llm_kit.cli.prompt import (
     Schema,
@@ -32,7 +26,6 @@ from local_llm_kit.cli.terminal import Output, note
 
 if TYPE_CHECKING:
     from llmring.schemas import LLMResponse
-    from llmring.service import LLMRing
 
 _EXAMPLES = """\b
 Examples:
@@ -42,20 +35,6 @@ Examples:
   llmring chat "Hello!" --model local:tiny --json
   llmring chat "Who are you?" --schema '{"type": "object", "properties": {"name": {"type": "string", "maxLength": 20}}, "required": ["name"]}'
 """  # noqa: E501 - a line that is copied
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What is asked.
-
-    :param model: an alias or a model; None for the default alias.
-    :param fields: further fields of `LLMRequest`.
-    """
-
-    model: str | None
-    profile: str | None
-    messages: list[dict[str, Any]]
-    fields: dict[str, Any] = field(default_factory=dict)
 
 
 @click.command(cls=RingCommand, epilog=_EXAMPLES)
@@ -128,62 +107,17 @@ def chat(
         raise click.UsageError("there is no message; give one, or pipe one in", ctx)
     if schema is not None:
         fields["response_format"] = schema_format(schema)
-    question = Question(model, profile, conversation(system, user_message(text)), fields)
-    began = time.monotonic()
-    import asyncio  # takes longer to load than help takes
+    messages = conversation(system, user_message(text))
+    from llmring.cli.asking import Question, answer, write_answer  # loads the service
 
+    began = time.monotonic()
+    question = Question(model, profile, messages, fields)
     if as_json or schema is not None or is_streamed is False:
-        response = asyncio.run(_whole(question))
+        response = answer(question)
         _write(response, as_json)
     else:
-        response = asyncio.run(_streamed(question))
+        response = write_answer(question)
     _tell(response, time.monotonic() - began, verbose)
-
-
-async def _whole(question: Question) -> LLMResponse:
-    from llmring.service import LLMRing
-
-    async with LLMRing(origin="llmring chat") as ring:
-        model = _chosen(ring, question)
-        response = await ring.chat(
-            model, question.profile, messages=question.messages, **question.fields
-        )
-    _note(failure_note(response.attempts))
-    return response
-
-
-async def _streamed(question: Question) -> LLMResponse:
-    """The answer, having written it as it arrived."""
-    from llmring.service import LLMRing
-
-    out = Output(sys.stdout)
-    async with LLMRing(origin="llmring chat") as ring:
-        model = _chosen(ring, question)
-        stream = ring.chat_stream(
-            model, question.profile, messages=question.messages, **question.fields
-        )
-        async with stream:
-            is_first = True
-            try:
-                async for chunk in stream:
-                    if is_first:
-                        _note(failure_note(stream.attempts))
-                        is_first = False
-                    out.write_dimly(chunk.reasoning or "")
-                    out.write(chunk.delta)
-            finally:
-                out.end_line()
-            return await stream.response
-
-
-def _chosen(ring: LLMRing, question: Question) -> str:
-    """What is asked, having told where that is no model that knows much.
-
-    :raises LLMRingError: no such alias or profile, or none of its models can be asked.
-    """
-    model = question.model or default_model(ring, question.profile)
-    _note(demonstration_note(ring, model, question.profile))
-    return model
 
 
 def _write(response: LLMResponse, as_json: bool) -> None:
@@ -225,8 +159,3 @@ def _spent(usage: dict[str, Any] | None) -> str:
     if cost is None:
         return f"{tokens} · cost not known ({usage.get('cost_status')})"
     return f"{tokens} · ${cost:.6f}"
-
-
-def _note(text: str | None) -> None:
-    if text is not None:
-        note(text)

@@ -24,11 +24,11 @@ def profile_option(function: FunctionT) -> FunctionT:
 
 
 def path_option(function: FunctionT) -> FunctionT:
-    """``--path``: `path` of the lockfile; ``--file`` is another name of it."""
+    """``--path``: `lockfile_path`; ``--file`` is another name of it."""
     return click.option(
         "--path",
         "--file",
-        "path",
+        "lockfile_path",
         metavar="FILE",
         help="The lockfile.  [default: LLMRING_LOCKFILE_PATH, else ./llmring.lock]",
     )(function)

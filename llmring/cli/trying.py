@@ -17,17 +17,6 @@ DEMONSTRATION = "local:tiny"
 _ANSWERS = f"{DEMONSTRATION} answers, a demonstration model on this machine"
 
 
-def default_model(ring: LLMRing, profile: str | None) -> str:
-    """The alias that answers where none is named: the ring's default, or else the profile's first.
-
-    :raises LockfileError: no such profile.
-    """
-    from llmring.caller import DEFAULT_ALIAS
-
-    aliases = ring.list_aliases(profile)
-    return DEFAULT_ALIAS if DEFAULT_ALIAS in aliases else next(iter(aliases), DEFAULT_ALIAS)
-
-
 def demonstration_note(ring: LLMRing, model: str, profile: str | None) -> str | None:
     """That no other model than the demonstration will be asked, and why; None where one will be.
 

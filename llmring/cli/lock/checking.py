@@ -11,6 +11,7 @@ import click
 from LLM.exceptions import LLMError
 from llmring.cli.command import RingCommand
 from llmring.cli.options import path_option
+from local_llm_kit.cli.command import flags_of, in_flags
 from local_llm_kit.cli.options import json_option
 from local_llm_kit.cli.tables import echo_json
 from local_llm_kit.cli.terminal import printable_line
@@ -28,7 +29,7 @@ Examples:
 """
 
 
-def existing(path: str | None) -> Path:
+def existing(lockfile_path: str | None) -> Path:
     """The lockfile that is named, or that is here.
 
     :raises LockfileError: there is none.
@@ -36,7 +37,7 @@ def existing(path: str | None) -> Path:
     from llmring.lockfile import locate
     from llmring.lockfile.reading import problem
 
-    location = locate(path)
+    location = locate(lockfile_path)
     if location.named_by is None and not os.path.lexists(location.target):
         raise problem(location.target, "is not there; make it (llmring lock init)", code="missing")
     return location.readable()
@@ -46,7 +47,7 @@ def existing(path: str | None) -> Path:
 @path_option
 @json_option
 @click.pass_context
-def check(ctx: click.Context, /, path: str | None, as_json: bool) -> None:
+def check(ctx: click.Context, /, lockfile_path: str | None, as_json: bool) -> None:
     """Check that the lockfile and the packages it extends can be used.
 
     It ends with 0 when they can, 1 when a package cannot, 2 when the lockfile cannot be read.
@@ -55,10 +56,10 @@ def check(ctx: click.Context, /, path: str | None, as_json: bool) -> None:
     from llmring.lockfile import check as checked
 
     try:
-        lockfile = existing(path)
+        lockfile = existing(lockfile_path)
         result = checked(lockfile)
     except LLMError as err:
-        result = Check(2, {}, {}, err.message)
+        result = Check(2, {}, {}, in_flags(err.message, flags_of(ctx.command)))
     if as_json:
         echo_json(asdict(result))
         ctx.exit(result.exit_code)
@@ -78,14 +79,14 @@ def check(ctx: click.Context, /, path: str | None, as_json: bool) -> None:
 @path_option
 @json_option
 @click.pass_context
-def validate(ctx: click.Context, /, path: str | None, as_json: bool) -> None:
+def validate(ctx: click.Context, /, lockfile_path: str | None, as_json: bool) -> None:
     """Say all that is wrong with the lockfile, by its lines.
 
     It ends with 1 where there is an error, with 0 where there are warnings at most.
     """
     from llmring.lockfile import validate as validated
 
-    lockfile = existing(path)
+    lockfile = existing(lockfile_path)
     findings = validated(lockfile)
     n_errors = sum(finding.severity == "error" for finding in findings)
     if as_json:

@@ -24,7 +24,7 @@ Examples:
 @click.command(cls=RingCommand, epilog=_EXAMPLES)
 @click.option("--force", is_flag=True, help="Replace the lockfile that is there.")
 @path_option
-def init(force: bool, path: str | None) -> None:
+def init(force: bool, lockfile_path: str | None) -> None:
     """Make a lockfile with the usual aliases, for the providers whose keys are set.
 
     Where no key is set, the aliases list the models of all providers.
@@ -35,7 +35,7 @@ def init(force: bool, path: str | None) -> None:
 
     catalog = ProviderCatalog(dict)
     keyed = [name for name in PROVIDER_KEYS if catalog.is_available(name)]
-    target = locate(path).target
+    target = locate(lockfile_path).target
     _check_target(target, force)
     # Aliases of local:tiny alone would be of no use to who sets a key later.
     document = LockfileDocument.starter(keyed or BUILTIN_PROVIDERS, target)

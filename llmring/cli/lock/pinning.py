@@ -17,7 +17,7 @@ from local_llm_kit.cli.tables import echo_json
 from local_llm_kit.cli.terminal import note, printable_line
 
 if TYPE_CHECKING:
-    from llmring.lockfile import Lockfile
+    from llmring.lockfile import Profile
     from llmring.registry import Drift, Registry
 
 _EXAMPLES = """\b
@@ -49,7 +49,7 @@ class Bump:
 @registry_option
 @json_option
 def bump_registry(
-    profile: str | None, path: str | None, registry_url: str | None, as_json: bool
+    profile: str | None, lockfile_path: str | None, registry_url: str | None, as_json: bool
 ) -> None:
     """Pin the registry's lists as they are now, and say what has changed since the last time.
 
@@ -58,13 +58,13 @@ def bump_registry(
     import asyncio
 
     from llmring.lockfile import AliasResolver, editing
+    from llmring.lockfile.pools import profile_of
     from llmring.registry import Registry
 
-    resolver = AliasResolver(existing(path))
+    resolver = AliasResolver(existing(lockfile_path))
     name = resolver.profile_name(profile)
-    resolver.aliases(name)  # or it has no such profile
-    registry = Registry(registry_url)
-    bumps = asyncio.run(_bumps(resolver.lockfile, name, registry))
+    found = profile_of(resolver.lockfile, name)
+    bumps = asyncio.run(_bumps(found, Registry(registry_url)))
     with editing(resolver.location) as document:
         for bump in bumps:
             document.pin(bump.provider, bump.now, name)
@@ -79,15 +79,14 @@ def bump_registry(
     note(f"(profile {name} of {resolver.lockfile.name})")
 
 
-async def _bumps(lockfile: Lockfile, profile: str, registry: Registry) -> list[Bump]:
+async def _bumps(profile: Profile, registry: Registry) -> list[Bump]:
     from llmring.exceptions import RegistryError
     from llmring.registry.store import OWN_MACHINES
 
-    pinned = lockfile.profiles[profile].registry_versions
     bumps = []
-    for provider in _providers(lockfile, profile):
+    for provider in _providers(profile):
         await registry.prepare(provider)
-        now, before = registry.version(provider), pinned.get(provider)
+        now, before = registry.version(provider), profile.registry_versions.get(provider)
         if provider in OWN_MACHINES or now is None:
             continue  # nobody numbers their lists
         if before in (None, now):
@@ -100,9 +99,9 @@ async def _bumps(lockfile: Lockfile, profile: str, registry: Registry) -> list[B
     return bumps
 
 
-def _providers(lockfile: Lockfile, profile: str) -> list[str]:
+def _providers(profile: Profile) -> list[str]:
     """The providers that a profile's aliases use, in order."""
-    models = [one for binding in lockfile.profiles[profile].bindings for one in binding.models]
+    models = [model for binding in profile.bindings for model in binding.models]
     return sorted({model.partition(":")[0].lower() for model in models})
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.llmring.cli.support import LOCKFILE, run
 from tests.remote import wire
-from tests.remote.scripted_server import ScriptedServer
+from tests.remote.scripted_server import ScriptedServer, close
 
 SAID = "Hello! How can I help you today?\n"
 COLD = ("--temperature", "0")
@@ -206,6 +206,14 @@ def test_all_models_that_failed_are_told(folder: Path, openai: dict[str, str]) -
         [LUNA, "failed"],
         ["openai:gpt-6.1-terra", "failed"],
     ]
+
+
+def test_an_answer_that_is_cut_by_the_network_fails(openai: dict[str, str]) -> None:
+    with ScriptedServer(([wire.UNTIL_CLOSE + wire.event(wire.chunk("Hel")), close],)) as server:
+        environ = openai | {"OPENAI_BASE_URL": server.url}
+        result = run("chat", "Hello", "--model", LUNA, **environ)
+    assert (result.exit_code, result.stdout) == (1, "Hel\n")
+    assert result.stderr.startswith("error: ")
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,7 @@ def test_check_without_a_lockfile_ends_with_2(folder: Path) -> None:
     assert (result.exit_code, result.stdout) == (2, "")
     assert "is not there; make it (llmring lock init)" in result.stderr
     assert run("lock", "check", LLMRING_LOCKFILE_PATH="none.lock").exit_code == 2
+    assert "[named by --path]" in run("lock", "check", "--path", "none.lock").stderr
 
 
 def test_check_lists_the_aliases_of_packages(
@@ -206,6 +207,14 @@ def test_bump_registry_pins_in_the_profile_in_use(folder: Path, how: str) -> Non
     profiles = load(folder / "llmring.lock").profiles
     assert set(profiles["dev"].registry_versions) == {"openai"}
     assert profiles["default"].registry_versions == {}
+
+
+def test_bump_registry_pins_nothing_where_nothing_is_bound(folder: Path) -> None:
+    (folder / "llmring.lock").write_text('version = "1.0"\n')
+    result = run("lock", "bump-registry")
+    assert result.exit_code == 0
+    assert result.stdout == "profile default uses no provider whose models a registry lists\n"
+    assert (folder / "llmring.lock").read_text() == 'version = "1.0"\n'
 
 
 def test_bump_registry_of_no_profile_is_one_line(folder: Path) -> None:
