@@ -30,9 +30,7 @@ from typing import Any
 #: Fewest tokens that can be a budget for thinking.
 MIN_BUDGET = 1024
 # "claude-opus-4-5-20251101", and older ones "claude-3-5-haiku-20241022"; a date is no version.
-_NAME = re.compile(
-    r"claude-(?:([a-z]+)-)?(\d{1,2})(?!\d)(?:[-.](\d{1,2})(?!\d))?(?:-([a-z]+))?", re.IGNORECASE
-)
+_NAME = re.compile(r"claude-(?:([a-z]+)-)?(\d{1,2})(?!\d)(?:[-.](\d{1,2})(?!\d))?(?:-([a-z]+))?")
 _ALWAYS_THINKING = frozenset({"fable", "mythos"})
 
 
@@ -90,4 +88,4 @@ def claude_model(name: str) -> ClaudeModel:
     if found is None:
         return ClaudeModel()
     before, major, minor, after = found.groups()
-    return ClaudeModel((before or after or "").lower(), (int(major), int(minor or 0)))
+    return ClaudeModel(before or after or "", (int(major), int(minor or 0)))

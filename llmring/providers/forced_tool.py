@@ -95,8 +95,7 @@ class ForcedTool:
                     continue
                 has_others = True
             elif isinstance(event, TextDelta):
-                if not ours:
-                    held.append(event)
+                held.append(event)
                 continue
             elif isinstance(event, Finish):
                 if not ours:

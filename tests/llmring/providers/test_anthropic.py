@@ -209,6 +209,18 @@ def test_the_sdk_adds_the_version_once(ending: str) -> None:
         assert server.requests[0].path.partition("?")[0] == "/v1/models"
 
 
+def test_the_sdk_sends_the_headers_of_the_settings() -> None:
+    async def ask(url: str) -> None:
+        async with LLMRing() as ring:
+            headers = {"anthropic-beta": "skills-2025-10-02"}
+            ring.register_provider("anthropic", api_key=KEY, base_url=url, headers=headers)
+            await ring.get_provider("anthropic").client.models.list()
+
+    with ScriptedServer((wire.answer({"data": [], "has_more": False}),)) as server:
+        asyncio.run(ask(server.url))
+        assert server.requests[0].headers["anthropic-beta"] == "skills-2025-10-02"
+
+
 def test_without_a_key_the_sdk_does_not_take_that_of_the_environment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -53,6 +53,13 @@ ROOM = 4096 + 16_384
 # What is asked of a model, and what is sent of it.
 ASKED: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "a model that cannot think": ("claude-3-5-haiku-latest", {"reasoning_tokens": 2000}, {}),
+    "a model that cannot, unknown to the registry": (
+        "claude-3-5-haiku-x", {"reasoning_tokens": 2000, "known": False}, {}
+    ),
+    "a model that can, unknown to the registry": (
+        "claude-3-7-sonnet-x", {"reasoning_tokens": 2000, "known": False},
+        {"max_tokens": 6096, **budget(2000)},
+    ),
     "a budget": ("claude-3-7-sonnet-20250219", {"reasoning_tokens": 2000},
                  {"max_tokens": 6096, **budget(2000)}),
     "a budget beside a limit": ("claude-sonnet-4-5", {"reasoning_tokens": 2000, "max_tokens": 100},
@@ -83,6 +90,14 @@ ASKED: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "a limit for one that thinks": ("claude-opus-5-5", {"max_tokens": 9}, {"max_tokens": 9}),
     "a limit in openai's word": ("claude-opus-5", {"extra": {"max_completion_tokens": 9}},
                                  {"max_tokens": 9}),
+    "a budget beside a limit in openai's word": (
+        "claude-opus-4-5", {"reasoning_tokens": 2000, "extra": {"max_completion_tokens": 9000}},
+        {"max_tokens": 9000, **budget(2000)},
+    ),
+    "a budget beside a limit in extra_params": (
+        "claude-opus-4-5", {"reasoning_tokens": 2000, "extra": {"max_tokens": 9000}},
+        {"max_tokens": 9000, **budget(2000)},
+    ),
     "thinking by anthropic's word": ("claude-opus-5", {"extra": OFF}, OFF),
     "effort by openai's word": ("claude-opus-4-8", {"extra": {"reasoning_effort": "high"}},
                                 {"output_config": {"effort": "high"}}),

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from pydantic import BaseModel
 
-from cloud import close_all_cloud_clients
-from cloud.llm.events import StreamEvent, TextDelta
+from cloud.llm.events import Finish, ResponseAssembler, StreamEvent, TextDelta, ToolCallDelta
 from cloud.llm.json_schema import JSONSchema
+from cloud.llm.streams import AsyncEventStream
 from llmring import LLMResponse
 from llmring.exceptions import ProviderAnswerError
-from llmring.providers.anthropic import AnthropicProvider
 from llmring.providers.base import ProviderCall
 from llmring.providers.forced_tool import ForcedTool
 from tests.cloud.anthropic import wire as claude
 from tests.cloud.anthropic.scripts import SIGNATURE, WEATHER
 from tests.cloud.official_types import JUDGES
-from tests.llmring.rings import KEY, answer_to, chunks_of, request, sent
+from tests.llmring.rings import answer_to, chunks_of, request, sent
 from tests.remote import wire
-from tests.remote.scripted_server import Connection, ScriptedServer
+from tests.remote.scripted_server import ScriptedServer
 
 MODEL = "anthropic:claude-opus-4-1-20250805"
 PERSON = {
@@ -153,29 +152,42 @@ def test_a_list_is_asked_for_in_an_object_and_given_by_itself() -> None:
     assert (response.parsed, response.content) == (["Rome", "Ulm"], '["Rome","Ulm"]')
 
 
-def test_leaving_a_stream_ends_its_request() -> None:
-    gone = threading.Event()
+def stream_of(*events: StreamEvent, closed: list[bool]) -> AsyncEventStream:
+    """A provider's stream; `closed` tells how often it was."""
 
-    def notice(connection: Connection) -> None:
-        if not connection.sock.recv(1):
-            gone.set()
+    async def told() -> AsyncIterator[StreamEvent]:
+        for event in events:
+            yield event
 
-    async def leave(url: str) -> StreamEvent:
-        provider = AnthropicProvider(api_key=KEY, base_url=url)
-        user = {"role": "user", "content": "Who?"}
-        call = ProviderCall("claude-opus-4-1", [user], 5.0, response_format=JSONSchema(PERSON, "p"))
-        async with provider.stream(call) as events:
-            async for event in events:
-                if isinstance(event, TextDelta):
-                    break
-        await close_all_cloud_clients()
-        return event
+    return AsyncEventStream(told(), lambda: closed.append(True), ResponseAssembler("m"))
 
-    whole = calls(gives(ANN, "p"))
-    begun = claude.start(whole) + claude.block(0, whole["content"][0])
-    with ScriptedServer(([wire.UNTIL_CLOSE, begun, notice],)) as server:
-        assert asyncio.run(leave(server.url)) == TextDelta('{"name"')
-        assert gone.wait(5.0)
+
+def forced_tool() -> ForcedTool:
+    call = ProviderCall("m", [], 5.0, response_format=JSONSchema(PERSON, "person"))
+    forced = ForcedTool.of(call)
+    assert forced is not None
+    return forced
+
+
+def test_leaving_a_stream_ends_the_one_behind_it() -> None:
+    closed: list[bool] = []
+    behind = stream_of(ToolCallDelta(0, "1", "person", "{"), Finish("tool_calls"), closed=closed)
+
+    async def leave() -> StreamEvent:
+        async with forced_tool().stream(behind) as events:
+            return await anext(events)
+
+    assert asyncio.run(leave()) == TextDelta("{")
+    assert closed == [True]
+
+
+def test_text_is_told_once_where_an_end_is_told_twice() -> None:
+    told = [TextDelta("No."), Finish("stop"), Finish("stop")]
+
+    async def read() -> list[StreamEvent]:
+        return [event async for event in forced_tool().stream(stream_of(*told, closed=[]))]
+
+    assert asyncio.run(read()) == told
 
 
 def test_json_of_any_form_needs_no_tool() -> None:
