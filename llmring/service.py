@@ -179,7 +179,7 @@ class LLMRing:
         :param provider: one of your own; None for one of the kinds above, or, under a new name, for
             an address that speaks OpenAI's language.
         :param settings: `api_key`, `base_url`, and the other settings of its client.
-        :raises ConfigurationError: the name cannot be one.
+        :raises ConfigurationError: the name cannot be one, or a setting is not for it.
         :raises ProviderNotFoundError: a new name without `base_url`.
         """
         self.providers.register(type, provider, **settings)

@@ -53,13 +53,14 @@ class ProviderCatalog:
         """Take `provider`, or one with these settings, for `name` from now on.
 
         :param settings: `api_key`, `base_url` and the other settings of the provider's client.
-        :raises ConfigurationError: `name` cannot name a provider.
+        :raises ConfigurationError: `name` cannot name a provider, or a setting is not for it.
         :raises ProviderNotFoundError: `name` is no known one, and there is no `base_url`.
         """
         if not is_provider(name):
             raise ConfigurationError(
                 f"{name!r} cannot name a provider; give letters, digits, '-' and '_'"
             )
+        _check_settings(provider, settings)
         name = name.lower()
         if provider is None and name not in _CLASSES and not settings.get("base_url"):
             raise self._unknown(name, "; for another one give base_url=…")
@@ -145,6 +146,18 @@ class ProviderCatalog:
         return ProviderNotFoundError(
             f"unknown provider {name!r}; there are {', '.join(names)}"
             f"{suggestion(name, names)}{advice}"
+        )
+
+
+def _check_settings(provider: BaseLLMProvider | None, settings: Mapping[str, Any]) -> None:
+    """Refuse settings that would be lost, or are the ring's."""
+    if provider is not None and settings:
+        raise ConfigurationError(
+            f"{min(settings)!r} is given beside a provider, which has its own; leave it out"
+        )
+    if "max_retries" in settings:
+        raise ConfigurationError(
+            "max_retries is not a provider's here: the ring retries; set LLMRING_RETRY_ATTEMPTS"
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,11 +16,18 @@ import pytest
 from cloud import close_all_cloud_clients
 from LLM.exceptions import LLMServerError
 from llmring import LLMRequest, LLMRing
-from llmring.exceptions import LockfileError, ModelNotFoundError, RegistryError
+from llmring.exceptions import (
+    ConfigurationError,
+    LockfileError,
+    ModelNotFoundError,
+    ProviderAuthenticationError,
+    RegistryError,
+)
 from llmring.lockfile import BUNDLED, load
 from llmring.providers.base import BaseLLMProvider
 from tests.llmring.registry.support import entry, registry_file
-from tests.remote.scripted_server import ScriptedServer
+from tests.remote import wire
+from tests.remote.scripted_server import Request, ScriptedServer, hang
 from tests.seed_002 import providers
 
 HELLO = [{"role": "user", "content": "Hello!"}]
@@ -75,6 +83,12 @@ def serve() -> Iterator[Callable[..., ScriptedServer]]:
     """Start a server."""
     with ExitStack() as stack:
         yield lambda script: stack.enter_context(ScriptedServer((script,)))
+
+
+@pytest.fixture
+def cache(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder of their own for files that registries give."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
 
 
 @pytest.fixture
@@ -140,6 +154,43 @@ def test_a_pin_that_cannot_be_had_fails_no_call(
     assert ["version 3 of the list" in one.getMessage() for one in warnings] == [True]
 
 
+def test_a_registry_is_read_while_the_model_answers(
+    serve: Callable[..., ScriptedServer], cache: None
+) -> None:
+    was_asked = threading.Event()
+
+    def registry(request: Request) -> bytes:
+        was_asked.set()
+        return wire.answer(registry_file(entry("m", input=7.0)))
+
+    def provider(request: Request) -> bytes:
+        assert was_asked.wait(5), "the registry is asked after the answer"
+        return providers.answer(request)
+
+    model, lists = serve(provider), serve(registry)
+
+    async def use(ring: LLMRing) -> Any:
+        ring.register_provider("openai", api_key="sk-1", base_url=model.url)
+        chats = [ring.chat("openai:m", messages=HELLO) for _ in range(20)]
+        return {one.usage["cost_breakdown"]["input"] for one in await asyncio.gather(*chats)}
+
+    assert with_ring(use, registry_url=lists.url) == {3 * 7e-6}
+    assert len(lists.requests) == 1
+
+
+def test_a_call_that_fails_leaves_no_reading_behind(
+    serve: Callable[..., ScriptedServer], cache: None
+) -> None:
+    model, lists = serve(wire.answer({"error": {"message": "no"}}, 401)), serve([hang])
+
+    async def use(ring: LLMRing) -> None:
+        ring.register_provider("openai", api_key="sk-1", base_url=model.url)
+        await ring.chat("openai:m", messages=HELLO)
+
+    with pytest.raises(ProviderAuthenticationError):
+        with_ring(use, registry_url=lists.url)
+
+
 def test_what_has_changed_since_a_pin_is_told(folder: Path, lists: str) -> None:
     (folder / "llmring.lock").write_text(PINNED)
     drift = with_ring(lambda ring: ring.registry_drift(), registry_url=lists)
@@ -170,6 +221,14 @@ def test_models_are_told_of_providers_that_are_set_up(monkeypatch: pytest.Monkey
     assert any(name.startswith("claude-") for name in models["anthropic"])
 
 
+def test_ollama_tells_what_it_has_now(
+    monkeypatch: pytest.MonkeyPatch, serve: Callable[..., ScriptedServer]
+) -> None:
+    monkeypatch.setenv("OLLAMA_BASE_URL", serve(providers.answer).url)
+    models = with_ring(lambda ring: ring.get_available_models())
+    assert models["ollama"] == providers.INSTALLED
+
+
 @pytest.mark.parametrize(
     ("own", "models"),
     [
@@ -192,6 +251,16 @@ def test_a_provider_of_ones_own_is_asked(
     assert with_ring(use, timeout=0.2) == models
     failed = isinstance(own.told, Exception) or isinstance(own, Slow)
     assert ("own does not tell its models" in caplog.text) == failed
+
+
+def test_retries_are_no_setting_of_a_provider() -> None:
+    with pytest.raises(ConfigurationError, match="set LLMRING_RETRY_ATTEMPTS"):
+        LLMRing().register_provider("own", base_url="http://127.0.0.1:1", max_retries=3)
+
+
+def test_settings_beside_a_made_provider_are_refused() -> None:
+    with pytest.raises(ConfigurationError, match="'timeout' is given beside a provider"):
+        LLMRing().register_provider("own", Own(None), timeout=3.0)
 
 
 # What they can do
