@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 import click
 
@@ -11,14 +10,16 @@ from llmring.cli.command import RingCommand
 from llmring.cli.options import path_option
 from local_llm_kit.cli.terminal import note, printable_line
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 _EXAMPLES = """\b
 Examples:
   llmring lock init
   llmring lock init --path other.lock --force
 """
+
+_NO_KEY = (
+    "(no provider key is set; until one is, local:tiny answers, a demonstration model on this"
+    " machine)"
+)
 
 
 @click.command(cls=RingCommand, epilog=_EXAMPLES)
@@ -31,46 +32,18 @@ def init(force: bool, lockfile_path: str | None) -> None:
     """
     from llmring.lockfile import BUILTIN_PROVIDERS, LockfileDocument, locate
     from llmring.lockfile.names import PROVIDER_KEYS
+    from llmring.lockfile.reading import problem
     from llmring.providers.catalog import ProviderCatalog
 
+    target = locate(lockfile_path).target
+    if os.path.lexists(target) and not force:
+        raise problem(target, "already exists; --force replaces it", code="exists")
     catalog = ProviderCatalog(dict)
     keyed = [name for name in PROVIDER_KEYS if catalog.is_available(name)]
-    target = locate(lockfile_path).target
-    _check_target(target, force)
     # Aliases of local:tiny alone would be of no use to who sets a key later.
     document = LockfileDocument.starter(keyed or BUILTIN_PROVIDERS, target)
-    if force:
-        _replace(target, document.data)
-    else:
-        document.save()
+    document.save(force=force)
     aliases = document.lockfile.profiles[document.lockfile.default_profile].bindings
     names = ", ".join(binding.alias for binding in aliases)
     click.echo(printable_line(f"wrote {target}: {names}"))
     note(f"(models of {', '.join(keyed)} and local:tiny)" if keyed else _NO_KEY)
-
-
-_NO_KEY = (
-    "(no provider key is set; until one is, local:tiny answers, a demonstration model on this"
-    " machine)"
-)
-
-
-def _check_target(target: Path, force: bool) -> None:
-    """Refuse to write the lockfile that comes with llmring, and one that is there.
-
-    :raises LockfileError: one of them would be written.
-    """
-    from llmring.lockfile import BUNDLED
-    from llmring.lockfile.reading import problem
-
-    if os.path.realpath(target) == os.path.realpath(BUNDLED):
-        raise problem(target, "comes with llmring and is not changed; give --path")
-    if not force and os.path.lexists(target):
-        raise problem(target, "already exists; --force replaces it", code="exists")
-
-
-def _replace(target: Path, data: bytes) -> None:
-    from llmring.lockfile.writing import only_writer, replace
-
-    with only_writer(target):
-        replace(target, data)
