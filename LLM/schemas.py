@@ -131,7 +131,38 @@ def refers_to_itself(schema: Mapping[str, Any]) -> bool:
         for name, found in (definitions.items() if isinstance(definitions, Mapping) else ())
     }
     uses["#"] = set(_references({k: v for k, v in schema.items() if k != "$defs"}))
-    return any(name in reached(name, uses) for name in uses)
+    return bool(recurring(uses))
+
+
+def recurring(uses: Mapping[str, set[str]]) -> set[str]:
+    """The names that lead back to themselves, and those that lead from one of them to another.
+
+    :param uses: the names that each one refers to.
+    """
+    forwards = _leading_to_cycles(uses)
+    backwards: dict[str, set[str]] = {name: set() for name in forwards}
+    for name in forwards:
+        for used in uses[name] & forwards:
+            backwards[used].add(name)
+    return _leading_to_cycles(backwards)
+
+
+def _leading_to_cycles(uses: Mapping[str, set[str]]) -> set[str]:
+    """The names that are left when those that lead to none that is left are taken out."""
+    left = {name: len(used & uses.keys()) for name, used in uses.items()}
+    users: dict[str, list[str]] = {name: [] for name in uses}
+    for name, used in uses.items():
+        for one in used & uses.keys():
+            users[one].append(name)
+    ended = [name for name, n_used in left.items() if not n_used]
+    while ended:
+        name = ended.pop()
+        del left[name]
+        for user in users[name]:
+            left[user] -= 1
+            if not left[user]:
+                ended.append(user)
+    return set(left)
 
 
 def is_open(schema: Any) -> bool:
@@ -214,17 +245,3 @@ def _references(schema: Any) -> Iterator[str]:
             yield reference
         for part in _parts(schema):
             yield from _references(part)
-
-
-def reached(name: str, uses: Mapping[str, set[str]]) -> set[str]:
-    """All names that a definition refers to, directly or through others.
-
-    :param uses: the names that each one refers to directly.
-    """
-    found: set[str] = set()
-    waiting = [name]
-    while waiting:
-        new = uses.get(waiting.pop(), set()) - found
-        found |= new
-        waiting += new
-    return found

@@ -22,6 +22,8 @@ from llmring.structured_keywords import Check, MisfitError
 
 #: Schemas that are kept, with what was made of them for providers.
 _N_SCHEMAS = 128
+#: Longer ones, in bytes of JSON, are not kept.
+_MAX_KEPT_BYTES = 256 << 10
 _JSON_OBJECT = {"type": "json_object"}
 
 
@@ -111,7 +113,8 @@ def answer_format(request: LLMRequest) -> AnswerFormat | None:
         )
     wanted = [said["schema"], said.get("name") or "answer", said.get("description") or "", strict]
     try:
-        return _schema_format(to_json(wanted))
+        text = to_json(wanted)
+        return (_kept_format if len(text) <= _MAX_KEPT_BYTES else _schema_format)(text)
     except ValueError as err:
         problem = str(err)
     except RecursionError:
@@ -119,11 +122,13 @@ def answer_format(request: LLMRequest) -> AnswerFormat | None:
     raise _refused(f"has a schema that cannot be written as JSON: {problem[:200]}")
 
 
-@lru_cache(maxsize=_N_SCHEMAS)
 def _schema_format(wanted: bytes) -> AnswerFormat:
     schema, name, description, strict = from_json(wanted)
     asked = _json_schema(schema, name, strict=strict, description=description)
     return AnswerFormat(asked, check=_compiled(asked) if strict else None)
+
+
+_kept_format = lru_cache(maxsize=_N_SCHEMAS)(_schema_format)
 
 
 @lru_cache(maxsize=_N_SCHEMAS)

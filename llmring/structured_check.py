@@ -23,7 +23,7 @@ from LLM.exceptions import InvalidRequestError
 from llmring.structured_keywords import KEYWORDS, Check, MisfitError, matcher, quoted
 
 #: Schemas tried for one value, beyond one for each of its parts: half a second's work.
-MAX_TRIES = 500_000
+MAX_TRIES = 250_000
 
 _NOT_CHECKED = {
     "unevaluatedItems": "use items",
@@ -59,7 +59,9 @@ def compiled(schema: Schema) -> Check:
     :param schema: one that `check_schema` lets pass; not to be changed afterwards.
     :raises InvalidRequestError: it has a keyword or a pattern that cannot be checked here.
     """
-    check_root = _Compiler(schema).part(schema, "$")
+    compiler = _Compiler(schema)
+    check_root = compiler.part(schema, "$")
+    compiler.finish()
 
     def check(value: Any) -> None:
         try:
@@ -100,8 +102,16 @@ class _Compiler:
 
     def __init__(self, document: Schema) -> None:
         self._document = document
-        # None for one that is being made, and refers to itself.
-        self._referred: dict[str, _Part | None] = {}
+        self._referred: dict[str, _Part] = {}
+        self._waiting: list[str] = []
+
+    def finish(self) -> None:
+        """Make the checks of what is referred to, one after the other however long the chain."""
+        while self._waiting:
+            reference = self._waiting.pop()
+            if reference not in self._referred:
+                found = resolved(self._document, reference)
+                self._referred[reference] = self.part(found, reference)
 
     def part(self, schema: Any, place: str) -> _Part:
         """One schema's check.
@@ -138,17 +148,13 @@ class _Compiler:
     def _several(self, schemas: list[Any], place: str) -> list[_Part]:
         return [self.part(one, f"{place}[{i}]") for i, one in enumerate(schemas)]
 
-    def ref(self, reference: str, place: str) -> _Part:
+    def ref(self, reference: str, _place: str) -> _Part:
         referred = self._referred
-        if reference not in referred:
-            referred[reference] = None
-            referred[reference] = self.part(resolved(self._document, reference), reference)
+        self._waiting.append(reference)
 
         def check_referred(value: Any, count: _Count) -> None:
             count.take()
-            target = referred[reference]
-            assert target is not None, "all are made before the first check"
-            target(value, count)
+            referred[reference](value, count)
 
         return check_referred
 

@@ -13,7 +13,7 @@ from cloud.llm.codec import ChatCall
 from cloud.llm.json_schemas.plain import references
 from cloud.llm.json_schemas.strict import NOT_HELD
 from cloud.llm.response_formats import wanted_schema
-from LLM.schemas import Subset, fitted_schema, reached
+from LLM.schemas import Subset, fitted_schema, recurring
 
 #: What `responseJsonSchema` takes; the rest it ignores.
 #: Source: https://ai.google.dev/api/generate-content#GenerationConfig.
@@ -54,21 +54,21 @@ def _recurring_by_choice(schema: Mapping[str, Any]) -> Mapping[str, Any]:
     """A plain schema whose properties need not be there where they lead back to themselves."""
     definitions = schema.get("$defs", {})
     uses = {name: set(references(one)) for name, one in definitions.items()}
-    recurring = {name for name in uses if name in reached(name, uses)}
-    return _optional(schema, recurring) if recurring else schema
+    names = recurring(uses)
+    return _optional(schema, names) if names else schema
 
 
-def _optional(schema: Any, recurring: set[str]) -> Any:
+def _optional(schema: Any, names: set[str]) -> Any:
     if isinstance(schema, list):
-        return [_optional(one, recurring) for one in schema]
+        return [_optional(one, names) for one in schema]
     if not isinstance(schema, Mapping):
         return schema
-    copy = {key: _optional(value, recurring) for key, value in schema.items()}
+    copy = {key: _optional(value, names) for key, value in schema.items()}
     properties = schema.get("properties")
     if isinstance(schema.get("required"), list) and isinstance(properties, Mapping):
         copy["required"] = [
             name
             for name in schema["required"]
-            if recurring.isdisjoint(references(properties.get(name)))
+            if names.isdisjoint(references(properties.get(name)))
         ]
     return copy

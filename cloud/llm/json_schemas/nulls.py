@@ -14,6 +14,8 @@ from cloud.llm.json_schemas.check import LISTS, MAPS, ONES
 Schema = Mapping[str, Any]
 
 _NULL = {"type": "null"}
+#: Most values, each tried with a schema: half a second's work.
+_MAX_STEPS = 250_000
 #: Keywords that allow no null even beside a type that does.
 _LIMITS = frozenset({"anyOf", "oneOf", "allOf", "not", "$ref", "enum", "const", "if"})
 
@@ -55,8 +57,8 @@ def without_nulls(value: Any, schema: Schema) -> tuple[Any, bool]:
     """
     try:
         return _Dropping(schema.get("$defs", {})).of(value, schema)
-    except RecursionError:
-        return value, False  # nested deeper than anyone asks for: whoever checks it says so
+    except (RecursionError, _TooMuchError):
+        return value, False  # more than anyone asks for: whoever checks the answer says so
 
 
 def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
@@ -75,6 +77,10 @@ def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
     return {"anyOf": [rest, _NULL], **described}
 
 
+class _TooMuchError(Exception):
+    """An answer has too many values, or its schema too many alternatives for them."""
+
+
 class _Dropping:
     """One answer's walk along its schema.
 
@@ -84,18 +90,25 @@ class _Dropping:
 
     def __init__(self, definitions: Mapping[str, Any]) -> None:
         self._definitions = definitions
-        # An answer's values live as long as the walk, so their ids are their own.
-        self._known: dict[tuple[int, int], tuple[Any, bool]] = {}
+        # By ids, with the values, so that no other value gets the id of one that is gone.
+        self._known: dict[tuple[int, int], tuple[Any, tuple[Any, bool]]] = {}
+        self._left = _MAX_STEPS
 
     def of(self, value: Any, schema: Schema) -> tuple[Any, bool]:
-        if value is None or isinstance(value, str | int | float):
-            return value, self._allows(value, schema)
         key = id(value), id(schema)
         if key not in self._known:
-            self._known[key] = self._walk(value, schema)
-        return self._known[key]
+            self._left -= 1 + len(schema.get("enum", ())) // 50
+            if self._left < 0:
+                raise _TooMuchError
+            is_scalar = value is None or isinstance(value, str | int | float)
+            found = (value, self._fits(value, schema)) if is_scalar else self._walk(value, schema)
+            self._known[key] = value, found
+        return self._known[key][1]
 
     def _allows(self, value: Any, schema: Schema) -> bool:
+        return self.of(value, schema)[1]
+
+    def _fits(self, value: Any, schema: Schema) -> bool:
         """Whether a value without parts fits."""
         if not _says_type(value, schema) or not _is_listed(value, schema):
             return False

@@ -49,14 +49,16 @@ def plain_schema(schema: Schema) -> dict[str, Any]:
 
 class _Plainly:
     def __init__(self, schema: Schema) -> None:
-        self._document = schema
         self._names: dict[str, str] = {}
+        self._taken: set[str] = set()
+        # The last number that was put behind a name to make it another.
+        self._n_named: dict[str, int] = {}
+        self._waiting: list[str] = []
         definitions: dict[str, Any] = {}
         said = self._said(schema)
-        while len(definitions) < len(self._names):
-            for reference, name in list(self._names.items()):
-                if name not in definitions:
-                    definitions[name] = self._said(resolved(schema, reference))
+        while self._waiting:
+            reference = self._waiting.pop(0)
+            definitions[self._names[reference]] = self._said(resolved(schema, reference))
         if definitions:
             said["$defs"] = definitions
         self.said = _without_used_up(dict(rooted(said)))
@@ -101,12 +103,15 @@ class _Plainly:
         """The name under which the root defines what a reference leads to."""
         if reference not in self._names:
             last = reference.rpartition("/")[2] if "/" in reference else "root"
-            wanted = _NOT_IN_NAME.sub("_", last) or "part"
-            taken = set(self._names.values())
-            name, number = wanted, 2
-            while name in taken:
-                name, number = f"{wanted}_{number}", number + 1
+            name = _NOT_IN_NAME.sub("_", last) or "part"
+            wanted, number = name, self._n_named.get(name, 1)
+            while name in self._taken:
+                number += 1
+                name = f"{wanted}_{number}"
+            self._n_named[wanted] = number
+            self._taken.add(name)
             self._names[reference] = name
+            self._waiting.append(reference)
         return self._names[reference]
 
 

@@ -1,0 +1,413 @@
+"""A `JSONSchema` as `response_format`: what it becomes, and what is made of the answer."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import json
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from cloud import close_all_cloud_clients
+from cloud.llm import InvalidRequestError, JSONSchema
+from tests.cloud.asked import CODECS, body
+from tests.cloud.play import PROVIDERS, SETTINGS
+from tests.cloud.test_structured import SAYS
+from tests.remote import wire
+from tests.remote.scripted_server import ScriptedServer
+
+WHOLE = {"type": "integer"}
+PERSON = {
+    "type": "object",
+    "properties": {"name": {"type": "string"}, "age": WHOLE, "email": {"type": "string"}},
+    "required": ["name", "age"],
+}
+USER = {"role": "user", "content": "Hello!"}
+
+
+def strict(schema: Any) -> Any:
+    """What OpenAI is asked to hold an answer to; None where it is not."""
+    asked = JSONSchema(schema).openai_format["json_schema"]
+    return asked["schema"] if asked["strict"] else None
+
+
+def thing(properties: Any, *required: str, **more: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(required), **more}
+
+
+def test_optional_properties_are_required_and_may_be_null() -> None:
+    assert strict(PERSON) == {
+        "type": "object",
+        "properties": {
+            "name": {"type": "string"},
+            "age": {"type": "integer"},
+            "email": {"type": ["string", "null"]},
+        },
+        "required": ["name", "age", "email"],
+        "additionalProperties": False,
+    }
+
+
+@pytest.mark.parametrize(
+    ("optional", "nullable"),
+    [
+        (WHOLE, {"type": ["integer", "null"]}),
+        ({"type": ["integer", "null"]}, {"type": ["integer", "null"]}),
+        ({"enum": ["a"]}, {"anyOf": [{"type": "string", "enum": ["a"]}, {"type": "null"}]}),
+        ({"anyOf": [WHOLE]}, {"anyOf": [WHOLE, {"type": "null"}]}),
+        (
+            {"type": "string", "const": "a", "description": "It."},
+            {"anyOf": [{"type": "string", "const": "a"}, {"type": "null"}], "description": "It."},
+        ),
+    ],
+    ids=["type", "nullable already", "enum", "alternatives", "described"],
+)
+def test_any_optional_property_may_be_null(optional: Any, nullable: Any) -> None:
+    assert strict(thing({"a": optional}))["properties"]["a"] == nullable
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        thing({}, additionalProperties=True),
+        {"type": "object"},
+        thing({"a": {}}),
+        thing({"a": {"type": "object", "additionalProperties": WHOLE}}),
+        thing({"a": WHOLE}, "b"),
+        {**thing({"a": WHOLE}), "if": {"required": ["a"]}, "then": {}},
+        {"allOf": [thing({"a": WHOLE}), thing({"b": WHOLE})]},
+        thing({"a": {"enum": list(range(1001))}}),
+        thing({"a": {"enum": [f"{i:060}" for i in range(251)]}}),
+        thing({f"p{i}": WHOLE for i in range(5001)}),
+        thing({f"{i:0200}": WHOLE for i in range(601)}),
+    ],
+    ids=["open", "any object", "any type", "map", "not described", "if", "all of", "values",
+         "long values", "properties", "names"],
+)  # fmt: skip
+def test_what_strict_mode_cannot_hold_is_asked_for_without(schema: Any) -> None:
+    assert strict(schema) is None
+    assert JSONSchema(schema).openai_format["json_schema"]["schema"]["type"] == "object"
+
+
+def test_who_wants_no_strictness_gets_the_schema_as_it_is() -> None:
+    asked = JSONSchema(PERSON, "a person", strict=False, description="Of the text.")
+    assert body("openai", response_format=asked)["response_format"] == {
+        "type": "json_schema",
+        "json_schema": {
+            "name": "a_person",
+            "description": "Of the text.",
+            "schema": PERSON,
+            "strict": False,
+        },
+    }
+
+
+def test_an_answer_that_is_no_object_is_put_into_one_for_openai() -> None:
+    assert strict({"type": "array", "items": {"$ref": "#/$defs/n"}, "$defs": {"n": WHOLE}}) == {
+        "type": "object",
+        "properties": {"value": {"type": "array", "items": {"$ref": "#/$defs/n"}}},
+        "required": ["value"],
+        "additionalProperties": False,
+        "$defs": {"n": WHOLE},
+    }
+
+
+@pytest.mark.parametrize(
+    ("reference", "name"),
+    [("#/$defs/a", "a"), ("#/definitions/a", "a"), ("#/properties/x", "x"), ("#", "root"),
+     ("#/$defs/o~1dd~0", "o_1dd_0")],
+    ids=["definition", "draft 7", "property", "root", "escaped"],
+)  # fmt: skip
+def test_references_lead_to_definitions_at_the_root(reference: str, name: str) -> None:
+    parts = {"a": WHOLE, "o/dd~": WHOLE}
+    schema = {**thing({"x": WHOLE, "y": {"$ref": reference}}), "$defs": parts, "definitions": parts}
+    plain = JSONSchema(schema).plain
+    assert plain["properties"]["y"] == {"$ref": f"#/$defs/{name}"}
+    assert list(plain["$defs"]) == [name]
+
+
+def test_a_schema_within_keeps_its_own_definitions_apart() -> None:
+    one, other = ({"$ref": f"#/properties/{n}/$defs/d", "$defs": {"d": {"type": t}}}
+                  for n, t in (("a", "string"), ("b", "integer")))  # fmt: skip
+    plain = JSONSchema(thing({"a": one, "b": other})).plain
+    assert plain["$defs"] == {"d": {"type": "string"}, "d_2": {"type": "integer"}}
+
+
+@pytest.mark.parametrize("name", ["anthropic", "gemini", "ollama"])
+def test_others_leave_optional_properties_optional(name: str) -> None:
+    sent = body(name, response_format=JSONSchema(PERSON))
+    schema = {
+        "anthropic": lambda: sent["output_config"]["format"]["schema"],
+        "gemini": lambda: sent["generationConfig"]["responseJsonSchema"],
+        "ollama": lambda: sent["format"],
+    }[name]()
+    assert schema["required"] == ["name", "age"]
+    assert schema["properties"]["email"] == {"type": "string"}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        thing({f"p{i}": WHOLE for i in range(25)}),
+        thing({"a": thing({f"p{i}": {"type": ["integer", "null"]} for i in range(17)})}),
+        thing({"a": {"$ref": "#"}}),
+        {"type": "object", "additionalProperties": WHOLE},
+    ],
+    ids=["many optional", "many unions", "recursive", "map"],
+)  # fmt: skip
+def test_anthropic_is_told_in_the_prompt_what_it_would_refuse(schema: Any) -> None:
+    sent = body("anthropic", response_format=JSONSchema(schema))
+    assert "output_config" not in sent
+    assert json.loads(sent["system"].split("\n\n")[-1]) == schema
+
+
+def test_gemini_is_asked_for_a_recursive_property_as_optional() -> None:
+    schema = thing({"v": WHOLE, "next": {"$ref": "#"}}, "v", "next")
+    sent = body("gemini", response_format=JSONSchema(schema))
+    assert sent["generationConfig"]["responseJsonSchema"]["required"] == ["v"]
+
+
+def test_ollama_is_told_of_bounds_that_its_grammars_have_no_room_for() -> None:
+    schema = thing({"a": {"type": "string", "maxLength": 5000}})
+    sent = body("ollama", response_format=JSONSchema(schema))["format"]["properties"]["a"]
+    assert sent == {"type": "string", "description": "(maxLength: 5000)"}
+
+
+@pytest.mark.parametrize(
+    ("schema", "problem"),
+    [
+        (5, "is a int; give a dict"),
+        ({"type": "strin"}, r"\$\.type is 'strin'; it must be one of array, boolean"),
+        ({"properties": {"a": {"type": []}}}, r"\$\.properties\.a\.type is a list; it must be"),
+        ({"properties": {"a": 5}}, r"\$\.properties\.a is 5; a schema is an object, true or false"),
+        ({"properties": [1]}, r"\$\.properties is a list; it must be an object of schemas"),
+        ({"required": "a"}, r"\$\.required is 'a'; it must be a list of property names"),
+        ({"enum": []}, r"\$\.enum is a list; it must be a list of values"),
+        ({"anyOf": [{}, {"minLength": -1}]}, r"\$\.anyOf\[1\]\.minLength is -1; .* whole number"),
+        ({"minimum": "0"}, r"\$\.minimum is '0'; it must be a number"),
+        ({"multipleOf": 0}, r"\$\.multipleOf is 0; it must be a number above 0"),
+        ({"items": [{}]}, r"\$\.items is a list; .* now called prefixItems"),
+        ({"pattern": 5}, r"\$\.pattern is 5; it must be text"),
+        ({"$ref": "https://x.example/s"}, r"\$\.\$ref is 'https://x.*references stay in the schem"),
+        ({"$ref": "#/$defs/a"}, r"\$\.\$ref is '#/\$defs/a', and there is no schema there"),
+        ({"$dynamicRef": "#a"}, r"\$\.\$dynamicRef cannot be used; use \$ref"),
+        ({"not": {"$id": "x"}}, r"\$\.not\.\$id begins a document of its own"),
+        ({"$ref": "#"}, "'#' leads back to itself"),
+        ({"anyOf": [{}, {"$ref": "#"}]}, "'#' leads back to itself"),
+        ({"const": object()}, "cannot be written as JSON"),
+        ({"enum": list(range(50_001))}, "holds more than 50,000 values"),
+    ],
+)
+def test_what_is_no_schema_is_refused_with_its_place(schema: Any, problem: str) -> None:
+    with pytest.raises(InvalidRequestError, match=problem):
+        JSONSchema(schema)
+
+
+def test_schemas_that_are_too_deep_are_refused() -> None:
+    deep: Any = {}
+    for _ in range(101):
+        deep = {"items": deep}
+    with pytest.raises(InvalidRequestError, match="nested deeper than 100"):
+        JSONSchema(deep)
+    for _ in range(5000):
+        deep = {"items": deep}
+    with pytest.raises(InvalidRequestError, match="cannot be written as JSON"):
+        JSONSchema(deep)
+
+
+def test_a_name_must_be_text() -> None:
+    with pytest.raises(InvalidRequestError, match="name is 5; give text"):
+        JSONSchema({}, 5)  # type: ignore[arg-type]  # what is tested
+
+
+def test_later_changes_of_the_callers_schema_change_nothing() -> None:
+    mine = copy.deepcopy(PERSON)
+    asked = JSONSchema(mine)
+    mine["properties"] = {}
+    assert asked.schema == PERSON
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "own_text"),
+    [
+        ('{"name": "A", "age": 1}', {"name": "A", "age": 1}, '{"name": "A", "age": 1}'),
+        ('{"name":"A","age":1,"email":null}', {"name": "A", "age": 1}, '{"name":"A","age":1}'),
+        ('{"name":"A","age":null}', {"name": "A", "age": None}, '{"name":"A","age":null}'),
+        ('```json\n{"name": "A"}\n```', {"name": "A"}, '{"name": "A"}'),
+        ('Here you are:\n```\n{"name": "`"}\n```\nDone.', {"name": "`"}, '{"name": "`"}'),
+        ('```json\n{"name": "```"}\n```', {"name": "```"}, '{"name": "```"}'),
+    ],
+    ids=["as it is", "null for none", "null for what is required", "code", "words around", "fence"],
+)
+def test_a_text_is_read(text: str, value: Any, own_text: str) -> None:
+    assert JSONSchema(PERSON).read(text) == (value, own_text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "no", '{"a":', "NaN", "```\n{}\n```\n```\n{}\n```", "```", "``` {} ```x y\n1```",
+     "[" + "0," * 100_001 + "0]", "[" * 100_000],
+    ids=["nothing", "prose", "cut", "no number", "two blocks", "a fence", "no language", "huge",
+         "deep"],
+)  # fmt: skip
+def test_a_text_without_json_has_no_value(text: str) -> None:
+    with pytest.raises(ValueError, match=r"at line|values"):
+        JSONSchema(PERSON).read(text)
+
+
+def test_the_object_around_an_answer_is_taken_off() -> None:
+    assert JSONSchema({"type": "array"}).read('{"value":[1]}') == ([1], "[1]")
+    assert JSONSchema({"type": "array"}).read("[1]") == ([1], "[1]")
+    own = thing({"value": WHOLE}, "value")
+    assert JSONSchema(own).read('{"value": 1}') == ({"value": 1}, '{"value": 1}')
+    either = JSONSchema({"anyOf": [own, WHOLE]})
+    assert either.read('{"value": 1}')[0] == {"value": 1}
+    assert either.read('{"value": {"value": 1}}')[0] == {"value": 1}
+
+
+CAT = thing(
+    {"kind": {"const": "cat"}, "lives": WHOLE, "name": {"type": ["string", "null"]}}, "kind"
+)
+DOG = thing({"kind": {"const": "dog"}, "name": {"type": "string"}}, "kind")
+
+
+@pytest.mark.parametrize("keyword", ["anyOf", "oneOf"])
+def test_nulls_are_dropped_as_the_alternative_has_it_that_fits(keyword: str) -> None:
+    schema = thing({"pets": {"type": "array", "items": {keyword: [CAT, DOG]}}})
+    text = json.dumps({"pets": [{"kind": "cat", "lives": None, "name": None},
+                                {"kind": "dog", "name": None}]})  # fmt: skip
+    value, _ = JSONSchema(schema).read(text)
+    assert value == {"pets": [{"kind": "cat", "name": None}, {"kind": "dog"}]}
+
+
+@pytest.mark.parametrize("provider", PROVIDERS, ids=lambda provider: provider.name)
+def test_both_twins_give_the_value(provider: Any) -> None:
+    asked = JSONSchema(PERSON)
+    texts = ['{"name":"A","age":1,"email":null}', "no"] * 2
+    answers = [wire.answer(SAYS[provider.name](text)) for text in texts]
+
+    async def ask(url: str) -> list[Any]:
+        client = provider.async_client(base_url=url, **SETTINGS)
+        try:
+            return [await client.chat([USER], response_format=asked) for _ in range(2)]
+        finally:
+            await close_all_cloud_clients()
+
+    with (
+        ScriptedServer(answers) as server,
+        provider.client(base_url=server.url, **SETTINGS) as client,
+    ):
+        found = [client.chat([USER], response_format=asked) for _ in range(2)]
+        found += asyncio.run(ask(server.url))
+    told = [(one.parsed, one.content) for one in found]
+    assert told == [({"name": "A", "age": 1}, '{"name":"A","age":1}'), (None, "no")] * 2
+
+
+@pytest.mark.parametrize("provider", CODECS)
+def test_the_callers_schema_is_not_changed(provider: str) -> None:
+    asked = JSONSchema({**PERSON, "$defs": {"a": PERSON}, "anyOf": [{"$ref": "#/$defs/a"}]})
+    before = json.dumps([asked.schema, asked.plain])
+    body(provider, response_format=asked)
+    assert json.dumps([asked.schema, asked.plain]) == before
+
+
+def chain(length: int, last: Any) -> Any:
+    """A schema of definitions that each refer to the next."""
+    parts = {f"d{i}": thing({"x": {"$ref": f"#/$defs/d{i + 1}"}}) for i in range(length)}
+    return {"$ref": "#/$defs/d0", "$defs": {**parts, f"d{length}": last}}
+
+
+#: Schemas that take long where somebody looks at anything twice, each with an answer.
+HOSTILE: dict[str, tuple[Any, str]] = {
+    "chain": (chain(5000, WHOLE), '{"x": null}'),
+    "long cycle": (chain(5000, {"$ref": "#/$defs/d0"}), '{"x": null}'),
+    "doubling": (
+        {"$ref": "#/$defs/d0", "$defs": {
+            **{f"d{i}": {"anyOf": [{"$ref": f"#/$defs/d{i + 1}"}] * 2} for i in range(40)},
+            "d40": {"type": "string"},
+        }},
+        "null",
+    ),
+    "branches": (
+        {"items": {"anyOf": [{"const": f"{i}"} for i in range(10_000)]}},
+        json.dumps([None] + ["x"] * 50_000),
+    ),
+    "values": ({"items": {"enum": list(map(str, range(40_000)))}}, f"[null{', 0' * 50_000}]"),
+    "names": (
+        thing({f"p{i}": {"$ref": f"#/properties/p{i}/$defs/d", "$defs": {"d": WHOLE}}
+               for i in range(5000)}),
+        '{"p1": null}',
+    ),
+    "deep": ({"items": {"$ref": "#"}}, "[" * 190 + "null" + "]" * 190),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_schema_and_no_answer_takes_long(name: str) -> None:
+    schema, answer = HOSTILE[name]
+    began = time.process_time()
+    asked = JSONSchema(schema)
+    for provider in CODECS:
+        body(provider, response_format=asked)
+    asked.read(answer)
+    assert time.process_time() - began < 10
+
+
+SCALARS = st.sampled_from(
+    [
+        ({"type": "string"}, "x"),
+        (WHOLE, 5),
+        ({"type": ["integer", "null"]}, None),
+        ({"enum": ["a", "b"]}, "b"),
+        ({"anyOf": [WHOLE, {"type": "boolean"}]}, True),
+    ]
+)
+
+
+def objects(inner: Any) -> Any:
+    """Schemas of objects, each with a value that fits."""
+
+    def made(parts: Any) -> Any:
+        names = [f"p{i}" for i in range(len(parts))]
+        required = [n for n, (_, _, needed, _) in zip(names, parts, strict=True) if needed]
+        schema = thing({n: part[0] for n, part in zip(names, parts, strict=True)}, *required)
+        value = {n: part[1] for n, part in zip(names, parts, strict=True) if part[2] or part[3]}
+        return schema, value
+
+    part = st.tuples(inner, st.booleans(), st.booleans()).map(lambda p: (*p[0], p[1], p[2]))
+    return st.lists(part, max_size=4).map(made)
+
+
+def lists(inner: Any) -> Any:
+    return st.tuples(inner, st.integers(0, 3)).map(
+        lambda p: ({"type": "array", "items": p[0][0]}, [p[0][1]] * p[1])
+    )
+
+
+PAIRS = objects(st.recursive(SCALARS, lambda inner: objects(inner) | lists(inner), max_leaves=8))
+
+
+def filled(value: Any, schema: Any) -> Any:
+    """`value` with null for each property that it leaves out."""
+    if isinstance(value, list):
+        return [filled(one, schema["items"]) for one in value]
+    if isinstance(value, dict):
+        properties = schema["properties"]
+        return {n: filled(value[n], s) if n in value else None for n, s in properties.items()}
+    return value
+
+
+@given(PAIRS)
+def test_what_strict_mode_answers_becomes_what_was_meant(pair: Any) -> None:
+    schema, value = pair
+    asked, answer = JSONSchema(schema), filled(value, schema)
+    Draft202012Validator(asked.openai_format["json_schema"]["schema"]).validate(answer)
+    read, _ = asked.read(json.dumps(answer))
+    Draft202012Validator(schema).validate(read)
+    # A null that the schema allows stays: it says the same.
+    assert filled(read, schema) == answer

@@ -1,0 +1,206 @@
+"""Values against schemas: as the jsonschema package judges them, but in little time."""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from cloud.llm import JSONSchema
+from LLM.exceptions import InvalidRequestError
+from llmring.structured_check import compiled
+from llmring.structured_keywords import MisfitError
+from tests.llmring.structured.schemas import CASES, thing
+
+#: Schemas of one keyword or two, with their odd corners.
+CORNERS: list[dict[str, Any]] = [
+    {"type": "integer"}, {"type": "number"}, {"type": "boolean"}, {"type": ["null", "string"]},
+    {"type": ["integer", "boolean"]}, {"type": ["integer", "number"]},
+    {"enum": [1, "a", None, [1, True], {"x": 1.0}]}, {"enum": [True, 0]}, {"const": 1},
+    {"const": False}, {"const": [1, {"a": 0}]}, {"minimum": 1}, {"maximum": 1.5},
+    {"exclusiveMinimum": 0}, {"exclusiveMaximum": 1}, {"multipleOf": 2}, {"multipleOf": 0.5},
+    {"minLength": 1}, {"maxLength": 1}, {"minItems": 1.0}, {"maxItems": 1}, {"uniqueItems": True},
+    {"minProperties": 1}, {"maxProperties": 0}, {"required": ["a"]}, {"uniqueItems": False},
+    {"dependentRequired": {"a": ["b"]}}, {"properties": {"a": {"type": "integer"}}},
+    {"properties": {"a": True}, "additionalProperties": False},
+    {"properties": {"a": {}}, "additionalProperties": {"type": "string"}},
+    {"patternProperties": {"^a": {"type": "integer"}}, "additionalProperties": {"type": "null"}},
+    {"properties": {"a": {"minimum": 1}}, "patternProperties": {"a": {"type": "integer"}}},
+    {"propertyNames": {"maxLength": 1}}, {"dependentSchemas": {"a": {"required": ["b"]}}},
+    {"items": {"type": "integer"}}, {"prefixItems": [{"type": "string"}], "items": False},
+    {"prefixItems": [{"const": 1}]}, {"contains": {"type": "integer"}}, {"items": False},
+    {"contains": {"type": "integer"}, "minContains": 0, "maxContains": 1},
+    {"minContains": 2}, {"not": {"type": "string"}}, {"not": {}}, {"then": False},
+    {"if": {"type": "integer"}, "then": {"minimum": 1}, "else": {"type": "string"}},
+    {"if": {"type": "integer"}, "else": False}, {"pattern": "^a+$"}, {"pattern": r"\d"},
+    {"anyOf": [{"type": "string"}, {"minimum": 1}]}, {"allOf": [{"minimum": 0}, {"maximum": 1}]},
+    {"oneOf": [{"type": "integer"}, {"minimum": 1}]}, {"oneOf": [{}, {}]}, {},
+    {"$ref": "#/$defs/a", "$defs": {"a": {"type": "integer"}}, "maximum": 1},
+    {"items": {"$ref": "#"}, "type": "array"},
+    {"not": {"$ref": "#/$defs/a"}, "$defs": {"a": False}}, {"format": "email"},
+    {"default": 5, "title": "x"}, {"properties": {"$ref": {"type": "string"}}},
+]  # fmt: skip
+SCALARS: st.SearchStrategy[Any] = st.sampled_from(
+    [None, True, False, 0, 1, 2, 1.0, 0.5, 1.5, -1, 10**30, "", "a", "aa", "b1", "é"]
+)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["a", "b", "ab", "x", "$ref"]), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+JUDGES = [(compiled(schema), Draft202012Validator(schema)) for schema in CORNERS]
+
+
+def fits(check: Any, value: Any) -> bool:
+    try:
+        check(value)
+    except MisfitError:
+        return False
+    return True
+
+
+@given(VALUES)
+def test_corners_are_judged_as_jsonschema_does(value: Any) -> None:
+    for check, validator in JUDGES:
+        assert fits(check, value) is validator.is_valid(value), validator.schema
+
+
+def spoilt(value: Any, dice: random.Random) -> Any:
+    """`value` with one thing changed somewhere."""
+    if isinstance(value, dict) and value and dice.random() < 0.8:
+        name = dice.choice(list(value))
+        rest = {n: one for n, one in value.items() if n != name}
+        return rest if dice.random() < 0.3 else {**rest, name: spoilt(value[name], dice)}
+    if isinstance(value, list) and value and dice.random() < 0.8:
+        i = dice.randrange(len(value))
+        return [*value[:i], spoilt(value[i], dice), *value[i + 1 :]]
+    if isinstance(value, dict) and dice.random() < 0.5:
+        return {**value, "z": 1}
+    return dice.choice([None, 0, -7, 2.5, "", "zz", [], {}, [value], {"a": value}, True])
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_schemas_of_users_are_judged_as_jsonschema_does(name: str) -> None:
+    schema, value = CASES[name]
+    check, validator, dice = compiled(schema), Draft202012Validator(schema), random.Random(name)
+    for _ in range(60):
+        assert fits(check, value) is validator.is_valid(value), value
+        value = spoilt(CASES[name][1], dice)
+        value = spoilt(value, dice) if dice.random() < 0.3 else value
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "problem"),
+    [
+        (thing({"a": {"type": "integer"}}), {"a": "x"}, "at $.a: 'x' is not of type 'integer'"),
+        ({"items": thing({"a": {"minimum": 5}})}, [{}, {"a": 1}], "at $[1].a: 1 is not at least 5"),
+        (thing({}, "a"), {}, "at $: the property 'a' is missing"),
+        (thing({}, additionalProperties=False), {"b": 1}, "at $.b: the schema has no such"),
+        ({"enum": ["a", "b"]}, "c", "at $: 'c' is not one of 'a', 'b'"),
+        ({"enum": list(range(20))}, "c", "at $: 'c' is not one of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, …"),
+        ({"const": 1}, True, "at $: True is not 1"),
+        ({"pattern": "^a$"}, "b" * 99, f"at $: '{'b' * 79}… does not match the pattern '^a$'"),
+        ({"anyOf": [{"type": "null"}, thing({"a": {"type": "null"}})]}, {"a": 1},
+         "at $.a: 1 is not of type 'null'"),
+        ({"anyOf": [{"type": "null"}, {"type": "string"}]}, 1, "at $: 1 fits none of the"),
+        ({"oneOf": [{}, {}]}, 1, "at $: 1 fits 2 alternatives, not one"),
+        ({"not": {}}, 1, "at $: 1 is what it must not be"),
+        ({"uniqueItems": True}, [1, 1.0], "at $: [1, 1.0] has the same item twice"),
+        ({"maxItems": 1}, [0] * 11, "at $: a list of 11 has not 1 items or fewer"),
+        ({"contains": {"const": 1}}, [2], "at $: 0 items are as `contains` wants 1 or more to be"),
+        ({"multipleOf": 0.1}, 0.35, "at $: 0.35 is not a multiple of 0.1"),
+    ],
+)  # fmt: skip
+def test_a_misfit_is_told_with_its_place(schema: Any, value: Any, problem: str) -> None:
+    with pytest.raises(MisfitError) as caught:
+        compiled(schema)(value)
+    assert str(caught.value).startswith(problem)
+
+
+def test_multiples_are_those_of_the_written_number() -> None:
+    check = compiled({"multipleOf": 0.1})
+    check(0.3)
+    compiled({"multipleOf": 1e-308})(1e308)
+    compiled({"multipleOf": 0.01})(19.99)
+
+
+#: Schemas and values that would take an engine of another kind for ever.
+HOSTILE: dict[str, tuple[Any, Any]] = {
+    "pattern": ({"pattern": "^(a+)+$"}, "a" * 50_000 + "!"),
+    "alternation": ({"pattern": "^(a|aa)+$"}, "a" * 50_000 + "!"),
+    "repetitions": ({"pattern": "^(a?){500}b$"}, "a" * 50_000),
+    "names": ({"patternProperties": {"^(a*)*$": False}}, {"a" * 20_000: 1}),
+    "references": (
+        {
+            "$ref": "#/$defs/d0",
+            "$defs": {
+                **{
+                    f"d{i}": {"anyOf": [{"$ref": f"#/$defs/d{i + 1}"}] * 2} for i in range(40)
+                },
+                "d40": {"type": "null"},
+            },
+        },
+        1,
+    ),
+    "values": ({"items": {"enum": [[i] for i in range(20_000)]}}, [[-1]] + [[5]] * 50_000),
+    "branches": ({"items": {"anyOf": [{"const": i} for i in range(20_000)]}}, [-1.5] * 50_000),
+    "unique": ({"uniqueItems": True, "maxItems": 1}, [[i, str(i)] for i in range(50_000)]),
+    "recursion": (
+        {"anyOf": [{"items": {"$ref": "#"}, "type": "array"}] * 2},
+        [[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_schema_makes_a_check_hang(name: str) -> None:
+    schema, value = HOSTILE[name]
+    began = time.process_time()
+    check = compiled(JSONSchema(schema).schema)
+    with pytest.raises(MisfitError):
+        check(value)
+    assert time.process_time() - began < 5
+
+
+def test_definitions_may_refer_to_one_another_in_a_long_chain() -> None:
+    chain = {f"d{i}": {"items": {"$ref": f"#/$defs/d{i + 1}"}} for i in range(5000)}
+    check = compiled({"$ref": "#/$defs/d0", "$defs": {**chain, "d5000": {}}})
+    check([[[]]])
+
+
+def test_a_value_that_is_too_deep_is_told() -> None:
+    deep: Any = 1
+    for _ in range(2000):
+        deep = [deep]
+    with pytest.raises(MisfitError, match="nested too deep to be checked"):
+        compiled({"items": {"$ref": "#"}, "type": ["array", "integer"]})(deep)
+
+
+def test_too_many_tries_are_told() -> None:
+    with pytest.raises(MisfitError, match="more than 250,000 schemas would have to be tried"):
+        compiled(HOSTILE["references"][0])(1)
+
+
+@pytest.mark.parametrize(
+    ("schema", "problem"),
+    [
+        ({"pattern": "^(?!x)"}, r"\$\.pattern is '\^\(\?!x\)', which .*look-around"),
+        ({"pattern": r"(a)\1"}, "backreferences"),
+        ({"pattern": "("}, "unclosed group"),
+        ({"pattern": "(((a{100}){100}){100}){100}"}, "size limit"),
+        ({"patternProperties": {"(?=a)": {}}}, r"\$\.patternProperties is '\(\?=a\)', which"),
+        ({"items": {"unevaluatedProperties": False}}, r"s\.unevaluatedProperties .* use add"),
+        ({"unevaluatedItems": False}, r"\$\.unevaluatedItems cannot be checked here; use items"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_checked_is_refused_with_its_place(schema: Any, problem: str) -> None:
+    with pytest.raises(InvalidRequestError, match=problem):
+        compiled(schema)
