@@ -15,8 +15,7 @@ from local_llm_kit.cli.tables import echo_json, echo_table
 from local_llm_kit.cli.terminal import note, printable_line
 
 if TYPE_CHECKING:
-    from llmring.lockfile import Pool
-    from llmring.service import LLMRing
+    from llmring.cli.looking import Found, FoundPool
 
 _EXAMPLES = """\b
 Examples:
@@ -35,52 +34,44 @@ def info(model: str, profile: str | None, registry_url: str | None, as_json: boo
     """Show what the registry says of a model, or of the models that an alias lists."""
     import asyncio
 
-    from llmring.service import LLMRing
+    from llmring.cli.looking import look_up
 
-    ring = LLMRing(origin="llmring info", registry_url=registry_url)
-    pool = ring.aliases.pool(model, profile)
-    for provider in {one.partition(":")[0] for one in pool.models}:
-        asyncio.run(ring.registry.prepare(provider))
-    if pool.is_alias:
-        _show_alias(ring, pool, as_json)
-        return
-    found = ring.registry.require(pool.models[0])
-    problem = ring.providers.why_unavailable(found.provider)
+    found = asyncio.run(look_up(model, profile, registry_url))
+    if found.profile is not None:
+        _show_alias(found, as_json)
+    else:
+        _show_model(found.models[0], as_json)
+
+
+def _show_model(found: Found, as_json: bool) -> None:
     if as_json:
-        echo_json({**prices.as_json(found), "problem": problem})
+        echo_json(_told(found))
         return
-    facts = prices.facts(found)
+    facts = prices.facts(found.listed) if found.listed else [("model", found.model)]
     width = 2 + max(len(heading) for heading, _ in facts)
     for heading, text in facts:
         click.echo(f"{heading:{width}}{printable_line(text)}")
-    if problem:
-        note(f"({found.provider} is not set up: {problem})")
+    if found.problem:
+        note(f"({found.model.partition(':')[0]} is not set up: {found.problem})")
 
 
-def _show_alias(ring: LLMRing, pool: Pool, as_json: bool) -> None:
-    problems = {
-        model: ring.providers.why_unavailable(model.partition(":")[0]) for model in pool.models
-    }
+def _show_alias(found: FoundPool, as_json: bool) -> None:
     if as_json:
+        models = [_told(model) for model in found.models]
+        source = None if found.source is None else str(found.source)
         echo_json(
-            {
-                "alias": pool.name,
-                "profile": pool.profile,
-                "lockfile": str(pool.source),
-                "models": [_told(ring, model) | {"problem": problems[model]} for model in problems],
-            }
+            {"alias": found.name, "profile": found.profile, "lockfile": source, "models": models}
         )
         return
     rows = []
-    for model, problem in problems.items():
-        found = ring.registry.model(model)
-        cells = prices.row(found)[1:] if found else ("", "", "not in the registry")
-        rows.append((model, *cells, problem or "set up"))
+    for one in found.models:
+        cells = prices.row(one.listed)[1:] if one.listed else ("", "", "not in the registry")
+        rows.append((one.model, *cells, one.problem or "set up"))
     echo_table((*prices.HEADINGS, "PROVIDER"), rows)
-    note(f"(alias {pool.name} in profile {pool.profile} of {pool.source})")
+    note(f"(alias {found.name} in profile {found.profile} of {found.source})")
 
 
-def _told(ring: LLMRing, model: str) -> dict[str, Any]:
-    found = ring.registry.model(model)
-    # The name as the lockfile has it: the registry may list it by another.
-    return {**(prices.as_json(found) if found else {}), "model": model}
+def _told(found: Found) -> dict[str, Any]:
+    said = prices.as_json(found.listed) if found.listed else {}
+    # The name as it was asked for: the registry may list it by another.
+    return {**said, "model": found.model, "problem": found.problem}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -40,3 +41,25 @@ def start(*arguments: str, environ: dict[str, str] | None = None, **pipes: Any) 
     return subprocess.Popen(
         [*COMMAND, *arguments], env={**os.environ, **path, **(environ or {})}, text=True, **pipes
     )
+
+
+def put_list(folder: Path, version: int, *models: tuple[str, float]) -> None:
+    """A registry's list of OpenAI's models: the current one, and the one of its number."""
+    text = json.dumps(
+        {
+            "provider": "openai",
+            "version": version,
+            "models": {
+                f"openai:{name}": {
+                    "provider": "openai",
+                    "model_name": name,
+                    "dollars_per_million_tokens_input": dollars,
+                    "dollars_per_million_tokens_output": 1.0,
+                }
+                for name, dollars in models
+            },
+        }
+    )
+    for path in (folder / "models.json", folder / "v" / str(version) / "models.json"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)

@@ -9,7 +9,7 @@ import pytest
 
 from llmring.lockfile import BUNDLED, load
 from llmring.registry.snapshot import bundled
-from tests.llmring.cli.support import LOCKFILE, run
+from tests.llmring.cli.support import LOCKFILE, put_list, run
 
 CASES = {
     "fine": (LOCKFILE, 0),
@@ -136,28 +136,6 @@ def test_what_needs_a_lockfile_says_how_to_make_one(command: str) -> None:
     result = run("lock", command)
     assert (result.exit_code, result.stdout) == (1, "")
     assert "llmring lock init" in result.stderr
-
-
-def put_list(folder: Path, version: int, *models: tuple[str, float]) -> None:
-    """A registry's list of OpenAI's models: the current one, and the one of its number."""
-    text = json.dumps(
-        {
-            "provider": "openai",
-            "version": version,
-            "models": {
-                f"openai:{name}": {
-                    "provider": "openai",
-                    "model_name": name,
-                    "dollars_per_million_tokens_input": dollars,
-                    "dollars_per_million_tokens_output": 1.0,
-                }
-                for name, dollars in models
-            },
-        }
-    )
-    for path in (folder / "models.json", folder / "v" / str(version) / "models.json"):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
 
 
 def test_bump_registry_pins_and_tells_what_has_changed(folder: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from llmring.providers.ollama import OllamaProvider
 from llmring.registry import Registry
-from tests.llmring.cli.support import LOCKFILE, run
+from tests.llmring.cli.support import LOCKFILE, put_list, run
 from tests.remote import wire
 from tests.remote.scripted_server import ScriptedServer
 
@@ -127,6 +127,15 @@ def test_info_of_an_alias_has_its_models_and_what_they_lack(folder: Path) -> Non
     assert tiny.endswith("set up")
     told = as_json("info", "fast")
     assert [one["model"] for one in told["models"]] == ["openai:gpt-6-luna", "local:tiny"]
+
+
+def test_info_has_the_prices_that_the_profile_pins(folder: Path, tmp_path: Path) -> None:
+    pin = "\n[profiles.default.registry_versions]\nopenai = 4\n"
+    (folder / "llmring.lock").write_text(LOCKFILE + pin)
+    put_list(tmp_path / "openai", 4, ("gpt-6-luna", 1.0))
+    put_list(tmp_path / "openai", 5, ("gpt-6-luna", 2.0))
+    told = as_json("info", "fast", "--registry-url", tmp_path.as_uri())
+    assert told["models"][0]["dollars_per_million_tokens_input"] == 1.0
 
 
 def test_info_of_an_alias_with_an_unlisted_model(folder: Path) -> None:
