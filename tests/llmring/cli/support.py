@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -32,6 +33,17 @@ models = ["openai:gpt-6-luna"]
 def run(*arguments: str, input: str | bytes | None = None, **environ: str) -> Result:
     """A command in this process, its standard input no terminal."""
     return CliRunner().invoke(cli, arguments, input=input, env=environ, prog_name="llmring")
+
+
+def shown(line: str) -> str:
+    """What a line of a shell shows, its standard error among it; it must end well."""
+    before, pipe, command = line.rpartition(" | ")
+    program, *arguments = shlex.split(command)
+    assert program == "llmring"
+    piped = subprocess.run(["sh", "-c", before], capture_output=True, check=True).stdout
+    result = run(*arguments, input=piped if pipe else None)
+    assert result.exit_code == 0, result.output
+    return result.output
 
 
 def start(*arguments: str, environ: dict[str, str] | None = None, **pipes: Any) -> Any:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-import shlex
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.llmring.cli.support import ROOT, run
+from tests.llmring.cli.support import ROOT, shown
 from tests.llmring.cli.test_help import COMMANDS
 
 PAGE = (ROOT / "docs" / "llmring_cli.md").read_text("utf-8")
@@ -20,17 +18,6 @@ def steps(block: str) -> list[tuple[str, str]]:
     """The commands of a block, each with what it shows."""
     parted = re.split(r"^\$ (.*)\n", block, flags=re.MULTILINE)
     return list(zip(parted[1::2], parted[2::2], strict=True))
-
-
-def shown(line: str) -> str:
-    """What a command shows, its standard error among it."""
-    before, pipe, command = line.rpartition(" | ")
-    program, *arguments = shlex.split(command)
-    assert program == "llmring"
-    piped = subprocess.run(["sh", "-c", before], capture_output=True, check=True).stdout
-    result = run(*arguments, input=piped if pipe else None)
-    assert result.exit_code == 0, result.output
-    return result.output
 
 
 def fits(expected: str, text: str) -> bool:

@@ -12,7 +12,7 @@ import pytest
 from LLM import __version__
 from llmring import __main__
 from llmring.cli import cli
-from tests.llmring.cli.support import ROOT, run
+from tests.llmring.cli.support import ROOT, run, shown
 
 #: What help must not load: clients, models' shapes, and what only running a command needs.
 HEAVY = {
@@ -45,6 +45,14 @@ def test_every_command_has_help_with_examples(command: tuple[str, ...]) -> None:
     lines = examples(*command)
     assert lines
     assert all(" ".join(["llmring", *command]) in line for line in lines)
+
+
+@pytest.mark.parametrize("command", [(), *COMMANDS], ids=" ".join)
+def test_the_examples_run_as_they_stand(command: tuple[str, ...]) -> None:
+    if command in [("lock", "check"), ("lock", "validate"), ("lock", "bump-registry")]:
+        run("lock", "init")
+    for line in examples(*command):
+        assert shown(line)
 
 
 @pytest.mark.parametrize(
