@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from cloud.llm.calls import json_text
 from cloud.llm.codec import ChatCall
-from cloud.llm.json_schema import JSONSchema
+from cloud.llm.json_schema import N_SCHEMAS, JSONSchema
 from cloud.llm.json_schemas.strict import all_parts, leaves_open
 from cloud.llm.response_formats import wanted_schema
 from LLM.schemas import Subset, fitted_schema, is_open, refers_to_itself, rooted
@@ -75,6 +76,7 @@ def wanted_answer(call: ChatCall) -> tuple[Any, str]:
     return held, ""
 
 
+@lru_cache(maxsize=N_SCHEMAS)
 def _fitted(asked: JSONSchema) -> tuple[Any, str]:
     """As `wanted_answer`, of a schema that is to be fitted."""
     held = fitted_schema(asked.plain, ANTHROPIC, "response_format")

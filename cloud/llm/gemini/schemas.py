@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from cloud.llm.codec import ChatCall
+from cloud.llm.json_schema import N_SCHEMAS, JSONSchema
 from cloud.llm.json_schemas.plain import references
 from cloud.llm.json_schemas.strict import NOT_HELD
 from cloud.llm.response_formats import wanted_schema
@@ -42,12 +44,18 @@ def format_fields(call: ChatCall) -> dict[str, Any]:
     if schema is None:
         return {}
     if call.json_schema is not None:
-        plain = _recurring_by_choice(call.json_schema.plain)
-        schema = fitted_schema(plain, GEMINI_SCHEMA, "response_format")
+        schema = _fitted(call.json_schema)
     else:
         schema = fitted_schema(call.class_schema or schema, GEMINI, "response_format")
     asked = {"responseJsonSchema": schema} if schema else {}
     return {"responseMimeType": "application/json", **asked}
+
+
+@lru_cache(maxsize=N_SCHEMAS)
+def _fitted(asked: JSONSchema) -> Mapping[str, Any]:
+    plain = _recurring_by_choice(asked.plain)
+    fitted: Mapping[str, Any] = fitted_schema(plain, GEMINI_SCHEMA, "response_format")
+    return fitted
 
 
 def _recurring_by_choice(schema: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -12,9 +12,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from cloud.llm.codec import ChatCall
+from cloud.llm.json_schema import N_SCHEMAS, JSONSchema
 from cloud.llm.json_schemas.strict import NOT_HELD
 from cloud.llm.keywords import BOOKKEEPING, take_single_n
 from cloud.llm.ollama.messages import ollama_messages
@@ -147,10 +149,15 @@ def _format(call: ChatCall) -> str | JSONObject | None:
     if schema is None:
         return None
     if call.json_schema is not None:
-        return dict(fitted_schema(call.json_schema.plain, OLLAMA_SCHEMA, "response_format"))
+        return _fitted(call.json_schema)
     if call.class_schema is not None:
         return dict(fitted_schema(rooted(call.class_schema), OLLAMA, "response_format"))
     return dict(schema) or "json"
+
+
+@lru_cache(maxsize=N_SCHEMAS)
+def _fitted(asked: JSONSchema) -> JSONObject:
+    return dict(fitted_schema(asked.plain, OLLAMA_SCHEMA, "response_format"))
 
 
 def _tools(call: ChatCall) -> list[JSONObject] | None:
