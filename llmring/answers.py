@@ -51,8 +51,7 @@ def llm_response(
     :param model: ``provider:model`` that was asked.
     :param usage: token counts, priced.
     """
-    # Unchecked, for all of it is ours: checking takes longer than all the rest.
-    return LLMResponse.model_construct(
+    return LLMResponse(
         # A stream tells a refusal as text as well.
         content=response.content + (response.refusal or ""),
         model=model,

@@ -46,6 +46,7 @@ class Models:
 
     async def available(self) -> dict[str, list[str]]:
         """As `LLMRing.get_available_models`."""
+        self._aliases.look()
         names = [name for name in self._providers.names if self._providers.is_available(name)]
         found = await asyncio.gather(*[self._of_provider(name) for name in names])
         return dict(zip(names, found, strict=True))

@@ -73,7 +73,7 @@ class LLMRing:
         self.aliases = AliasResolver(
             lockfile_path, cache=AliasCache(alias_cache_size, alias_cache_ttl)
         )
-        self.providers = ProviderCatalog(lambda: self.aliases.lockfile.providers)
+        self.providers = ProviderCatalog(lambda: self.aliases.last_read.providers)
         self.registry = Registry(registry_url)
         self._caller = Caller(self.aliases, self.providers, self.registry, self.settings)
         self._models = Models(
@@ -167,7 +167,9 @@ class LLMRing:
 
         :raises ProviderNotFoundError: there is none of that name.
         :raises LLMConfigError: it is not set up.
+        :raises LockfileError: the lockfile is gone or broken.
         """
+        self.aliases.look()
         return self.providers.get(name)
 
     def register_provider(

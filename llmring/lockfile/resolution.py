@@ -84,6 +84,19 @@ class AliasResolver:
         """
         return self._current()
 
+    @property
+    def last_read(self) -> Lockfile:
+        """The lockfile as it was when something here last looked, so that one call goes by one."""
+        read = self._read
+        return self._current() if read is None else read[1]
+
+    def look(self) -> None:
+        """See whether the lockfile has changed.
+
+        :raises LockfileError: it is gone or broken.
+        """
+        self._current()
+
     def add_provider(self, name: str) -> None:
         """Take ``name:…`` for a model from now on."""
         self._further_providers |= {name.lower()}
@@ -225,8 +238,11 @@ class AliasResolver:
         return found.registry_versions if found else {}
 
     def _current(self) -> Lockfile:
-        path = self._location.readable()
+        path = self._location.target
         state = _state(path)
+        if state[1] is None:  # not there, or a link that leads nowhere
+            path = self._location.readable()
+            state = _state(path)
         read = self._read
         if read is not None and read[0] == state:
             return read[1]

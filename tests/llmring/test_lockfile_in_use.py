@@ -1,0 +1,101 @@
+"""The lockfile is looked at once for each call, and what has changed in it counts from then on."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cloud.llm.types import ChatResponse
+from llmring import LLMRing
+from llmring.exceptions import ProviderNotFoundError
+from llmring.providers.base import BaseLLMProvider, ProviderCall
+
+HELLO = [{"role": "user", "content": "Hello!"}]
+POOL = """
+[[profiles.default.bindings]]
+alias = "fast"
+models = ["openai:gpt-4o", "anthropic:claude-haiku-5-5", "lan:small"]
+"""
+LAN = '\n[providers.lan]\nbase_url = "http://127.0.0.1:9"\n'
+
+
+@pytest.fixture
+def lockfile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    path = tmp_path / "llmring.lock"
+    path.write_text(POOL + LAN)
+    return path
+
+
+class Echo(BaseLLMProvider):
+    """Answers without a network."""
+
+    client = None
+
+    async def chat(self, call: ProviderCall) -> ChatResponse:
+        return ChatResponse(call.model, call.model)
+
+    def stream(self, call: ProviderCall) -> Any:
+        raise NotImplementedError
+
+
+def test_a_call_looks_at_the_lockfile_once(lockfile: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ring = LLMRing(lockfile_path=lockfile)
+    ring.register_provider("openai", Echo("openai"))
+    ring.chat("fast", messages=HELLO).result()
+    looked: list[object] = []
+    real_stat = os.stat
+
+    def stat(path: Any, *args: Any, **kwargs: Any) -> os.stat_result:
+        looked.append(path)
+        return real_stat(path, *args, **kwargs)
+
+    monkeypatch.setattr(os, "stat", stat)
+    asyncio.run(_chat(ring))
+    # Whatever else of the pool is set up, and whoever answers.
+    assert looked == [lockfile]
+
+
+async def _chat(ring: LLMRing) -> None:
+    assert (await ring.chat("fast", messages=HELLO)).content == "gpt-4o"
+
+
+def test_a_call_goes_by_the_lockfile_as_it_is_now(lockfile: Path) -> None:
+    ring = LLMRing(lockfile_path=lockfile)
+    ring.register_provider("openai", Echo("openai"))
+    lockfile.write_text(POOL.replace("gpt-4o", "gpt-4.1"))
+    assert ring.chat("fast", messages=HELLO).content == "gpt-4.1"
+
+
+def test_a_provider_that_a_lockfile_gains_is_there(lockfile: Path) -> None:
+    lockfile.write_text(POOL)
+    ring = LLMRing(lockfile_path=lockfile)
+    with pytest.raises(ProviderNotFoundError, match="unknown provider 'lan'"):
+        ring.get_provider("lan")
+    lockfile.write_text(POOL + LAN)
+    assert ring.get_provider("lan").name == "lan"
+
+
+def test_models_are_those_of_the_lockfile_as_it_is_now(lockfile: Path) -> None:
+    lockfile.write_text(POOL)
+    ring = LLMRing(lockfile_path=lockfile)
+    ring.register_provider("openai", Echo("openai"))
+    before = asyncio.run(ring.get_available_models())
+    lockfile.write_text(POOL + LAN)
+    assert asyncio.run(ring.get_available_models()).keys() - before.keys() == {"lan"}
+
+
+def test_a_lockfile_that_is_made_replaces_the_bundled_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ring = LLMRing()
+    assert "deep" in ring.list_aliases()
+    Path("llmring.lock").write_text(POOL)
+    assert set(ring.list_aliases()) == {"fast"}
+    Path("llmring.lock").unlink()
+    assert "deep" in ring.list_aliases()
