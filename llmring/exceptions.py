@@ -250,7 +250,7 @@ def wrap_exception(error: Exception, **facts: Any) -> LLMRingError:
     It is still of the class that the layers below gave it: what was an `LLMContextLengthError` is
     one.
 
-    :param facts: facts that `error` does not know, such as ``provider``.
+    :param facts: facts in place of those of `error`: below, a provider is known by its host.
     """
     if isinstance(error, LLMRingError):
         return error
@@ -258,7 +258,7 @@ def wrap_exception(error: Exception, **facts: Any) -> LLMRingError:
         return LLMRingError(f"{type(error).__name__}: {error}", original=error, **facts)
     name = next(ours for theirs, ours in _NAMES if isinstance(error, theirs))
     known = {fact: getattr(error, fact) for fact in _FACTS if getattr(error, fact) is not None}
-    return name(error.message, original=error, **{**facts, **known})
+    return name(error.message, original=error, **{**known, **facts})
 
 
 def is_retryable_error(error: BaseException) -> bool:

@@ -44,6 +44,7 @@ def test_every_error_is_llmrings_and_pickles_with_its_facts(cls: type[LLMRingErr
 @pytest.mark.parametrize("cls", BELOW, ids=lambda cls: cls.__name__)
 def test_an_error_of_the_layers_below_stays_of_its_class(cls: type[below.LLMError]) -> None:
     error = cls("no", status_code=418, retry_after=2.0, code="x", body={"a": 1}, request_id="r")
+    error.provider = "api.openai.com"
     wrapped = wrap_exception(error, provider="openai")
     assert isinstance(wrapped, cls)
     assert wrapped.__cause__ is wrapped.root_cause is error
