@@ -5,9 +5,15 @@ from __future__ import annotations
 import click
 
 from llmring.cli.command import RingCommand
+from local_llm_kit.cli.lazy_group import LazyGroup
 from local_llm_kit.cli.options import json_option
 from local_llm_kit.cli.tables import echo_json
 from local_llm_kit.cli.terminal import printable_line
+
+_COMMANDS = {
+    "info": ("llmring.cli.cache", "Show where they are, how many, and how large."),
+    "clear": ("llmring.cli.cache", "Delete them."),
+}
 
 _EXAMPLES = """\b
 Examples:
@@ -16,12 +22,12 @@ Examples:
 """
 
 
-@click.group(epilog=_EXAMPLES)
+@click.group(cls=LazyGroup, commands=_COMMANDS, epilog=_EXAMPLES)
 def cache() -> None:
     """The files that registries of models gave, kept on this disk."""
 
 
-@cache.command(cls=RingCommand, epilog="\b\nExamples:\n  llmring cache info --json\n")
+@click.command(cls=RingCommand, epilog="\b\nExamples:\n  llmring cache info --json\n")
 @json_option
 def info(as_json: bool) -> None:
     """Show where the files are, how many, and how large."""
@@ -36,7 +42,7 @@ def info(as_json: bool) -> None:
     click.echo(printable_line(f"{disk.folder}: {files}, {sum(sizes):,} bytes"))
 
 
-@cache.command(cls=RingCommand, epilog="\b\nExamples:\n  llmring cache clear\n")
+@click.command(cls=RingCommand, epilog="\b\nExamples:\n  llmring cache clear\n")
 def clear() -> None:
     """Delete the files. A registry that is named is read again when it is next needed."""
     from llmring.registry.disk import DiskCache

@@ -32,9 +32,10 @@ def demonstration_note(ring: LLMRing, model: str, profile: str | None) -> str | 
             f"No provider key is set; {_ANSWERS}. For another one set {', '.join(names)} or "
             f"{last}, in the environment or in a file .env."
         )
-    others = [one.partition(":")[0] for one in found.pool.models if one != DEMONSTRATION]
-    lacking = dict.fromkeys(filter(None, map(ring.providers.why_unavailable, others)))
-    reason = ", ".join(lacking) or f"Alias {model!r} lists no other model that can be asked"
+    models = found.pool.models
+    before = [one.partition(":")[0] for one in models[: models.index(DEMONSTRATION)]]
+    lacking = dict.fromkeys(filter(None, map(ring.providers.why_unavailable, before)))
+    reason = ", ".join(lacking) or f"Alias {model!r} lists it first"
     return f"{reason}; {_ANSWERS}."
 
 

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import click
 
-from llmring.cli.lock.checking import check, validate
-from llmring.cli.lock.making import init
-from llmring.cli.lock.pinning import bump_registry
+from local_llm_kit.cli.lazy_group import LazyGroup
 
 __all__ = ["lock"]
+
+_COMMANDS = {
+    "init": ("llmring.cli.lock.making", "Make a lockfile with the usual aliases."),
+    "check": ("llmring.cli.lock.checking", "Check that it and its packages can be used."),
+    "validate": ("llmring.cli.lock.checking", "Say all that is wrong with it, by its lines."),
+    "bump-registry": (
+        "llmring.cli.lock.pinning:bump_registry",
+        "Pin the lists of models, and say what has changed.",
+    ),
+}
 
 _EXAMPLES = """\b
 Examples:
@@ -19,10 +27,6 @@ Examples:
 """
 
 
-@click.group(epilog=_EXAMPLES)
+@click.group(cls=LazyGroup, commands=_COMMANDS, epilog=_EXAMPLES)
 def lock() -> None:
     """The lockfile: which models each alias stands for."""
-
-
-for _command in (init, check, validate, bump_registry):
-    lock.add_command(_command)

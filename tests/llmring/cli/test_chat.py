@@ -48,10 +48,10 @@ def test_the_note_names_the_key_that_the_alias_wants(folder: Path) -> None:
     assert told.startswith("OPENAI_API_KEY is not set; local:tiny answers, a demonstration")
 
 
-def test_an_alias_of_the_demonstration_alone_says_so(folder: Path) -> None:
+def test_an_alias_that_lists_the_demonstration_first_says_so(folder: Path) -> None:
     (folder / "llmring.lock").write_text(LOCKFILE.replace(f'"{LUNA}", ', ""))
     told = run("chat", "Hello!", ANTHROPIC_API_KEY="sk-ant-other").stderr
-    assert told.startswith("Alias 'fast' lists no other model that can be asked; local:tiny")
+    assert told.startswith("Alias 'fast' lists it first; local:tiny answers, a demonstration")
 
 
 @pytest.mark.parametrize("stream", ["--stream", "--no-stream"])

@@ -74,10 +74,15 @@ def test_version_is_the_distributions() -> None:
     assert run("--version").output == f"llmring, version {__version__}\n"
 
 
-def test_a_command_that_is_not_there_is_answered_with_the_nearest() -> None:
-    result = run("chta")
+@pytest.mark.parametrize(
+    ("words", "meant"), [(["chta"], "chat"), (["lock", "chek"], "check")], ids=["top", "below"]
+)
+def test_a_command_that_is_not_there_is_answered_with_the_nearest(
+    words: list[str], meant: str
+) -> None:
+    result = run(*words)
     assert result.exit_code == 2
-    assert "No such command 'chta'. Did you mean 'chat'?" in result.stderr
+    assert f"No such command {words[-1]!r}. Did you mean {meant!r}?" in result.stderr
 
 
 def test_without_click_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
