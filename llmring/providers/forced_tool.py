@@ -84,13 +84,14 @@ class ForcedTool:
         held: list[TextDelta] = []
         # Numbers of the tool's calls: of several, the first is the answer.
         ours: list[int] = []
-        has_others = False
+        has_others = has_arguments = False
         async for event in events:
             if isinstance(event, ToolCallDelta):
                 if event.name == self.name and event.index not in ours:
                     ours.append(event.index)
                 if event.index in ours:
                     if event.index == ours[0] and event.arguments:
+                        has_arguments = True
                         yield TextDelta(event.arguments)
                     continue
                 has_others = True
@@ -103,6 +104,8 @@ class ForcedTool:
                         yield one
                     held = []
                 else:
+                    if not has_arguments:
+                        yield TextDelta("{}")  # a stream has none of an empty object's
                     event = Finish(_reason(event.reason, has_others))
             yield event
 

@@ -13,10 +13,11 @@ from tests.cloud.openai import wire as openai_wire
 from tests.remote import wire
 from tests.remote.scripted_server import Request
 
-#: Models whose providers hold answers to schemas by themselves.
+#: A model of each provider, and one that is held to schemas by a tool that it must call.
 MODELS = {
     "openai": "openai:gpt-4o",
     "anthropic": "anthropic:claude-sonnet-4-5",
+    "claude 3": "anthropic:claude-3-5-haiku-20241022",
     "google": "google:gemini-2.5-flash",
     "ollama": "ollama:llama3.2",
     "lab": "lab:some-model",
@@ -29,13 +30,15 @@ def saying(provider: str, text: str, *, was_cut: bool = False) -> Script:
 
     :param was_cut: whether the answer ended at `max_tokens`.
     """
-    kind = "openai" if provider == "lab" else provider
+    kind = {"lab": "openai", "claude 3": "anthropic"}.get(provider, provider)
 
     def script(request: Request) -> bytes:
-        streamed = json.loads(request.body).get("stream") or "stream" in request.path
-        if kind == "ollama":
-            streamed = json.loads(request.body)["stream"]
-        return _SCRIPTS[kind](text, was_cut, streamed)
+        body = json.loads(request.body)
+        streamed = bool(body.get("stream")) or "stream" in request.path
+        tools = body.get("tools")
+        return (
+            _calling(tools[0], text, streamed) if tools else _SCRIPTS[kind](text, was_cut, streamed)
+        )
 
     return script
 
@@ -52,6 +55,12 @@ def _openai(text: str, was_cut: bool, streamed: bool) -> bytes:
 def _anthropic(text: str, was_cut: bool, streamed: bool) -> bytes:
     stop = "max_tokens" if was_cut else "end_turn"
     whole = anthropic_wire.message(anthropic_wire.text(text), stop=stop)
+    return wire.stream_answer(anthropic_wire.stream(whole)) if streamed else wire.answer(whole)
+
+
+def _calling(tool: dict[str, Any], text: str, streamed: bool) -> bytes:
+    call = anthropic_wire.tool_use("toolu_1", tool["name"], json.loads(text))
+    whole = anthropic_wire.message(call, stop="tool_use")
     return wire.stream_answer(anthropic_wire.stream(whole)) if streamed else wire.answer(whole)
 
 
@@ -78,6 +87,7 @@ def _pieces(text: str) -> list[str]:
 _SCRIPTS: Mapping[str, Callable[[str, bool, bool], bytes]] = {
     "openai": _openai,
     "anthropic": _anthropic,
+    "claude 3": "anthropic:claude-3-5-haiku-20241022",
     "google": _google,
     "ollama": _ollama,
 }
@@ -90,6 +100,8 @@ def schema_sent(provider: str, body: dict[str, Any]) -> tuple[Any, bool]:
     """
     if provider == "anthropic":
         return body.get("output_config", {}).get("format", {}).get("schema"), True
+    if provider == "claude 3":
+        return body["tools"][0]["input_schema"], True
     if provider == "google":
         return body["generationConfig"].get("responseJsonSchema"), True
     if provider == "ollama":

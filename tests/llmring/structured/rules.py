@@ -68,6 +68,10 @@ def check_anthropic(schema: Schema) -> None:
             assert one["additionalProperties"] is False
 
 
+def check_tool(schema: Schema) -> None:
+    assert schema["type"] == "object"
+
+
 def check_google(schema: Schema) -> None:
     for one in schemas_in(schema):
         assert set(one) <= _GOOGLES
@@ -87,6 +91,7 @@ CHECKS: dict[str, Callable[[Schema], None]] = {
     "openai": check_openai,
     "lab": check_openai,
     "anthropic": check_anthropic,
+    "claude 3": check_tool,
     "google": check_google,
     "ollama": check_ollama,
 }

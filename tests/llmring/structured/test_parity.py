@@ -19,7 +19,7 @@ from tests.llmring.structured.rules import CHECKS, check_references, held_answer
 from tests.llmring.structured.schemas import CASES
 from tests.remote.scripted_server import Request, ScriptedServer
 
-JUDGED = {"lab": "openai", "google": "gemini"}
+JUDGED = {"lab": "openai", "google": "gemini", "claude 3": "anthropic"}
 
 
 class Mind:
@@ -52,7 +52,8 @@ def asked(request: pytest.FixtureRequest) -> Iterator[Any]:
     mind = Mind(request.param)
     with ScriptedServer((mind,), record=False) as server, asyncio.Runner() as runner:
         ring = LLMRing()
-        ring.register_provider(mind.provider, api_key=KEY, base_url=server.url)
+        name = MODELS[mind.provider].partition(":")[0]
+        ring.register_provider(name, api_key=KEY, base_url=server.url)
 
         async def ask(wanted: LLMRequest) -> list[Any]:
             whole = await ring.chat(wanted)
