@@ -23,6 +23,7 @@ def run_program(
     :param extras: those of llm-kit that bring what the program needs.
     :raises SystemExit: always.
     """
+    _open_streams()
     try:
         command = load()
     except KeyboardInterrupt:
@@ -44,3 +45,12 @@ def run_program(
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.exit(f"error: cannot write to standard output: {err.strerror}")
     sys.exit(0)
+
+
+def _open_streams() -> None:
+    """A process that was started with a standard stream closed reads nothing, writes nowhere."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            # It takes the number that is free, which no file or socket then gets.
+            stream = open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115 - stays open
+            setattr(sys, name, stream)

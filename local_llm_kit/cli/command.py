@@ -17,6 +17,7 @@ _OTHER_NAMES = {
     "draft_path": "draft_model",
     "timeout_s": "server_timeout",
     "base_url": "url",
+    "response_format": "schema",
 }
 
 

@@ -179,6 +179,12 @@ def test_a_schema_is_followed_and_parsed() -> None:
     assert told["parsed"] == json.loads(told["content"])
 
 
+def test_a_schema_that_is_none_is_named_by_its_option() -> None:
+    result = run("chat", "Hello", "--model", "local:tiny", "--schema", '{"type": "strin"}')
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("error: --schema ")
+
+
 def test_verbose_tells_models_tokens_cost_and_time(folder: Path, openai: dict[str, str]) -> None:
     lockfile = LOCKFILE.replace(f'"{LUNA}"', f'"anthropic:claude-haiku-5-5", "{LUNA}"')
     (folder / "llmring.lock").write_text(lockfile)

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -70,15 +69,18 @@ def test_a_reader_that_leaves_is_no_error() -> None:
     assert (process.returncode, told) == (1, "")
 
 
-def test_a_process_without_standard_input_needs_none(
-    server: ScriptedServer, tmp_path: Path
+@pytest.mark.parametrize(
+    ("closed", "expected"), [("<&-", "Hello!\n"), (">&-", ""), ("2>&-", "Hello!\n")]
+)
+def test_a_standard_stream_that_is_closed_is_no_error(
+    server: ScriptedServer, closed: str, expected: str
 ) -> None:
-    command = f'exec "{sys.executable}" -m llmring chat Hello {" ".join(LUNA)} <&-'
-    environ = {**os.environ, **variables(server), "PYTHONPATH": str(ROOT)}
+    command = f'exec "{sys.executable}" -m llmring chat Hello {" ".join(LUNA)} {closed}'
     done = subprocess.run(
-        ["sh", "-c", command], env=environ, capture_output=True, text=True, timeout=60
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "Hello!\n", "")
+        ["sh", "-c", command], env={**os.environ, **variables(server), "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (0, expected, "")
 
 
 def test_a_terminal_shows_plain_text_and_is_not_steered() -> None:
