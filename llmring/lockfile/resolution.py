@@ -121,7 +121,8 @@ class AliasResolver:
         :param profile: None for the one in use.
         :raises LockfileError: no such alias or profile, or its models cannot be used.
         """
-        return self._pool(alias_or_model, profile, self._current())
+        lockfile = self._current()
+        return self._pool(alias_or_model, self._profile_name(profile, lockfile), lockfile)
 
     def resolve(
         self,
@@ -139,13 +140,14 @@ class AliasResolver:
         :raises ProviderNotFoundError: none of the pool's providers is available.
         """
         lockfile = self._current()
-        pool = self._pool(alias_or_model, profile, lockfile)
+        name = self._profile_name(profile, lockfile)
+        pool = self._pool(alias_or_model, name, lockfile)
         available = pool.models
         if is_available is not None and pool.is_alias:
             available = tuple(one for one in pool.models if is_available(one.partition(":")[0]))
         if not available:
             raise self._none_available(pool)
-        versions = self._registry_versions(profile, lockfile)
+        versions = _registry_versions(name, lockfile)
         return Resolution(pool, available[0], available, versions)
 
     def has_alias(self, alias: str, profile: str | None = None) -> bool:
@@ -173,7 +175,8 @@ class AliasResolver:
         :return: none for a profile that is not there.
         :raises LockfileError: the lockfile is gone or broken.
         """
-        return self._registry_versions(profile, self._current())
+        lockfile = self._current()
+        return _registry_versions(self._profile_name(profile, lockfile), lockfile)
 
     def require_aliases(
         self, aliases: Iterable[str], context: str | None = None, profile: str | None = None
@@ -207,7 +210,7 @@ class AliasResolver:
             code="missing_aliases",
         )
 
-    def _pool(self, alias_or_model: str, profile: str | None, lockfile: Lockfile) -> Pool:
+    def _pool(self, alias_or_model: str, profile: str, lockfile: Lockfile) -> Pool:
         if reference := as_model(alias_or_model, self._providers(lockfile)):
             return Pool(alias_or_model, (reference,))
         if not is_name(alias_or_model):
@@ -216,26 +219,21 @@ class AliasResolver:
                 "'openai:gpt-5.5'",
                 code="invalid",
             )
-        name = self._profile_name(profile, lockfile)
-        if pool := self._cache.get((alias_or_model, name)):
+        if pool := self._cache.get((alias_or_model, profile)):
             return pool
         pool = find_pool(
-            alias_or_model, name, lockfile, self._providers(lockfile), self._package_lockfile
+            alias_or_model, profile, lockfile, self._providers(lockfile), self._package_lockfile
         )
         with self._lock:
             # Between the reading and now the file may have changed and the cache been cleared.
             if self._read is not None and self._read[1] is lockfile:
-                self._cache.put((alias_or_model, name), pool)
+                self._cache.put((alias_or_model, profile), pool)
         return pool
 
     def _profile_name(self, profile: str | None, lockfile: Lockfile) -> str:
         if profile is not None and not is_name(profile):
             raise LockfileError(f"profile must be a name, not {shown(profile)}", code="invalid")
         return profile or self._environ.get(PROFILE_VARIABLE) or lockfile.default_profile
-
-    def _registry_versions(self, profile: str | None, lockfile: Lockfile) -> Mapping[str, int]:
-        found = lockfile.profiles.get(self._profile_name(profile, lockfile))
-        return found.registry_versions if found else {}
 
     def _current(self) -> Lockfile:
         path = self._location.target
@@ -264,6 +262,11 @@ class AliasResolver:
             f"available (it lists {listed(providers)}); {advice}, or bind another model",
             model=pool.name,
         )
+
+
+def _registry_versions(profile: str, lockfile: Lockfile) -> Mapping[str, int]:
+    found = lockfile.profiles.get(profile)
+    return found.registry_versions if found else {}
 
 
 def _state(path: Path) -> tuple[object, ...]:
