@@ -29,6 +29,7 @@ import aiohttp
 import httpx2
 import openai
 import yarl
+from ratios import by_round, verdict
 from remote import KEY, MESSAGES, N_CHUNKS, fake_server
 
 from cloud.llm import AsyncOpenAICompatClient
@@ -198,20 +199,6 @@ def show(title: str, unit: str, contenders: list[Contender]) -> None:
             f"  {one.name:<30}{statistics.median(one.cpu_us):9.1f}   {spread:<20}"
             f"{statistics.median(one.per_s):12,.0f}{statistics.median(one.server_us):12.1f}"
         )
-
-
-def verdict(text: str, ratios: list[float], target: float, *, at_most: bool) -> bool:
-    """Print a ratio beside its target. :return: whether the target is met."""
-    ratio = statistics.median(ratios)
-    good = ratio <= target if at_most else ratio >= target
-    spread = f"({min(ratios):.2f} to {max(ratios):.2f})"
-    bound = "at most" if at_most else "at least"
-    print(f"  {text:<50}{ratio:8.2f} {spread:<18}{bound} {target:g}: {'met' if good else 'MISSED'}")
-    return good
-
-
-def by_round(mine: list[float], theirs: list[float]) -> list[float]:
-    return [a / b for a, b in zip(mine, theirs, strict=True)]
 
 
 async def measure(base: str, rounds: int, in_flight: int) -> bool:
