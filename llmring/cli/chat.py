@@ -10,8 +10,8 @@ import click
 
 from llmring.cli.command import RingCommand
 from llmring.cli.names import complete_alias_or_model
+from llmring.cli.notes import attempt_lines
 from llmring.cli.options import profile_option
-from llmring.cli.trying import attempt_lines
 from local_llm_kit.cli.options import json_option
 from local_llm_kit.cli.prompt import (
     Schema,
@@ -108,7 +108,7 @@ def chat(
     if schema is not None:
         fields["response_format"] = schema_format(schema)
     messages = conversation(system, user_message(text))
-    from llmring.cli.asking import Question, answer, write_answer  # loads the service
+    from llmring.cli.question import Question, answer, write_answer  # loads the service
 
     began = time.monotonic()
     question = Question(model, profile, messages, fields)

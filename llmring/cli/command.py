@@ -10,7 +10,7 @@ from LLM.exceptions import LLMError
 from llmring.cli.environment import load_env
 from llmring.cli.logs import shown_warnings
 from llmring.cli.names import model_named
-from llmring.cli.trying import attempt_lines
+from llmring.cli.notes import attempt_lines
 from local_llm_kit.cli.command import Command
 from local_llm_kit.cli.terminal import printable_line
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from llmring.cli import prices
+from llmring.cli import model_facts
 from llmring.cli.command import RingCommand
 from llmring.cli.names import complete_alias_or_model
 from llmring.cli.options import profile_option, registry_option
@@ -15,7 +15,7 @@ from local_llm_kit.cli.tables import echo_json, echo_table
 from local_llm_kit.cli.terminal import note, printable_line
 
 if TYPE_CHECKING:
-    from llmring.cli.looking import Found, FoundPool
+    from llmring.cli.lookup import Found, FoundPool
 
 _EXAMPLES = """\b
 Examples:
@@ -34,7 +34,7 @@ def info(model: str, profile: str | None, registry_url: str | None, as_json: boo
     """Show what the registry says of a model, or of the models that an alias lists."""
     import asyncio
 
-    from llmring.cli.looking import look_up
+    from llmring.cli.lookup import look_up
 
     found = asyncio.run(look_up(model, profile, registry_url))
     if found.profile is not None:
@@ -47,7 +47,8 @@ def _show_model(found: Found, as_json: bool) -> None:
     if as_json:
         echo_json(_told(found))
         return
-    facts = prices.facts(found.listed) if found.listed else [("model", found.model)]
+    assert found.listed is not None  # one that is not listed was an error
+    facts = model_facts.facts(found.listed)
     width = 2 + max(len(heading) for heading, _ in facts)
     for heading, text in facts:
         click.echo(f"{heading:{width}}{printable_line(text)}")
@@ -65,13 +66,13 @@ def _show_alias(found: FoundPool, as_json: bool) -> None:
         return
     rows = []
     for one in found.models:
-        cells = prices.row(one.listed)[1:] if one.listed else ("", "", "not in the registry")
+        cells = model_facts.row(one.listed)[1:] if one.listed else ("", "", "not in the registry")
         rows.append((one.model, *cells, one.problem or "set up"))
-    echo_table((*prices.HEADINGS, "PROVIDER"), rows)
+    echo_table((*model_facts.HEADINGS, "PROVIDER"), rows)
     note(f"(alias {found.name} in profile {found.profile} of {found.source})")
 
 
 def _told(found: Found) -> dict[str, Any]:
-    said = prices.as_json(found.listed) if found.listed else {}
+    said = model_facts.as_json(found.listed) if found.listed else {}
     # The name as it was asked for: the registry may list it by another.
     return {**said, "model": found.model, "problem": found.problem}

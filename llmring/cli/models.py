@@ -35,15 +35,15 @@ def list_models(
     """List models with their prices, by the registry, or by the provider where it can be asked."""
     import asyncio
 
-    from llmring.cli import prices
+    from llmring.cli import model_facts
     from llmring.cli.listing import listed
 
     found, versions = asyncio.run(listed(provider, registry_url))
     shown = [model for model in found if with_old or model.is_active]
     if as_json:
-        echo_json([prices.as_json(model) for model in shown])
+        echo_json([model_facts.as_json(model) for model in shown])
         return
-    echo_table(prices.HEADINGS, [prices.row(model) for model in shown])
+    echo_table(model_facts.HEADINGS, [model_facts.row(model) for model in shown])
     if versions:
         lists = ", ".join(f"{name} {number}" for name, number in versions.items())
         note(f"(lists: {lists})")

@@ -10,8 +10,8 @@ import click
 
 from llmring.cli.command import RingCommand
 from llmring.cli.lock.checking import existing
+from llmring.cli.model_facts import price
 from llmring.cli.options import path_option, profile_option, registry_option
-from llmring.cli.prices import price
 from local_llm_kit.cli.options import json_option
 from local_llm_kit.cli.tables import echo_json
 from local_llm_kit.cli.terminal import note, printable_line

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from llmring.caller import DEFAULT_ALIAS
-from llmring.cli.trying import demonstration_note, failure_note
+from llmring.cli.notes import demonstration_note, failure_note
 from llmring.schemas import LLMResponse
 from llmring.service import LLMRing
 from local_llm_kit.cli.terminal import Output, note
