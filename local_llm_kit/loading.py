@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 from LLM.exceptions import LLMConfigError
 from local_llm_kit import devices, gguf, integrity, placement, settings
 from local_llm_kit.arguments import Defaults
-from local_llm_kit.checkpoint import check_folder
+from local_llm_kit.checkpoint import check_folder, is_checkpoint
 from local_llm_kit.hub_files import Kind
 from local_llm_kit.load_options import LoadOptions, engine_options
-from local_llm_kit.model_files import OLLAMA_PREFIX, ModelFile, Sources, find_model
+from local_llm_kit.local_files import name_of
+from local_llm_kit.model_files import OLLAMA_PREFIX, ModelFile, Sources, expanded, find_model
 
 if TYPE_CHECKING:
     from local_llm_kit.backends import Backend
@@ -135,7 +136,7 @@ def _locate(
         progress=options.progress,
     )
     default_path = settings.default_model_path()
-    if is_second and default_path is not None and not os.path.isdir(default_path):
+    if is_second and default_path is not None and not _may_hold(default_path, model):
         default_path = None
     found = find_model(model, options.model_path, default_path, sources)
     backend = _OF_KIND[found.kind]
@@ -146,6 +147,13 @@ def _locate(
         )
     arguments = engine_options(_with_draft(options, found.kind, sources), backend)
     return _Located(found, backend, arguments)
+
+
+def _may_hold(path: str, model: str | os.PathLike[str] | None) -> bool:
+    """Whether a further model may be at a path: in a folder of models, or under its own name."""
+    found = expanded(path)
+    is_one_model = not found.is_dir() or is_checkpoint(found)
+    return not is_one_model or model == name_of(found)
 
 
 def loadable_kinds(asked: str | None) -> tuple[Kind, ...]:

@@ -107,6 +107,25 @@ def test_a_bundled_model_is_not_loaded_to_learn_that_another_is_meant(boat: Path
     assert asyncio.run(run()) == ([] if own == "tiny" else [str(boat)]) + [str(other)]
 
 
+def test_the_environments_one_model_answers_to_its_own_name(
+    boat: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOCAL_LLM_KIT_MODEL_PATH", str(boat))
+    with LLMClient("tiny", context_length=256, n_slots=1) as client:
+        assert answer(client, model="boat") == "boat"
+        with pytest.raises(ModelNotFoundError):
+            answer(client, model="gpt-4")
+
+
+def test_the_environments_folder_is_no_answer_to_every_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LOCAL_LLM_KIT_MODEL_PATH", str(BUNDLED["tiny"].parent))
+    client = LLMClient("tiny", context_length=256, n_slots=1)
+    with client, pytest.raises(ModelNotFoundError):
+        answer(client, model="gpt-4")
+
+
 def test_the_environments_folder_is_looked_in(boat: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOCAL_LLM_KIT_MODEL_PATH", str(boat.parent))
     with LLMClient("tiny", context_length=256, n_slots=1) as client:
