@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from cloud.llm.calls import nested_choice
 from cloud.llm.events import ResponseAssembler, StreamEvent
-from cloud.llm.keywords import take_single_n
+from cloud.llm.keywords import check_keywords
 from cloud.llm.streams import AsyncEventStream
 from cloud.llm.types import ChatResponse
 from LLM.foreign import known_message
@@ -100,7 +100,7 @@ class LocalProvider(BaseLLMProvider):
 
     def stream(self, call: ProviderCall) -> AsyncEventStream:
         """The events of an answer; see `BaseLLMProvider.stream`."""
-        events = _Events(self, call, _arguments(call))
+        events = _Events(self, call, _arguments(call, stream=True))
         return AsyncEventStream(events, events.close, ResponseAssembler(call.model), events.accept)
 
     async def begun(self, call: ProviderCall, arguments: dict[str, Any]) -> AsyncChatStream:
@@ -194,8 +194,10 @@ class _Events:
             self._stream._stop()  # `aclose` is for coroutines, and this is called from anywhere
 
 
-def _arguments(call: ProviderCall) -> dict[str, Any]:
+def _arguments(call: ProviderCall, *, stream: bool = False) -> dict[str, Any]:
     """The arguments of a local call.
+
+    :param stream: whether its answer is streamed.
 
     :raises ValidationError: a further one is said elsewhere, or its effect would be lost.
     :raises InvalidRequestError: an argument is wrong.
@@ -203,7 +205,7 @@ def _arguments(call: ProviderCall) -> dict[str, Any]:
     extra = {name: value for name, value in call.extra.items() if value is not None}
     if wrong := next((name for name in _ADVICE if name in extra), None):
         raise ValidationError(f"extra_params has {wrong!r}; {_ADVICE[wrong]}")
-    take_single_n(extra, "the ring")
+    check_keywords(extra, call.max_tokens, stream=stream)
     named = {
         "temperature": call.temperature,
         "max_tokens": call.max_tokens,

@@ -19,7 +19,7 @@ from LLM.types import ChatCompletionChunk, ChatCompletionResponse, ChunkChoice
 
 
 def chat_response(answer: ChatCompletionResponse) -> ChatResponse:
-    """A whole answer, by its first choice."""
+    """A whole answer, by its first choice; `raw` has all of it, log probabilities too."""
     choice, usage = answer.choices[0], answer.usage
     message = choice.message
     return ChatResponse(
@@ -36,6 +36,7 @@ def chat_response(answer: ChatCompletionResponse) -> ChatResponse:
         reasoning=getattr(message, "reasoning_content", None),
         refusal=message.refusal,
         parsed=message.parsed,
+        raw=answer.model_dump(),
         usage=usage,
         id=answer.id,
     )

@@ -12,7 +12,7 @@ import pytest
 from pydantic import BaseModel
 
 from cloud.llm.events import Finish, ReasoningDelta, Start, TextDelta, UsageUpdate
-from LLM import LLMResponseError, LLMTimeoutError
+from LLM import InvalidRequestError, LLMResponseError, LLMTimeoutError
 from LLM.types import ChatCompletionChunk, ChatCompletionResponse
 from llmring import LLMResponse, LLMRing
 from llmring.providers.base import ProviderCall
@@ -184,6 +184,16 @@ def test_an_answer_that_does_not_fit_its_class_is_told(provider: LocalProvider) 
 
 async def _whole(provider: LocalProvider, asked: ProviderCall) -> Any:
     return await provider.stream(asked).response
+
+
+def test_further_choices_and_their_scores_are_in_the_clients_own_answer(
+    provider: LocalProvider,
+) -> None:
+    asked = call(max_tokens=2, extra={"n": 2, "logprobs": True})
+    choices = run(provider.chat(asked)).raw["choices"]
+    assert [len(choice["logprobs"]["content"]) for choice in choices] == [2, 2]
+    with pytest.raises(InvalidRequestError, match="a stream tells one answer"):
+        provider.stream(asked)
 
 
 def test_bounds_on_thinking_and_caches_change_nothing(provider: LocalProvider) -> None:

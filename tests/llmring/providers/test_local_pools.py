@@ -94,7 +94,8 @@ REFUSED: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "unknown": ({"extra_params": {"num_ctx": 8}}, ProviderRequestError, "num_ctx"),
     "stream": ({"extra_params": {"stream": True}}, ValidationError, "call chat_stream"),
     "model": ({"extra_params": {"model": "x"}}, ValidationError, "name it before the messages"),
-    "choices": ({"extra_params": {"n": 2}}, ProviderRequestError, "n is not 1"),
+    "limits": (
+        {"extra_params": {"max_completion_tokens": 3}}, ProviderRequestError, "give one of them"),
     "tool": ({"tools": [WEATHER], "tool_choice": "nope"}, ProviderRequestError, "names 'nope'"),
 }  # fmt: skip
 

@@ -403,6 +403,39 @@ def test_a_stream_that_is_never_iterated_sends_nothing() -> None:
     assert server.asked == []
 
 
+AT = {
+    "name": "get_time",
+    "parameters": {
+        "type": "object",
+        "properties": {"at": {"$ref": "#/$defs/Place"}},
+        "required": ["at"],
+        "$defs": {"Place": {"enum": ["here"]}},
+    },
+}
+
+
+@both
+@pytest.mark.parametrize(
+    ("choice", "name"), [("get_weather", "get_weather"), ("required", None)], ids=["named", "any"]
+)
+def test_a_real_grammar_holds_a_forced_call(
+    local_server_url: str, streamed: bool, choice: str, name: str | None
+) -> None:
+    asked = ProviderCall(
+        "tiny", [USER], 60.0, temperature=0.0, tools=[WEATHER, AT], tool_choice=choice
+    )
+
+    async def ask() -> Any:
+        provider = OllamaProvider(base_url=local_server_url)
+        found = await (provider.stream(asked).response if streamed else provider.chat(asked))
+        await close_all_cloud_clients()
+        return found
+
+    (found,) = asyncio.run(ask()).tool_calls
+    assert found.name == (name or found.name)
+    assert set(found.arguments) <= ({"city"} if found.name == "get_weather" else {"at"})
+
+
 def test_the_servers_models_are_listed() -> None:
     tags = wire.answer({"models": [{"name": "llama3.2:latest", "model": "llama3.2:latest"}]})
     assert with_provider(tags, lambda provider: provider.list_models()) == ["llama3.2:latest"]
