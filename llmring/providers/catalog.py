@@ -23,6 +23,8 @@ _CLASSES = {
     "local": "llmring.providers.local:LocalProvider",
 }
 _COMPATIBLE = "llmring.providers.openai:CompatibleProvider"
+#: Settings by which a provider's client would make tries of its own.
+_RETRY_SETTINGS = frozenset({"max_retries", "retry_policy"})
 
 
 class ProviderCatalog:
@@ -155,9 +157,9 @@ def _check_settings(provider: BaseLLMProvider | None, settings: Mapping[str, Any
         raise ConfigurationError(
             f"{min(settings)!r} is given beside a provider, which has its own; leave it out"
         )
-    if "max_retries" in settings:
+    if asked := _RETRY_SETTINGS.intersection(settings):
         raise ConfigurationError(
-            "max_retries is not a provider's here: the ring retries; set LLMRING_RETRY_ATTEMPTS"
+            f"{min(asked)} is not a provider's here: the ring retries; set LLMRING_RETRY_ATTEMPTS"
         )
 
 

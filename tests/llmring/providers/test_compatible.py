@@ -173,3 +173,11 @@ def test_a_refused_request_is_told_with_its_status(ring: LLMRing) -> None:
         with pytest.raises(ProviderRequestError, match="min_p is odd") as caught:
             ask(ring, "own:tiny")
     assert caught.value.status_code == 400
+
+
+@pytest.mark.parametrize("name", ["openai", "anthropic", "google", "ollama", "groq"])
+@pytest.mark.parametrize("setting", ["max_retries", "retry_policy"])
+def test_no_provider_makes_tries_of_its_own(ring: LLMRing, name: str, setting: str) -> None:
+    settings: dict[str, Any] = {"base_url": "http://127.0.0.1:9", setting: 3}
+    with pytest.raises(ConfigurationError, match=f"{setting} is not a provider's.*LLMRING_RETRY"):
+        ring.register_provider(name, **settings)
