@@ -15,6 +15,8 @@ BOOKKEEPING = frozenset(
     {"prompt_cache_key", "prompt_cache_options", "prompt_cache_retention", "safety_identifier"}
     | {"store", "stream_options", "user"}
 )
+#: How many answers are asked for: OpenAI's name, and Google's.
+_N_ANSWERS = ("n", "candidate_count", "candidateCount")
 
 
 def check_keywords(extra: dict[str, Any], max_tokens: int | None, *, stream: bool) -> None:
@@ -28,11 +30,12 @@ def check_keywords(extra: dict[str, Any], max_tokens: int | None, *, stream: boo
         raise InvalidRequestError(
             f"max_tokens is {max_tokens} and max_completion_tokens is {newer!r}; give one of them"
         )
-    if stream and extra.get("n") not in (None, 1):
-        raise InvalidRequestError(
-            f"n is {extra['n']!r}, and a stream tells one answer; call chat, which has all of them "
-            "in .raw, or call several times"
-        )
+    for name in _N_ANSWERS if stream else ():
+        if extra.get(name) not in (None, 1):
+            raise InvalidRequestError(
+                f"{name} is {extra[name]!r}, and a stream tells one answer; call chat, which has "
+                "all of them in .raw, or call several times"
+            )
 
 
 def take_single_n(extra: dict[str, Any], provider: str) -> None:

@@ -94,6 +94,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"stream": True, "extra": {"n": 2}},
         "n is 2, and a stream tells one answer; call chat",
     ),
+    "streamed candidates": (
+        {"stream": True, "extra": {"candidate_count": 3}},
+        "candidate_count is 3, and a stream tells one answer; call chat",
+    ),
     "extra-body": ({"extra": {"extra_body": {}}}, "extra_body belongs to the openai SDK"),
     "extra-headers": ({"extra": {"extra_headers": {}}}, "the client's `headers`"),
 }  # fmt: skip
