@@ -112,8 +112,8 @@ class LLMResponse(_Schema):
         the last, ``reason``; of a failure also ``error``, ``status_code``, ``retry_after`` and
         ``elapsed_s``, in seconds.
     :param raw: the provider's own answer, decoded, with all that has no field here (``logprobs``,
-        further choices, safety ratings); None for a stream and for local models. It is not printed,
-        and `model_dump` leaves it out.
+        further choices, safety ratings); None for a stream. It is not printed, and `model_dump`
+        leaves it out.
     """
 
     content: str
