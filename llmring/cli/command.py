@@ -20,11 +20,11 @@ class RingCommand(Command):
 
     extras = "ring,llama"
 
-    def invoke(self, ctx: click.Context) -> None:
+    def run(self, ctx: click.Context) -> None:
         """Run the command, with the variables of ``.env``."""
         load_env()
         with shown_warnings():
-            super().invoke(ctx)
+            super().run(ctx)
 
     def report(self, error: LLMError, problem: str) -> None:
         """Say what ended the command and, where several models were tried, how each failed."""

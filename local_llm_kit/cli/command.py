@@ -52,9 +52,9 @@ class Command(click.Command):
                 formatter.write_dl(records)
 
     def invoke(self, ctx: click.Context) -> None:
-        """Run the command."""
+        """Run the command, and report what ends it."""
         try:
-            super().invoke(ctx)
+            self.run(ctx)
             return
         except LLMError as err:
             self.report(err, in_flags(str(err), flags_of(self)))
@@ -68,6 +68,10 @@ class Command(click.Command):
                 err=True,
             )
         ctx.exit(1)
+
+    def run(self, ctx: click.Context) -> None:
+        """Run the command."""
+        super().invoke(ctx)
 
     def report(self, error: LLMError, problem: str) -> None:
         """Say on standard error what ended the command.

@@ -99,3 +99,40 @@ def test_the_entry_point_ends_with_the_commands_code(capsys: pytest.CaptureFixtu
         __main__.main(["lock", "check"])
     assert exit_info.value.code == 2
     assert capsys.readouterr().err.startswith("error: ")
+
+
+@pytest.mark.parametrize(
+    ("package", "importers", "arguments"),
+    [
+        ("tomlkit", ["llmring.lockfile.edits"], ["lock", "init"]),
+        ("dotenv", [], ["providers"]),
+        ("platformdirs", [], ["cache", "info"]),
+    ],
+)
+def test_a_package_that_is_missing_is_named_with_the_extra(
+    monkeypatch: pytest.MonkeyPatch, package: str, importers: list[str], arguments: list[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    for name in importers:
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    result = run(*arguments)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == (
+        f"error: llmring {' '.join(arguments)} needs the package {package!r}, which is not "
+        "installed; in llm-kit's folder run: pip install '.[ring,llama]'\n"
+    )
+
+
+def test_without_aiohttp_the_extra_is_named() -> None:
+    code = (
+        "import sys; sys.modules['aiohttp'] = None; from llmring.__main__ import main\n"
+        "main(['chat', 'Hello', '--model', 'ollama:llama3.2'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True,
+        text=True, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "needs the package aiohttp, which is not installed" in done.stderr
+    assert "pip install '.[async]'" in done.stderr
+    assert len(done.stderr.splitlines()) == 1

@@ -201,14 +201,3 @@ def test_bump_registry_of_no_profile_is_one_line(folder: Path) -> None:
     assert result.exit_code == 1
     assert "unknown profile 'dve'" in result.stderr
     assert (folder / "llmring.lock").read_text() == LOCKFILE
-
-
-def test_without_tomlkit_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
-
-    monkeypatch.setitem(sys.modules, "tomlkit", None)
-    monkeypatch.delitem(sys.modules, "llmring.lockfile.edits", raising=False)
-    result = run("lock", "init")
-    assert result.exit_code == 1
-    assert result.stderr.startswith("error: llmring lock init needs the package 'tomlkit'")
-    assert result.stderr.endswith("pip install '.[ring,llama]'\n")
