@@ -51,5 +51,10 @@ class SingleFlight(Generic[T]):
             for loop, other in [one for one in list(self._flights) if one[0].is_closed()]:
                 self._flights.pop((loop, other), None)
             flight = self._flights[at] = asyncio.create_task(self._work(key))
-            flight.add_done_callback(lambda _: self._flights.pop(at, None))
+            flight.add_done_callback(lambda done: self._land(at, done))
         return flight
+
+    def _land(self, at: tuple[asyncio.AbstractEventLoop, str], flight: asyncio.Task[T]) -> None:
+        self._flights.pop(at, None)
+        if not flight.cancelled():
+            flight.exception()  # asyncio would complain of one for which nobody waits any more

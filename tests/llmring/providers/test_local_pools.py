@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import shutil
 from pathlib import Path
@@ -14,6 +15,7 @@ from llmring.exceptions import (
     ConfigurationError,
     ModelNotFoundError,
     ProviderContextLengthError,
+    ProviderRateLimitError,
     ProviderRequestError,
     ProviderTimeoutError,
     ValidationError,
@@ -21,7 +23,7 @@ from llmring.exceptions import (
 from llmring.providers import local
 from local_llm_kit import loading
 from local_llm_kit.model_files import BUNDLED
-from tests.llmring.providers.local_calls import HELLO, WEATHER, run
+from tests.llmring.providers.local_calls import ENDLESS, HELLO, WEATHER, run
 
 
 def answer_of_pool(tmp_path: Path, *models: str, **fields: Any) -> LLMResponse:
@@ -73,6 +75,31 @@ def test_a_missing_engine_is_told_with_what_installs_it(
     monkeypatch.setattr(loading, "find_spec", lambda package: None)
     with pytest.raises(ConfigurationError, match=r"pip install '\.\[llama\]'"):
         answer_of_pool(tmp_path, "local:tiny")
+
+
+def test_a_setting_that_there_is_not_is_named_by_the_first_call() -> None:
+    async def ask() -> None:
+        async with LLMRing() as ring:
+            ring.register_provider("local", n_slot=1)
+            await ring.chat("local:tiny", messages=HELLO)
+
+    with pytest.raises(ConfigurationError, match="did you mean 'n_slots'"):
+        run(ask())
+
+
+def test_calls_beyond_the_queue_are_told_to_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLMRING_RETRY_ATTEMPTS", "1")
+
+    async def ask() -> list[Any]:
+        async with LLMRing() as ring:
+            ring.register_provider("local", n_slots=1, max_queue=1)
+            asked = {"messages": HELLO, "max_tokens": 50, "extra_params": ENDLESS}
+            calls = [ring.chat("local:tiny", **asked) for _ in range(4)]
+            return await asyncio.gather(*calls, return_exceptions=True)
+
+    kinds = [type(answer) for answer in run(ask())]
+    assert ProviderRateLimitError in kinds
+    assert LLMResponse in kinds
 
 
 @pytest.mark.parametrize("packages", [("llama_cpp",), ("torch", "transformers")], ids=str)
