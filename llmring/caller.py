@@ -122,14 +122,19 @@ class Caller:
         """A complete answer, parsed and priced.
 
         :raises LLMRingError: it does not fit the form that was asked for strictly, or its cost
-            cannot be told and must.
+            cannot be told and must. ``details["usage"]`` of the former says what was paid for it.
         """
+        provider = model.partition(":")[0]
+        usage = await self._priced(usage_dict(response.usage), model, job.pins.get(provider))
         try:
             parsed = job.format.parsed(response) if job.format else None
         except LLMError as err:
-            raise wrap_exception(err, provider=model.partition(":")[0], model=model) from err
-        pin = job.pins.get(model.partition(":")[0])
-        usage = await self._priced(usage_dict(response.usage), model, pin)
+            failure = wrap_exception(err, provider=provider, model=model)
+            failure.provider, failure.model = provider, model
+            failure.details.update(attempts=job.attempts.told, usage=usage)
+            if failure is err:
+                raise
+            raise failure from err
         return llm_response(response, model, usage, parsed, job.attempts.told)
 
     async def _priced(

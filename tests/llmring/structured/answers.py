@@ -48,7 +48,8 @@ def _openai(text: str, was_cut: bool, streamed: bool) -> bytes:
     if not streamed:
         return wire.answer(openai_wire.plain(text, finish))
     chunks = [wire.chunk(piece) for piece in _pieces(text)]
-    events = [wire.event(one) for one in (*chunks, wire.chunk(finish=finish))]
+    counted = {**wire.chunk(), "choices": [], "usage": openai_wire.USAGE}
+    events = [wire.event(one) for one in (*chunks, wire.chunk(finish=finish), counted)]
     return wire.stream_answer(b"".join(events) + wire.DONE)
 
 

@@ -56,9 +56,14 @@ def test_an_answer_that_does_not_fit_is_raised(provider: str, streamed: bool) ->
         asked = request(MODELS[provider], response_format=STRICT)
         with pytest.raises(AnswerValidationError, match=r"at \$\.age: 'x' is not of") as caught:
             last_of(server, asked, streamed)
-    assert caught.value.body == '{"name": "Ada", "age": "x"}'
+    error = caught.value
+    assert error.body == '{"name": "Ada", "age": "x"}'
+    assert (error.provider, error.model) == (provider, MODELS[provider])
+    assert error.details["attempts"][-1]["outcome"] == "answered"
+    assert error.details["usage"]["total_tokens"] > 0
+    assert error.root_cause is error
     assert len(server.requests) == 1
-    assert "Hello!" not in str(vars(caught.value))
+    assert "Hello!" not in str(vars(error))
 
 
 def test_a_cut_answer_says_so(provider: str, streamed: bool) -> None:
