@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import os
+import select
+import selectors
 import threading
 from collections.abc import Coroutine
 from typing import Any, TypeVar
@@ -20,6 +22,7 @@ class _Background:
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._selector: selectors.BaseSelector | None = None
         self._lock = threading.Lock()
 
     def begin(self, work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
@@ -28,12 +31,28 @@ class _Background:
     def _running(self) -> asyncio.AbstractEventLoop:
         with self._lock:
             if self._loop is None:
-                self._loop = asyncio.new_event_loop()
+                self._loop = self._made()
                 thread = threading.Thread(
                     target=self._loop.run_forever, name="llmring", daemon=True
                 )
                 thread.start()
             return self._loop
+
+    def _made(self) -> asyncio.AbstractEventLoop:
+        if not hasattr(os, "fork"):
+            return asyncio.new_event_loop()
+        self._selector = selectors.DefaultSelector()
+        return asyncio.SelectorEventLoop(self._selector)
+
+    def leave_to_parent(self) -> None:
+        """Take a forked child's hands off the loop.
+
+        Parent and child have one epoll object: a connection that the child takes out of it, if only
+        by freeing it as it ends, is one that the parent's loop never hears of again.
+        """
+        if isinstance(self._selector, getattr(selectors, "EpollSelector", ())):
+            with select.epoll() as own:
+                os.dup2(own.fileno(), self._selector.fileno(), inheritable=False)
 
 
 _background = _Background()
@@ -42,6 +61,7 @@ _background = _Background()
 def _begin_anew() -> None:
     """A forked child has the loop, but no thread that runs it."""
     global _background
+    _background.leave_to_parent()
     _background = _Background()
 
 

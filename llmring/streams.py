@@ -9,8 +9,9 @@ from typing import Any, Self
 from cloud.llm.events import ReasoningDelta, RefusalDelta, StreamEvent, TextDelta
 from LLM.exceptions import LLMError
 from llmring import background
+from llmring.answers import llm_response, usage_dict
 from llmring.caller import Caller, Job, OpenStream
-from llmring.exceptions import ConfigurationError, ProviderAnswerError
+from llmring.exceptions import ConfigurationError, ProviderAnswerError, wrap_exception
 from llmring.failover import Answered
 from llmring.pending import Pending
 from llmring.schemas import LLMResponse, StreamChunk
@@ -115,16 +116,26 @@ class ChatStream:
     def response(self) -> Pending[LLMResponse]:
         """The whole answer, as `LLMRing.chat` gives one; reads the rest of the stream first.
 
-        :raises ProviderAnswerError: (when awaited) the stream was left before its end.
+        Of a stream that was left or cut, it is what had arrived: neither parsed nor priced.
+
+        :raises ProviderAnswerError: (when awaited) nothing had arrived.
         """
         return Pending(self._response, "response", LLMResponse)
 
     async def _response(self) -> LLMResponse:
         async for _ in self:
             continue
-        if self._final is None:
-            raise ProviderAnswerError("the stream was left before its end; iterate all of it")
-        return self._final
+        return self._final or await self._arrived()
+
+    async def _arrived(self) -> LLMResponse:
+        if self._answered is None:
+            raise ProviderAnswerError("the stream has ended before anything of its answer arrived")
+        model = self._answered.model
+        try:
+            response = await self._answered.value.events.response
+        except LLMError as err:
+            raise wrap_exception(err, provider=model.partition(":")[0], model=model) from err
+        return llm_response(response, model, usage_dict(response.usage), None, self.attempts)
 
     async def _begin(self) -> None:
         try:
