@@ -29,6 +29,8 @@ alias = "assistant"
 models = ["openai:gpt-6-luna"]
 """
 
+EXTENDS = '\n[extends]\npackages = ["lib-a"]\n'
+
 
 def run(*arguments: str, input: str | bytes | None = None, **environ: str) -> Result:
     """A command in this process, its standard input no terminal."""
@@ -75,3 +77,14 @@ def put_list(folder: Path, version: int, *models: tuple[str, float]) -> None:
     for path in (folder / "models.json", folder / "v" / str(version) / "models.json"):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
+
+
+def put_package(site: Path) -> Path:
+    """A folder of packages with one, lib-a, that has a lockfile. :return: the folder."""
+    package, facts = site / "lib_a", site / "lib_a-1.dist-info"
+    package.mkdir(parents=True)
+    facts.mkdir()
+    (package / "llmring.lock").write_text(LOCKFILE)
+    (facts / "METADATA").write_text("Name: lib-a\nVersion: 1\n")
+    (facts / "RECORD").write_text("lib_a/llmring.lock,,\n")
+    return site

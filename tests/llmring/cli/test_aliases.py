@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from llmring.lockfile import load
-from tests.llmring.cli.support import LOCKFILE, run
+from tests.llmring.cli.support import EXTENDS, LOCKFILE, put_package, run
 
 
 def bound(folder: Path, alias: str, profile: str = "default") -> tuple[str, ...]:
@@ -102,6 +102,26 @@ def test_aliases_as_json(folder: Path) -> None:
         "profile": "dev",
         "aliases": {"assistant": ["openai:gpt-6-luna"]},
     }
+
+
+def test_aliases_of_packages_are_among_them(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(put_package(tmp_path / "site")))
+    (folder / "llmring.lock").write_text(LOCKFILE + EXTENDS)
+    told = json.loads(run("aliases", "--json").stdout)["aliases"]
+    assert list(told) == ["fast", "lib-a:fast"]
+    assert told["lib-a:fast"] == ["openai:gpt-6-luna", "local:tiny"]
+    run("bind", "lib-a:fast", "local:tiny")
+    told = json.loads(run("aliases", "--json").stdout)["aliases"]
+    assert told["lib-a:fast"] == ["local:tiny"]
+
+
+def test_aliases_of_a_package_that_is_missing_are_warned_of(folder: Path) -> None:
+    (folder / "llmring.lock").write_text(LOCKFILE + EXTENDS)
+    result = run("aliases", "--json")
+    assert (result.exit_code, len(json.loads(result.stdout)["aliases"])) == (0, 1)
+    assert result.stderr.startswith("warning: package 'lib-a' is not installed")
 
 
 def test_aliases_of_no_profile_are_one_line(folder: Path) -> None:

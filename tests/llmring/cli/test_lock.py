@@ -9,7 +9,7 @@ import pytest
 
 from llmring.lockfile import BUNDLED, load
 from llmring.registry.snapshot import bundled
-from tests.llmring.cli.support import LOCKFILE, put_list, run
+from tests.llmring.cli.support import EXTENDS, LOCKFILE, put_list, put_package, run
 
 CASES = {
     "fine": (LOCKFILE, 0),
@@ -100,14 +100,8 @@ def test_check_without_a_lockfile_ends_with_2(folder: Path) -> None:
 def test_check_lists_the_aliases_of_packages(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    package, facts = tmp_path / "site" / "lib_a", tmp_path / "site" / "lib_a-1.dist-info"
-    package.mkdir(parents=True)
-    facts.mkdir()
-    (package / "llmring.lock").write_text(LOCKFILE)
-    (facts / "METADATA").write_text("Name: lib-a\nVersion: 1\n")
-    (facts / "RECORD").write_text("lib_a/llmring.lock,,\n")
-    monkeypatch.syspath_prepend(str(tmp_path / "site"))
-    (folder / "llmring.lock").write_text(LOCKFILE + '\n[extends]\npackages = ["lib-a"]\n')
+    monkeypatch.syspath_prepend(str(put_package(tmp_path / "site")))
+    (folder / "llmring.lock").write_text(LOCKFILE + EXTENDS)
     result = run("lock", "check")
     assert (result.exit_code, result.stdout.splitlines()[0]) == (0, "lib-a: lib-a:fast")
 
