@@ -22,7 +22,7 @@ class _Background:
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._selector: selectors.BaseSelector | None = None
+        self._selector: selectors.DefaultSelector | None = None
         self._lock = threading.Lock()
 
     def begin(self, work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
@@ -50,7 +50,7 @@ class _Background:
         Parent and child have one epoll object: a connection that the child takes out of it, if only
         by freeing it as it ends, is one that the parent's loop never hears of again.
         """
-        if isinstance(self._selector, getattr(selectors, "EpollSelector", ())):
+        if self._selector is not None and hasattr(select, "epoll"):
             with select.epoll() as own:
                 os.dup2(own.fileno(), self._selector.fileno(), inheritable=False)
 

@@ -40,17 +40,25 @@ class RingSettings:
         :param strict_cost: None takes ``LLMRING_STRICT_COST``.
         :raises ConfigurationError: a value cannot work; the message names it.
         """
+        if strict_cost is None:
+            strict_cost = _flag(environ, "LLMRING_STRICT_COST")
+        elif not isinstance(strict_cost, bool):
+            raise ConfigurationError(f"strict_cost is {strict_cost!r}; give True or False")
         if timeout is None:
             timeout = _number(environ, "LLMRING_PROVIDER_TIMEOUT_S", TIMEOUT_S, NO_TIMEOUT_S)
         elif not _is_within(timeout, 0.0, NO_TIMEOUT_S) or timeout == 0:
             raise ConfigurationError(
                 f"timeout is {timeout!r}; give seconds, more than 0 and at most {NO_TIMEOUT_S:.0f}"
             )
-        n_tries = _number(environ, "LLMRING_RETRY_ATTEMPTS", 3.0, 100.0)
+        n_rounds = _number(environ, "LLMRING_RETRY_ATTEMPTS", 3.0, 100.0)
+        if not n_rounds.is_integer():
+            raise ConfigurationError(
+                f"LLMRING_RETRY_ATTEMPTS is {n_rounds:g}; set a whole number up to 100"
+            )
         return cls(
             timeout_s=float(timeout),
             retry_policy=RetryPolicy(
-                max_retries=max(0, int(n_tries) - 1),
+                max_retries=max(0, int(n_rounds) - 1),
                 base_delay=_number(environ, "LLMRING_RETRY_BASE_S", 0.5, 600.0),
                 max_delay=(max_s := _number(environ, "LLMRING_RETRY_MAX_S", 30.0, 86_400.0)),
                 max_retry_after=max_s,
@@ -58,9 +66,7 @@ class RingSettings:
                 # 529: Anthropic is overloaded.
                 statuses=RETRIED_STATUSES | {529},
             ),
-            strict_cost=_flag(environ, "LLMRING_STRICT_COST")
-            if strict_cost is None
-            else strict_cost,
+            strict_cost=strict_cost,
         )
 
 

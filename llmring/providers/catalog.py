@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import os
 import threading
@@ -44,6 +45,9 @@ class ProviderCatalog:
         self._registered: dict[str, Callable[[], BaseLLMProvider]] = {}
         # Each with the lockfile's entry that it was made from, to notice when that changes.
         self._made: dict[str, tuple[ProviderEntry | None, BaseLLMProvider]] = {}
+        # Calls may be under way with them yet.
+        self._replaced: list[BaseLLMProvider] = []
+        self._closed = False
         self._lock = threading.Lock()
 
     @property
@@ -73,13 +77,15 @@ class ProviderCatalog:
             else:
                 home = _CLASSES.get(name, _COMPATIBLE)
                 self._registered[name] = lambda: _class(home)(name, **settings)
-            self._made.pop(name, None)
+            if name in self._made:
+                self._replaced.append(self._made.pop(name)[1])
 
     def get(self, name: str) -> BaseLLMProvider:
         """The provider of that name, in any case.
 
         :raises ProviderNotFoundError: there is none.
-        :raises LLMConfigError: it is not set up: it has no key, or a package is missing.
+        :raises LLMConfigError: it is not set up: it has no key, or a package is missing; or all
+            were closed.
         """
         name = name.lower()
         entry = self._entries().get(name)
@@ -87,7 +93,14 @@ class ProviderCatalog:
         if made is not None and made[0] == entry:
             return made[1]
         with self._lock:
+            made = self._made.get(name)
+            if made is not None and made[0] == entry:
+                return made[1]
+            if self._closed:
+                raise ConfigurationError("this LLMRing is closed; make another one")
             provider = self._make(name, entry)
+            if made is not None:
+                self._replaced.append(made[1])
             self._made[name] = (entry, provider)
         return provider
 
@@ -112,11 +125,18 @@ class ProviderCatalog:
         return None if name in BUILTIN_PROVIDERS else "there is no such provider"
 
     async def close(self) -> None:
-        """Close all that were made."""
+        """Close all that were made; there are none any more. Safe to call again.
+
+        :raises LLMError: one could not be closed; the others are.
+        """
         with self._lock:
-            made, self._made = [provider for _, provider in self._made.values()], {}
-        for provider in made:
-            await provider.close()
+            self._closed = True
+            providers = [*self._replaced, *(provider for _, provider in self._made.values())]
+            self._replaced, self._made = [], {}
+        closings = [provider.close() for provider in providers]
+        for outcome in await asyncio.gather(*closings, return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
 
     def _make(self, name: str, entry: ProviderEntry | None) -> BaseLLMProvider:
         if make := self._registered.get(name):

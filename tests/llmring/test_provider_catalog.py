@@ -1,0 +1,140 @@
+"""The providers of a ring: made once, replaced, closed; what each lacks."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import Any
+
+import pytest
+
+from llmring.exceptions import ConfigurationError, ProviderNotFoundError
+from llmring.lockfile.types import ProviderEntry
+from llmring.providers.base import BaseLLMProvider
+from llmring.providers.catalog import ProviderCatalog
+
+
+class Own(BaseLLMProvider):
+    """A provider of a user's own, which counts how often it is closed."""
+
+    def __init__(self, name: str = "own", error: Exception | None = None) -> None:
+        super().__init__(name)
+        self.n_closed = 0
+        self._error = error
+
+    @property
+    def client(self) -> Any:
+        return self
+
+    async def chat(self, call: Any) -> Any:
+        raise AssertionError("nobody asks it")
+
+    def stream(self, call: Any) -> Any:
+        raise AssertionError("nobody asks it")
+
+    async def close(self) -> None:
+        self.n_closed += 1
+        if self._error:
+            raise self._error
+
+
+@pytest.fixture
+def entries() -> dict[str, ProviderEntry]:
+    return {}
+
+
+@pytest.fixture
+def catalog(entries: dict[str, ProviderEntry]) -> ProviderCatalog:
+    return ProviderCatalog(lambda: entries, {})
+
+
+def test_a_provider_is_made_once_whoever_asks(catalog):
+    catalog.register("box", None, base_url="http://127.0.0.1:1")
+    start, found = threading.Barrier(16), []
+
+    def get() -> None:
+        start.wait()
+        found.append(catalog.get("Box"))
+
+    threads = [threading.Thread(target=get) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({id(provider) for provider in found}) == 1
+
+
+def test_a_changed_entry_of_the_lockfile_makes_another(catalog, entries):
+    entries["box"] = ProviderEntry("box", "http://127.0.0.1:1")
+    first = catalog.get("box")
+    entries["box"] = ProviderEntry("box", "http://127.0.0.1:2")
+    second = catalog.get("box")
+    assert (second is first, catalog.get("box") is second) == (False, True)
+    assert "127.0.0.1:2" in repr(second.chat_client)
+
+
+def test_closing_closes_each_once_the_replaced_ones_too(catalog):
+    first, second = Own(), Own()
+    for provider in (first, second):
+        catalog.register("own", provider)
+        assert catalog.get("own") is provider
+    asyncio.run(catalog.close())
+    asyncio.run(catalog.close())
+    assert (first.n_closed, second.n_closed) == (1, 1)
+
+
+def test_one_that_cannot_be_closed_keeps_no_other_open(catalog):
+    providers = [Own("a", ZeroDivisionError()), Own("b")]
+    for provider in providers:
+        catalog.register(provider.name, provider)
+        catalog.get(provider.name)
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(catalog.close())
+    assert [provider.n_closed for provider in providers] == [1, 1]
+
+
+def test_a_closed_catalog_gives_none(catalog):
+    catalog.register("own", Own())
+    asyncio.run(catalog.close())
+    with pytest.raises(ConfigurationError, match="this LLMRing is closed"):
+        catalog.get("own")
+
+
+@pytest.mark.parametrize("name", ["a b", "", "1x", 5, None], ids=repr)
+def test_names_that_cannot_be_are_refused(catalog, name):
+    with pytest.raises(ConfigurationError, match="cannot name a provider"):
+        catalog.register(name, Own())
+
+
+def test_an_unknown_provider_is_named_with_the_nearest(catalog):
+    with pytest.raises(ProviderNotFoundError, match=r"'opnai'.*did you mean 'openai'"):
+        catalog.get("opnai")
+    with pytest.raises(ProviderNotFoundError, match="give base_url="):
+        catalog.register("box", None)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("openai", "OPENAI_API_KEY is not set"),
+        ("google", "GEMINI_API_KEY is not set"),
+        ("ollama", None),
+        ("box", "BOX_KEY is not set"),
+        ("nobody", "there is no such provider"),
+    ],
+)
+def test_what_a_provider_lacks_is_told(catalog, entries, name, reason):
+    entries["box"] = ProviderEntry("box", "http://127.0.0.1:1", "BOX_KEY")
+    assert catalog.why_unavailable(name) == reason
+    assert catalog.is_available(name) == (reason is None)
+
+
+def test_an_engine_that_is_not_installed_is_told(catalog, monkeypatch):
+    monkeypatch.setattr("llmring.providers.local.has_engine", lambda: False)
+    assert "no engine is installed" in catalog.why_unavailable("local")
+
+
+def test_a_missing_key_of_the_lockfile_is_named(catalog, entries):
+    entries["box"] = ProviderEntry("box", "http://127.0.0.1:1", "BOX_KEY")
+    with pytest.raises(ConfigurationError, match="set BOX_KEY"):
+        catalog.get("box")
