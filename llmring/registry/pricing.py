@@ -32,6 +32,16 @@ _BREAKDOWN = (
 )
 
 
+# What usage has only where a cache or thoughts have tokens of their own, which most calls lack.
+_FURTHER_COUNTS = frozenset(
+    {
+        "prompt_tokens_details", "completion_tokens_details", "cache_read_input_tokens",
+        "cached_tokens", "cache_creation", "cache_creation_5m_tokens", "cache_creation_1h_tokens",
+        "cache_creation_input_tokens", "reasoning_tokens",
+    }
+)  # fmt: skip
+
+
 class Cost(NamedTuple):
     """What a call costs, or why that cannot be told.
 
@@ -77,7 +87,9 @@ def tokens_of(usage: Mapping[str, Any]) -> Tokens:
     :param usage: counts in OpenAI's words, where `prompt_tokens` are all tokens of the prompt, with
         Anthropic's `cache_creation_input_tokens` and `cache_creation`.
     """
-    prompt = _count(usage.get("prompt_tokens"))
+    prompt, completion = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
+    if _FURTHER_COUNTS.isdisjoint(usage):
+        return Tokens(prompt, 0, 0, 0, 0, completion, 0)
     of_prompt = _mapping(usage.get("prompt_tokens_details"))
     read = (
         _count(usage.get("cache_read_input_tokens"))
@@ -94,7 +106,6 @@ def tokens_of(usage: Mapping[str, Any]) -> Tokens:
     written = _count(usage.get("cache_creation_input_tokens")) or _count(
         of_prompt.get("cache_write_tokens")
     )
-    completion = _count(usage.get("completion_tokens"))
     of_completion = _mapping(usage.get("completion_tokens_details"))
     reasoning = _count(of_completion.get("reasoning_tokens")) or _count(
         usage.get("reasoning_tokens")
