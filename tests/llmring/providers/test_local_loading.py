@@ -147,6 +147,20 @@ def test_closing_unloads_and_may_be_done_twice() -> None:
     assert before == after
 
 
+def test_the_environments_model_is_not_loaded_for_anothers_sake(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LOCAL_LLM_KIT_MODEL_PATH", "/nowhere/model.gguf")
+
+    async def ask() -> str:
+        provider = LocalProvider(n_slots=1)
+        answer = await provider.chat(call(max_tokens=1))
+        await provider.close()
+        return answer.model
+
+    assert run(ask()) == "tiny"
+
+
 def test_all_models_share_one_memory_budget(tmp_path: Path) -> None:
     other = shutil.copy(BUNDLED["tiny"], tmp_path / "boat.gguf")
     planned = plan_model("tiny", LoadOptions(n_slots=1))

@@ -47,7 +47,7 @@ class Ollama:
 
     :param says: the text that it answers with, or its tool calls.
     :param can: its capabilities; None for a server that lists none.
-    :param refuses: what it says to tools, with status 400.
+    :param refuses: what it says to tools, with status 400, or 404 where nothing is found.
     """
 
     def __init__(
@@ -72,7 +72,8 @@ class Ollama:
         body = json.loads(request.body)
         self.bodies.append(body)
         if body.get("tools") and self._refuses:
-            return wire.answer({"error": self._refuses}, 400)
+            status = 404 if "not found" in self._refuses else 400
+            return wire.answer({"error": self._refuses}, status)
         return self._stream() if body["stream"] else wire.answer(self._lines(whole=True)[0])
 
     def _stream(self) -> bytes:
@@ -276,11 +277,23 @@ def test_what_is_kept_of_models_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> 
     server = Ollama(can=["completion", "tools"])
 
     async def ask(provider: OllamaProvider) -> None:
-        for model in ("a", "b", "c", "a", "c"):
+        for model in ("a", "b", "c", "c", "b", "a"):
             await provider.chat(ProviderCall(model, [USER], 5.0, tools=[WEATHER]))
 
     with_provider(server, ask)
-    assert server.asked.count("/api/show") == 4
+    assert server.asked.count("/api/show") == 4  # the oldest goes
+
+
+def test_a_model_that_has_gone_is_asked_about_anew() -> None:
+    server = Ollama(can=["completion", "tools"], refuses="model 'm' not found")
+
+    async def ask(provider: OllamaProvider) -> None:
+        for _ in range(2):
+            with pytest.raises(ModelNotFoundError):
+                await provider.chat(call(tools=[WEATHER]))
+
+    with_provider(server, ask)
+    assert server.asked == ["/api/show", "/api/chat"] * 2
 
 
 @both
