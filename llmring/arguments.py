@@ -23,8 +23,10 @@ def as_request(
             return request
         raise ValidationError("give the fields in the LLMRequest, or give an alias and messages=…")
     if messages is None:
+        # What was given may be a prompt, which no message holds.
         raise ValidationError(
-            f"chat({str(request)[:80]!r}) has no messages; give messages=[…], or an LLMRequest"
+            f"the call has no messages, but a {type(request).__name__}; give an LLMRequest, or an "
+            "alias and messages=[…]"
         )
     try:
         return LLMRequest(model=request, messages=messages, **fields)
