@@ -1,9 +1,11 @@
-"""CPU and memory of `import LLM` against `import requests`, interleaved fresh processes.
+"""CPU and memory of importing, in interleaved fresh processes.
 
-    python bench/imports.py [--rounds 15] [--check]
+    python bench/imports.py [--rounds 15] [--peer-python PATH] [--check]
 
-`--check` ends with exit status 1 when the ratio of CPU is above 2 or the memory above 40 MiB.
-Byte-compiled files are used, as users have them after the first run.
+`import LLM` is held against `import requests`, and `LLMRing`, which is llmring with all that it
+loads before a first call, against that of the original llmring: that of the Python at
+`--peer-python` (``pip install llmring==1.4.0``). `--check` ends with exit status 1 when a figure
+misses its target. Byte-compiled files are used, as users have them after the first run.
 """
 
 from __future__ import annotations
@@ -13,19 +15,33 @@ import os
 import statistics
 import subprocess
 import sys
+from pathlib import Path
 
-MODULES = ("requests", "LLM", "openai", "local_llm_kit")
+from ratios import by_round, verdict
+
+RING = "from llmring import LLMRing"
+STATEMENTS = (
+    "import requests",
+    "import LLM",
+    "import openai",
+    "import local_llm_kit",
+    "import llmring",
+    RING,
+)
+ORIGINAL = "the same, of llmring 1.4.0"
 PROBE = (
-    "import resource, time; start = time.process_time(); import {}; "
+    "import resource, time; start = time.process_time(); {}; "
     "print((time.process_time() - start) * 1e3,"
     " resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
 )
+ROOT = Path(__file__).parent.parent
 
 
-def measure(module: str) -> tuple[float, float]:
+def measure(python: str, statement: str) -> tuple[float, float]:
     """CPU in milliseconds that the import takes, and the process's peak memory in MiB."""
     env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-    command = [sys.executable, "-c", PROBE.format(module)]
+    env["PYTHONPATH"] = str(ROOT) if python == sys.executable else ""
+    command = [python, "-P", "-c", PROBE.format(statement)]
     output = subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout
     cpu_ms, mib = output.split()
     return float(cpu_ms), float(mib)
@@ -34,26 +50,31 @@ def measure(module: str) -> tuple[float, float]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--peer-python", help="a Python that has llmring 1.4.0")
     parser.add_argument("--check", action="store_true")
     args = parser.parse_args()
-    taken: dict[str, list[tuple[float, float]]] = {module: [] for module in MODULES}
-    for module in MODULES:
-        measure(module)
+    contenders = {statement: (sys.executable, statement) for statement in STATEMENTS}
+    if args.peer_python:
+        contenders[ORIGINAL] = (args.peer_python, RING)
+    for contender in contenders.values():
+        measure(*contender)
+    cpu_ms: dict[str, list[float]] = {name: [] for name in contenders}
+    mib: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(args.rounds):
-        for module in MODULES:
-            taken[module].append(measure(module))
-    for module, values in taken.items():
-        cpu = [value[0] for value in values]
+        for name, contender in contenders.items():
+            taken = measure(*contender)
+            cpu_ms[name].append(taken[0])
+            mib[name].append(taken[1])
+    for name, values in cpu_ms.items():
         print(
-            f"import {module:<14}{statistics.median(cpu):8.1f} ms CPU "
-            f"({min(cpu):.1f} to {max(cpu):.1f}){max(value[1] for value in values):8.1f} MiB"
+            f"{name:<30}{statistics.median(values):8.1f} ms CPU "
+            f"({min(values):.1f} to {max(values):.1f}){max(mib[name]):8.1f} MiB"
         )
-    pairs = zip(taken["LLM"], taken["requests"], strict=True)
-    ratio = statistics.median(ours[0] / theirs[0] for ours, theirs in pairs)
-    mib = max(value[1] for value in taken["LLM"])
-    good = ratio <= 2.0 and mib <= 40.0
-    print(f"LLM / requests {ratio:.2f} (target 2.00), {mib:.1f} MiB (target 40): ", end="")
-    print("met" if good else "MISSED")
+    ratios = by_round(cpu_ms["import LLM"], cpu_ms["import requests"])
+    good = verdict("LLM / requests, CPU", ratios, 2.0, at_most=True)
+    good &= verdict("LLM, MiB", mib["import LLM"], 40.0, at_most=True)
+    good &= verdict("LLMRing, CPU, ms", cpu_ms[RING], 400.0, at_most=True)
+    good &= verdict("LLMRing, MiB", mib[RING], 50.0, at_most=True)
     return 0 if good or not args.check else 1
 
 

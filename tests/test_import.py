@@ -82,6 +82,31 @@ def test_help_of_the_command_line_loads_no_engine_and_no_server() -> None:
     assert loaded & (HEAVY - {"click"}) == set()
 
 
+#: What the ring must leave alone until it calls, or is asked for a provider's own client.
+RING_LATER = {"dotenv", "google", "jsonschema", "ollama", "rich", "tomlkit", *HEAVY}
+
+
+def test_importing_llmring_loads_nothing_of_others() -> None:
+    assert third_party(loaded_by("import llmring")) == {"LLM", "llmring"}
+
+
+@pytest.mark.parametrize("statement", ["from llmring import LLMRing", "from llmring import *"])
+def test_importing_the_ring_takes_no_more_than_a_bare_install_has(statement: str) -> None:
+    assert third_party(loaded_by(statement)) - MAY_LOAD == {"cloud", "llmring"}
+
+
+def test_making_a_ring_loads_no_way_to_call() -> None:
+    made = loaded_by("from llmring import LLMRing; LLMRing()")
+    assert made & {"requests", "urllib3", *RING_LATER} == set()
+
+
+@pytest.mark.parametrize("command", [[], ["chat"], ["lock", "init"]])
+def test_help_of_llmring_loads_click_alone(command: list[str]) -> None:
+    show_help = f"cli.main({[*command, '--help']!r}, standalone_mode=False)"
+    loaded = loaded_by(f"from llmring.cli import cli; {show_help}")
+    assert third_party(loaded) == {"LLM", "click", "llmring", "local_llm_kit"}
+
+
 def test_a_bare_install_asks_for_three_libraries() -> None:
     required = importlib.metadata.requires("llm-kit") or []
     bare = {re.match(r"[\w-]+", line).group() for line in required if "extra ==" not in line}
