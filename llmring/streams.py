@@ -157,7 +157,7 @@ class ChatStream:
             raise answered.failed(err) from err
         answered.completed()
         final = self._final = await self._caller.finished(self._job, answered.model, response)
-        return StreamChunk.model_construct(
+        return StreamChunk(
             delta="",
             model=answered.model,
             finish_reason=final.finish_reason,
@@ -170,9 +170,9 @@ class ChatStream:
 def _chunk(event: StreamEvent, model: str) -> StreamChunk | None:
     """The chunk that tells an event; None for one that the last chunk tells."""
     if isinstance(event, (TextDelta, RefusalDelta)):
-        return StreamChunk.model_construct(delta=event.text, model=model)
+        return StreamChunk(delta=event.text, model=model)
     if isinstance(event, ReasoningDelta) and event.text:
-        return StreamChunk.model_construct(delta="", model=model, reasoning=event.text)
+        return StreamChunk(delta="", model=model, reasoning=event.text)
     return None
 
 
