@@ -78,17 +78,13 @@ class Models:
         most = facts.max_output_tokens if facts else None
         if most and request.max_tokens and request.max_tokens > most:
             return f"max_tokens is {request.max_tokens:,}, and {model} writes at most {most:,}"
-        about, size = "", await self._measured(job, model)
-        if size is None:
-            if facts is None or not facts.max_input_tokens:
-                return None
-            about, size = "about ", PromptSize(estimated_tokens(job), facts.max_input_tokens)
-        if size.tokens <= size.window:
+        if size := await self._measured(job, model):
+            # The window is the answer's too, which has a token at least.
+            return _too_long(model, f"{size.tokens:,}", size.tokens, size.window - 1)
+        if facts is None or not facts.max_input_tokens:
             return None
-        return (
-            f"the prompt has {about}{size.tokens:,} tokens, and {model} takes {size.window:,}; "
-            "shorten it, or ask a model with a larger window"
-        )
+        n_tokens = estimated_tokens(job)
+        return _too_long(model, f"about {n_tokens:,}", n_tokens, facts.max_input_tokens)
 
     async def drift(self, profile: str | None) -> dict[str, Drift]:
         """As `LLMRing.registry_drift`."""
@@ -119,6 +115,15 @@ class Models:
             return await provider.prompt_size(call)
         except LLMError as err:
             raise wrap_exception(err, provider=provider.name, model=model) from err
+
+
+def _too_long(model: str, told: str, n_tokens: int, limit: int) -> str | None:
+    if n_tokens <= limit:
+        return None
+    return (
+        f"the prompt has {told} tokens, and {model} takes {limit:,}; shorten it, or ask a model "
+        "with a larger window"
+    )
 
 
 def estimated_tokens(job: Job) -> int:

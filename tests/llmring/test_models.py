@@ -21,6 +21,7 @@ from llmring.exceptions import (
     LockfileError,
     ModelNotFoundError,
     ProviderAuthenticationError,
+    ProviderContextLengthError,
     RegistryError,
 )
 from llmring.lockfile import BUNDLED, load
@@ -305,8 +306,8 @@ def test_what_is_no_alias_is_told_neither_way() -> None:
         (asked("openai:gpt-4o", max_tokens=10**9), None),
         (asked("openai:my-own", "word " * 110_000), None),
         (asked("local:tiny"), None),
-        (asked("local:tiny", "boat " * 3000), r"has 9,\d\d\d tokens, and local:tiny takes 2,048"),
-        (asked("fast", "boat " * 3000), "local:tiny takes 2,048; shorten it"),
+        (asked("local:tiny", "boat " * 3000), r"has 9,\d\d\d tokens, and local:tiny takes 2,047"),
+        (asked("fast", "boat " * 3000), "local:tiny takes 2,047; shorten it"),
     ],
     ids=["fits", "long", "no limit known", "unknown", "local fits", "local long", "alias"],
 )
@@ -335,6 +336,24 @@ def test_an_answer_longer_than_the_model_writes_is_told(
     )
     expected = "max_tokens is 4,097, and openai:m writes at most 4,096"
     assert told == (expected if max_tokens == 4097 else None)
+
+
+def test_a_prompt_that_just_fits_a_local_model_is_answered() -> None:
+    async def use(ring: LLMRing) -> list[Any]:
+        count = ring.get_provider("local").client.count_tokens
+        n_words = 2047 - await count([{"role": "user", "content": ""}])
+        told: list[Any] = []
+        for text in (" a" * n_words, " a" * (n_words + 1)):
+            fits = await ring.validate_context_limit(asked("local:tiny", text)) is None
+            try:
+                await ring.chat(asked("local:tiny", text, max_tokens=1))
+            except ProviderContextLengthError:
+                told.append((fits, "refused"))
+            else:
+                told.append((fits, "answered"))
+        return told
+
+    assert with_ring(use) == [(True, "answered"), (False, "refused")]
 
 
 def test_a_request_that_cannot_work_is_no_question_of_its_length() -> None:
