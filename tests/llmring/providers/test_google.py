@@ -126,10 +126,10 @@ def test_thinking_is_not_asked_for_twice(google: GoogleProvider, name: str) -> N
 
 def test_extra_parameters_go_where_google_has_them(google: GoogleProvider) -> None:
     safety = [{"category": "HARM_CATEGORY_HARASSMENT", "threshold": "BLOCK_MEDIUM_AND_ABOVE"}]
-    extra = {"safety_settings": safety, "top_k": 40, "candidate_count": 3}
+    extra = {"safety_settings": safety, "top_k": 40, "candidate_count": 1}
     body = body_of(google, call_of("google:gemini-2.0-flash", extra=extra))
     assert body["safetySettings"] == safety
-    assert body["generationConfig"] == {"topK": 40, "candidateCount": 3}
+    assert body["generationConfig"] == {"topK": 40, "candidateCount": 1}
 
 
 @pytest.mark.parametrize("name", ["cached_content", "cachedContent"])
