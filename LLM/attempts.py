@@ -25,12 +25,16 @@ class Attempts:
 
     :param policy: decides whether another try may follow.
     :param source: who answers, for the errors.
+    :param failure_level: the level at which a call that failed for good is logged.
     """
 
-    def __init__(self, policy: RetryStrategy, source: Source) -> None:
+    def __init__(
+        self, policy: RetryStrategy, source: Source, failure_level: int = logging.ERROR
+    ) -> None:
         self.made = 0
         self._policy = policy
         self._source = source
+        self._failure_level = failure_level
 
     def delay_s(self, failure: LLMError) -> float:
         """Take a failed try. :return: seconds to wait before the next one.
@@ -44,7 +48,7 @@ class Attempts:
             if self.made > 1:
                 failure.message += f" (tried {self.made} times)"
                 failure.args = (failure.message,)
-            logger.error("call failed: %s", _loggable(failure))
+            logger.log(self._failure_level, "call failed: %s", _loggable(failure))
             raise failure
         logger.warning("try %d failed, next in %.2f s: %s", self.made, delay_s, _loggable(failure))
         return delay_s

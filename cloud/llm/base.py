@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -192,7 +193,8 @@ class BaseClient(ABC):
         return Source(self._host, model, self._secrets)
 
     def _attempts(self, source: Source) -> Attempts:
-        return Attempts(self._policy, source)
+        # The caller gets the error, and may have another provider to ask: no failure of theirs yet.
+        return Attempts(self._policy, source, logging.DEBUG)
 
 
 def _asks_for_value(wanted: Any) -> TypeGuard[type[BaseModel] | JSONSchema]:

@@ -153,6 +153,13 @@ def test_each_try_that_fails_is_logged_without_prompt_and_key(pool, streamed, sl
     assert KEY not in caplog.text
 
 
+def test_a_call_that_another_model_answers_logs_no_error(pool, streamed, caplog):
+    caplog.set_level(logging.DEBUG)
+    pool(refusal(503), good).ask(streamed)
+    levels = {record.levelname for record in caplog.records if record.name[:3] in ("LLM", "llm")}
+    assert levels == {"DEBUG", "WARNING"}
+
+
 def test_a_model_that_is_left_alone_is_logged_once(pool, caplog):
     ring = pool("http://nobody.invalid", rounds=1)
     for _ in range(4):
