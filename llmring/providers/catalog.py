@@ -110,7 +110,8 @@ class ProviderCatalog:
 
     def why_unavailable(self, name: str) -> str | None:
         """What the provider lacks; None when it is set up."""
-        if name in self._registered:
+        # One that was made had all it takes; looking variables up takes 1 µs each.
+        if name in self._made or name in self._registered:
             return None
         if entry := self._entries().get(name):
             key = entry.api_key_env
