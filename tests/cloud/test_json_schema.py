@@ -195,6 +195,10 @@ def test_ollama_is_told_of_bounds_that_its_grammars_have_no_room_for() -> None:
         ({"pattern": 5}, r"\$\.pattern is 5; it must be text"),
         ({"$ref": "https://x.example/s"}, r"\$\.\$ref is 'https://x.*references stay in the schem"),
         ({"$ref": "#/$defs/a"}, r"\$\.\$ref is '#/\$defs/a', and there is no schema there"),
+        ({"$ref": "#/x/a", "x": {"a": {"type": "strin"}}}, r"#/x/a\.type is 'strin'; it must be"),
+        ({"$ref": "#/x", "x": {"items": {"$ref": "#/x/y"}}}, r"#/x\.items\.\$ref is '#/x/y', and"),
+        ({"$ref": "#/x", "x": {"items": {"$ref": "#/y"}}, "y": {"not": {"$ref": "#/y"}}},
+         "'#/y' leads back to itself"),
         ({"$dynamicRef": "#a"}, r"\$\.\$dynamicRef cannot be used; use \$ref"),
         ({"not": {"$id": "x"}}, r"\$\.not\.\$id begins a document of its own"),
         ({"$ref": "#"}, "'#' leads back to itself"),
@@ -202,7 +206,7 @@ def test_ollama_is_told_of_bounds_that_its_grammars_have_no_room_for() -> None:
         ({"const": object()}, "cannot be written as JSON"),
         ({"enum": list(range(50_001))}, "holds more than 50,000 values"),
     ],
-)
+)  # fmt: skip
 def test_what_is_no_schema_is_refused_with_its_place(schema: Any, problem: str) -> None:
     with pytest.raises(InvalidRequestError, match=problem):
         JSONSchema(schema)

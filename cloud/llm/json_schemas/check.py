@@ -9,7 +9,8 @@ Source: https://json-schema.org/draft/2020-12/json-schema-validation and …/jso
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from LLM.exceptions import InvalidRequestError
@@ -53,9 +54,15 @@ def check_schema(schema: Schema) -> None:
     :raises InvalidRequestError: says where it is none, as a path from ``$``, and why.
     """
     n_left = MAX_VALUES
-    waiting: list[tuple[Any, str, int]] = [(schema, "$", 0)]
+    seen: set[int] = set()
+    references: dict[str, None] = {}
+    # References come last: most of what they lead to is known by its place then.
+    waiting: deque[tuple[Any, str, int]] = deque([(schema, "$", 0)])
     while waiting:
         found, place, depth = waiting.pop()
+        if id(found) in seen:
+            continue
+        seen.add(id(found))
         if not isinstance(found, Mapping | bool):
             raise _wrong(place, f"is {_kind(found)}; a schema is an object, true or false")
         if depth > MAX_DEPTH:
@@ -73,10 +80,12 @@ def check_schema(schema: Schema) -> None:
             _check_keyword(key, value, f"{place}.{key}")
             if key == "$id" and depth:
                 raise _wrong(f"{place}.$id", "begins a document of its own; leave it out")
-            if key == "$ref":
-                _check_reference(schema, value, f"{place}.$ref")
+            if key == "$ref" and value not in references:
+                references[value] = None
+                referred = _referred(schema, value, f"{place}.$ref")
+                waiting.appendleft((referred, value[:200], value.count("/")))
         waiting += [(part, f"{place}.{name}", depth + 1) for name, part in parts(found)]
-    _check_ends(schema)
+    _check_ends(schema, references)
 
 
 def parts(schema: Schema) -> Iterator[tuple[str, Any]]:
@@ -119,7 +128,8 @@ def _check_keyword(key: str, value: Any, place: str) -> None:
             raise _wrong(place, f"is {_kind(value)}; it must be {expected}")
 
 
-def _check_reference(schema: Schema, reference: str, place: str) -> None:
+def _referred(schema: Schema, reference: str, place: str) -> Any:
+    """:raises InvalidRequestError: the reference leads out of the schema, or to nothing."""
     if reference != "#" and not reference.startswith("#/"):
         raise _wrong(
             place,
@@ -132,12 +142,13 @@ def _check_reference(schema: Schema, reference: str, place: str) -> None:
         found = None
     if not isinstance(found, Mapping | bool):
         raise _wrong(place, f"is {_kind(reference)}, and there is no schema there")
+    return found
 
 
-def _check_ends(schema: Schema) -> None:
+def _check_ends(schema: Schema, references: Iterable[str]) -> None:
     """:raises InvalidRequestError: a schema stands for itself, and so for nothing."""
     done: set[int] = set()
-    for reference in _all_references(schema):
+    for reference in references:
         _follow(schema, reference, done, ())
 
 
@@ -153,14 +164,6 @@ def _follow(schema: Schema, reference: str, done: set[int], above: tuple[str, ..
     for inner in _references_in_place(found):
         _follow(schema, inner, done, (*above, reference))
     done.add(id(found))
-
-
-def _all_references(schema: Any) -> Iterator[str]:
-    if isinstance(schema, Mapping):
-        if "$ref" in schema:
-            yield schema["$ref"]
-        for _, part in parts(schema):
-            yield from _all_references(part)
 
 
 def _references_in_place(schema: Any) -> Iterator[str]:
