@@ -17,6 +17,7 @@ from pydantic import BaseModel
 
 from llmring import background
 from llmring.exceptions import ConfigurationError
+from llmring.schemas import LLMResponse, Message
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -173,6 +174,23 @@ class Pending(Coroutine[Any, Any, T], Generic[T]):
         except BaseException as err:
             self._error = err
             raise
+
+
+class PendingResponse(Pending[LLMResponse]):
+    """What `LLMRing.chat` gives. Type checkers know what reading a field of it gives."""
+
+    content: str
+    model: str
+    usage: dict[str, Any] | None
+    finish_reason: str | None
+    tool_calls: list[dict[str, Any]] | None
+    parsed: Any
+    reasoning: str | None
+    thinking_blocks: list[dict[str, Any]] | None
+    attempts: list[dict[str, Any]]
+    raw: dict[str, Any] | None
+    total_tokens: int | None
+    to_message: Callable[[], Message]
 
 
 def _driver() -> object:

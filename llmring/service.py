@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self, overload
 
 from llmring.arguments import as_request
 from llmring.caller import Caller
@@ -21,7 +21,7 @@ from llmring.lockfile import (
 )
 from llmring.lockfile.names import PROVIDER_KEYS
 from llmring.models import Models
-from llmring.pending import Pending
+from llmring.pending import PendingResponse
 from llmring.providers.base import BaseLLMProvider
 from llmring.providers.catalog import ProviderCatalog
 from llmring.registry import Drift, Registry, RegistryModel
@@ -104,7 +104,7 @@ class LLMRing:
         *,
         messages: Sequence[Any] | None = None,
         **fields: Any,
-    ) -> Pending[LLMResponse]:
+    ) -> PendingResponse:
         """Answer a conversation: await it, or, where no event loop runs, read a field of it.
 
         :param request: the request, or an alias or ``provider:model`` beside `messages`.
@@ -119,7 +119,7 @@ class LLMRing:
         """
         asked = as_request(request, messages, fields)
         self._check_open()
-        return Pending(
+        return PendingResponse(
             lambda: self._caller.chat(asked, profile), f"chat({asked.model!r})", LLMResponse
         )
 
@@ -139,6 +139,32 @@ class LLMRing:
         self._check_open()
         return ChatStream(self._caller, lambda: self._caller.job(asked, profile))
 
+    @overload
+    def chat_with_alias(
+        self,
+        alias_or_model: str,
+        messages: Sequence[Any],
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        profile: str | None = None,
+        stream: Literal[False] = False,
+        **fields: Any,
+    ) -> PendingResponse: ...
+
+    @overload
+    def chat_with_alias(
+        self,
+        alias_or_model: str,
+        messages: Sequence[Any],
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        profile: str | None = None,
+        *,
+        stream: Literal[True],
+        **fields: Any,
+    ) -> ChatStream: ...
+
+    @overload
     def chat_with_alias(
         self,
         alias_or_model: str,
@@ -148,7 +174,18 @@ class LLMRing:
         profile: str | None = None,
         stream: bool = False,
         **fields: Any,
-    ) -> Pending[LLMResponse] | ChatStream:
+    ) -> PendingResponse | ChatStream: ...
+
+    def chat_with_alias(
+        self,
+        alias_or_model: str,
+        messages: Sequence[Any],
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        profile: str | None = None,
+        stream: bool = False,
+        **fields: Any,
+    ) -> PendingResponse | ChatStream:
         """As `chat`, or `chat_stream` where `stream` is true, without a request object."""
         call = self.chat_stream if stream else self.chat
         return call(
@@ -319,7 +356,9 @@ class LLMRing:
         """
         return await self._models.drift(profile)
 
-    def calculate_cost(self, response: LLMResponse, profile: str | None = None) -> Costs:
+    def calculate_cost(
+        self, response: LLMResponse | PendingResponse, profile: str | None = None
+    ) -> Costs:
         """What a call cost, in dollars, by part; ``["total_cost"]`` is all of it.
 
         It may be awaited. It is empty where the cost cannot be told, and `status` says why.

@@ -13,7 +13,7 @@ from llmring.answers import llm_response, usage_dict
 from llmring.caller import Caller, Job, OpenStream
 from llmring.exceptions import ConfigurationError, ProviderAnswerError, wrap_exception
 from llmring.failover import Answered
-from llmring.pending import Pending
+from llmring.pending import PendingResponse
 from llmring.schemas import LLMResponse, StreamChunk
 
 
@@ -113,14 +113,14 @@ class ChatStream:
         return self._job.attempts.told if self._job else []
 
     @property
-    def response(self) -> Pending[LLMResponse]:
+    def response(self) -> PendingResponse:
         """The whole answer, as `LLMRing.chat` gives one; reads the rest of the stream first.
 
         Of a stream that was left or cut, it is what had arrived: neither parsed nor priced.
 
         :raises ProviderAnswerError: (when awaited) nothing had arrived.
         """
-        return Pending(self._response, "response", LLMResponse)
+        return PendingResponse(self._response, "response", LLMResponse)
 
     async def _response(self) -> LLMResponse:
         async for _ in self:

@@ -14,6 +14,7 @@ import pytest
 
 from llmring import LLMResponse, LLMRing, Pending
 from llmring.exceptions import ConfigurationError, ProviderServerError
+from llmring.pending import PendingResponse
 from tests.llmring.pools import MESSAGES, Pool, good, refusal
 from tests.remote.scripted_server import hang
 
@@ -269,3 +270,22 @@ def test_a_call_awaited_in_another_loop_uses_connections_of_its_own(answering):
     assert ask(answering.ring).content == "Hello!"
     assert asyncio.run(ask(answering.ring)).content == "Hello!"
     assert answering.n_requests == [3]
+
+
+def test_type_checkers_know_every_field_of_an_answer_of_a_call_that_is_not_awaited() -> None:
+    told = {name for name in dir(LLMResponse) if name in ("total_tokens", "to_message")}
+    assert set(PendingResponse.__annotations__) == {*LLMResponse.model_fields, *told}
+
+
+def test_a_library_types_what_it_reads_of_calls(ring: LLMRing) -> None:
+    def summary() -> str:  # mypy checks that it is
+        return ring.chat_with_alias("pool", MESSAGES).content
+
+    def status() -> str:
+        return ring.calculate_cost(ring.chat("pool", messages=MESSAGES)).status
+
+    def words() -> list[str]:
+        return [chunk.delta for chunk in ring.chat_with_alias("pool", MESSAGES, stream=True)]
+
+    assert summary() == "".join(words())
+    assert status() == "model_not_in_registry"
