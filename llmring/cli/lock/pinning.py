@@ -32,13 +32,14 @@ class Bump:
     """A provider's list, as it is pinned from now on.
 
     :param before: the number that was pinned; None for none.
+    :param now: None where the registry that was named has no list, so that nothing is pinned.
     :param drift: what has changed since; None where nothing was pinned, or it cannot be told.
-    :param problem: why it cannot be told.
+    :param problem: why it cannot be told, or nothing is pinned.
     """
 
     provider: str
     before: int | None
-    now: int
+    now: int | None
     drift: Drift | None = None
     problem: str | None = None
 
@@ -64,10 +65,12 @@ def bump_registry(
     resolver = AliasResolver(existing(lockfile_path))
     name = resolver.profile_name(profile)
     found = profile_of(resolver.lockfile, name)
-    bumps = asyncio.run(_bumps(found, Registry(registry_url)))
+    registry = Registry(registry_url)
+    bumps = asyncio.run(_bumps(found, registry, is_named=registry_url is not None))
     with editing(resolver.location) as document:
         for bump in bumps:
-            document.pin(bump.provider, bump.now, name)
+            if bump.now is not None:
+                document.pin(bump.provider, bump.now, name)
     if as_json:
         echo_json({"lockfile": resolver.lockfile.name, "profile": name, "pins": _json(bumps)})
         return
@@ -79,23 +82,40 @@ def bump_registry(
     note(f"(profile {name} of {resolver.lockfile.name})")
 
 
-async def _bumps(profile: Profile, registry: Registry) -> list[Bump]:
+async def _bumps(profile: Profile, registry: Registry, *, is_named: bool) -> list[Bump]:
+    """What is to be pinned.
+
+    :param is_named: whether a registry is named; the bundled lists' numbers are not its own.
+    :raises RegistryError: it cannot be read, or has none of the lists.
+    """
     from llmring.exceptions import RegistryError
     from llmring.registry.store import OWN_MACHINES
 
     bumps = []
     for provider in _providers(profile):
-        await registry.prepare(provider)
         now, before = registry.version(provider), profile.registry_versions.get(provider)
-        if provider in OWN_MACHINES or now is None:
+        if provider in OWN_MACHINES or now is None and not is_named:
             continue  # nobody numbers their lists
-        if before in (None, now):
-            bumps.append(Bump(provider, before, now))
+        try:
+            if is_named:
+                now = (await registry.refresh(provider)).version
+        except RegistryError as err:
+            if err.status_code != 404:
+                raise
+            if now is not None:
+                bumps.append(Bump(provider, before, None, problem=err.message))
+            continue
+        if now is None or before in (None, now):
+            problem = None if now is not None else "the registry's list has no version"
+            bumps.append(Bump(provider, before, now, problem=problem))
             continue
         try:
             bumps.append(Bump(provider, before, now, await registry.drift(provider, before)))
         except RegistryError as err:
             bumps.append(Bump(provider, before, now, problem=err.message))
+    if bumps and all(bump.now is None for bump in bumps):
+        problems = "; ".join(filter(None, (bump.problem for bump in bumps)))
+        raise RegistryError(f"nothing can be pinned: {problems}")
     return bumps
 
 
@@ -119,6 +139,9 @@ def _json(bumps: list[Bump]) -> list[dict[str, Any]]:
 
 
 def _lines(bump: Bump) -> Iterator[str]:
+    if bump.now is None:
+        yield f"{bump.provider}: not pinned: {bump.problem}"
+        return
     if bump.before is None:
         yield f"{bump.provider}: pinned {bump.now}, the first time"
     elif bump.before == bump.now:

@@ -168,6 +168,34 @@ def test_bump_registry_pins_even_where_the_drift_cannot_be_told(folder: Path) ->
     assert lines[1].startswith("  what has changed cannot be told: ")
 
 
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:9", "file:///no/such/registry"], ids=["away", "no such folder"]
+)
+def test_bump_registry_pins_nothing_of_another_registry_than_the_named(
+    folder: Path, url: str
+) -> None:
+    text = LOCKFILE + "\n[profiles.default.registry_versions]\nopenai = 7\n"
+    (folder / "llmring.lock").write_text(text)
+    result = run("lock", "bump-registry", "--registry-url", url)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("error: ")
+    assert (folder / "llmring.lock").read_text() == text
+
+
+def test_bump_registry_tells_which_lists_the_named_registry_lacks(
+    folder: Path, tmp_path: Path
+) -> None:
+    models = '"openai:gpt-6-luna", "anthropic:claude-haiku-5-5"'
+    (folder / "llmring.lock").write_text(
+        f'version = "1.0"\n[[profiles.default.bindings]]\nalias = "a"\nmodels = [{models}]\n'
+    )
+    put_list(tmp_path / "registry" / "openai", 4, ("a", 1.0))
+    result = run("lock", "bump-registry", "--registry-url", (tmp_path / "registry").as_uri())
+    assert "anthropic: not pinned: the registry's file " in result.stdout
+    pins = load(folder / "llmring.lock").profiles["default"].registry_versions
+    assert pins == {"openai": 4}
+
+
 @pytest.mark.parametrize("how", ["option", "variable"])
 def test_bump_registry_pins_in_the_profile_in_use(folder: Path, how: str) -> None:
     (folder / "llmring.lock").write_text(LOCKFILE)
