@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from LLM.secrets import Secrets
+
 if TYPE_CHECKING:
     from cloud.llm.events import StreamEvent
     from cloud.llm.types import ChatResponse
@@ -92,6 +94,11 @@ class BaseLLMProvider(ABC):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r})"
+
+    @property
+    def secrets(self) -> Secrets:
+        """What must not be told in errors: its keys."""
+        return None
 
     @property
     @abstractmethod

@@ -17,13 +17,13 @@ from llmring.providers.base import BaseLLMProvider
 
 # Imported when first used: each brings its client, and those aiohttp or an engine.
 _CLASSES = {
-    "openai": "llmring.providers.openai:OpenAIProvider",
-    "anthropic": "llmring.providers.anthropic:AnthropicProvider",
+    "openai": "llmring.providers.openai.provider:OpenAIProvider",
+    "anthropic": "llmring.providers.anthropic.provider:AnthropicProvider",
     "google": "llmring.providers.google:GoogleProvider",
-    "ollama": "llmring.providers.ollama:OllamaProvider",
-    "local": "llmring.providers.local:LocalProvider",
+    "ollama": "llmring.providers.ollama.provider:OllamaProvider",
+    "local": "llmring.providers.local.provider:LocalProvider",
 }
-_COMPATIBLE = "llmring.providers.openai:CompatibleProvider"
+_COMPATIBLE = "llmring.providers.openai.provider:CompatibleProvider"
 #: Settings by which a provider's client would make tries of its own.
 _RETRY_SETTINGS = frozenset({"max_retries", "retry_policy"})
 
@@ -120,7 +120,7 @@ class ProviderCatalog:
             is_set = any(self._environ.get(variable) for variable in variables)
             return None if is_set else f"{variables[0]} is not set"
         if name == "local":
-            from llmring.providers.local import has_engine
+            from llmring.providers.local.provider import has_engine
 
             return None if has_engine() else "no engine is installed (pip install '.[llama]')"
         return None if name in BUILTIN_PROVIDERS else "there is no such provider"

@@ -7,7 +7,7 @@ import inspect
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from LLM.secrets import Secret
+from LLM.secrets import Secret, Secrets
 from llmring.exceptions import ValidationError
 from llmring.messages import openai_messages
 from llmring.providers.base import BaseLLMProvider, ProviderCall
@@ -58,6 +58,11 @@ class RemoteProvider(BaseLLMProvider):
         """The further headers of the settings, as plain text."""
         headers = self.chat_client.config.headers
         return {name: Secret(value).get_secret_value() for name, value in headers.items()}
+
+    @property
+    def secrets(self) -> Secrets:
+        """The key, and what the further headers hold."""
+        return self.chat_client.config.secrets
 
     @abstractmethod
     def _make_sdk_client(self) -> Any:

@@ -10,9 +10,9 @@ import pytest
 from LLM.exceptions import InvalidRequestError
 from llmring import Message
 from llmring.messages import openai_messages, wire_message
-from llmring.providers.anthropic import AnthropicProvider
+from llmring.providers.anthropic.provider import AnthropicProvider
 from llmring.providers.google import GoogleProvider
-from llmring.providers.openai import OpenAIProvider
+from llmring.providers.openai.provider import OpenAIProvider
 from local_llm_kit.messages import normalise_messages
 from tests.cloud import asked
 from tests.cloud.official_types import JUDGES

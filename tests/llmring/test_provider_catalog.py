@@ -130,7 +130,7 @@ def test_what_a_provider_lacks_is_told(catalog, entries, name, reason):
 
 
 def test_an_engine_that_is_not_installed_is_told(catalog, monkeypatch):
-    monkeypatch.setattr("llmring.providers.local.has_engine", lambda: False)
+    monkeypatch.setattr("llmring.providers.local.provider.has_engine", lambda: False)
     assert "no engine is installed" in catalog.why_unavailable("local")
 
 

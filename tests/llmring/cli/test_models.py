@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from llmring.providers.ollama import OllamaProvider
+from llmring.providers.ollama.provider import OllamaProvider
 from llmring.registry import Registry
 from tests.llmring.cli.support import LOCKFILE, put_list, run
 from tests.remote import wire

@@ -9,7 +9,7 @@ from cloud.llm.anthropic.codec import AnthropicCodec
 from cloud.llm.calls import chat_call
 from cloud.llm.config import ClientConfig
 from llmring import Message
-from llmring.providers.anthropic import AnthropicProvider
+from llmring.providers.anthropic.provider import AnthropicProvider
 from llmring.providers.base import ProviderCall
 from tests.cloud.anthropic import wire as claude
 from tests.cloud.official_types import JUDGES

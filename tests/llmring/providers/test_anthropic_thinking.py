@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from llmring.exceptions import ValidationError
-from llmring.providers.claude_models import claude_model
+from llmring.providers.anthropic.models import claude_model
 from tests.llmring.providers.asked import call_of
 from tests.llmring.providers.asked_anthropic import body_of
 

@@ -16,7 +16,7 @@ from llmring.exceptions import (
     ProviderRequestError,
     ValidationError,
 )
-from llmring.providers.openai import CompatibleProvider
+from llmring.providers.openai.provider import CompatibleProvider
 from tests.llmring.providers.asked import call_of
 from tests.llmring.rings import request, sent
 from tests.remote import wire

@@ -15,8 +15,8 @@ from cloud.llm.json_schema import JSONSchema
 from cloud.llm.streams import AsyncEventStream
 from llmring import LLMResponse
 from llmring.exceptions import ProviderAnswerError
+from llmring.providers.anthropic.forced_tool import ForcedTool
 from llmring.providers.base import ProviderCall
-from llmring.providers.forced_tool import ForcedTool
 from tests.cloud.anthropic import wire as claude
 from tests.cloud.anthropic.scripts import SIGNATURE, WEATHER
 from tests.cloud.official_types import JUDGES

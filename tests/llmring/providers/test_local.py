@@ -16,8 +16,8 @@ from LLM import InvalidRequestError, LLMResponseError, LLMTimeoutError
 from LLM.types import ChatCompletionChunk, ChatCompletionResponse
 from llmring import LLMResponse, LLMRing
 from llmring.providers.base import ProviderCall
-from llmring.providers.local import LocalProvider
-from llmring.providers.local_answers import chat_response, chunk_events
+from llmring.providers.local.answers import chat_response, chunk_events
+from llmring.providers.local.provider import LocalProvider
 from local_llm_kit import AsyncLLMClient, LLMClient
 from local_llm_kit.model_files import BUNDLED
 from tests.llmring.providers.local_calls import ENDLESS, HELLO, WEATHER, call, run

@@ -11,8 +11,8 @@ from types import SimpleNamespace
 import pytest
 
 from LLM import LLMServerError, LLMTimeoutError
-from llmring.providers import local
-from llmring.providers.local import LocalProvider
+from llmring.providers.local import provider as local_provider
+from llmring.providers.local.provider import LocalProvider
 from local_llm_kit import AsyncLLMClient
 from local_llm_kit.loading import LoadOptions, plan_model
 from local_llm_kit.model_files import BUNDLED
@@ -101,7 +101,7 @@ def test_a_model_that_is_still_loading_is_a_timeout(
 
 def test_what_loading_took_is_taken_of_the_calls_time(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = SimpleNamespace(monotonic=iter([0.0, 59.99]).__next__)
-    monkeypatch.setattr(local, "time", clock)
+    monkeypatch.setattr(local_provider, "time", clock)
 
     async def ask() -> None:
         provider = LocalProvider(n_slots=1)

@@ -15,10 +15,10 @@ from cloud.llm.events import TextDelta, ToolCallDelta
 from cloud.llm.json_schema import JSONSchema
 from LLM import InvalidRequestError, LLMResponseError, LLMTimeoutError
 from llmring.exceptions import ModelNotFoundError, ValidationError
-from llmring.providers import ollama_models
 from llmring.providers.base import ProviderCall
-from llmring.providers.ollama import OllamaProvider
-from llmring.providers.ollama_models import Capabilities, capabilities_in
+from llmring.providers.ollama import models
+from llmring.providers.ollama.models import Capabilities, capabilities_in
+from llmring.providers.ollama.provider import OllamaProvider
 from tests.remote import wire
 from tests.remote.scripted_server import Request, ScriptedServer, hang
 
@@ -273,7 +273,7 @@ def test_what_a_model_can_do_is_asked_once_however_many_ask() -> None:
 
 
 def test_what_is_kept_of_models_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ollama_models, "MAX_MODELS", 2)
+    monkeypatch.setattr(models, "MAX_MODELS", 2)
     server = Ollama(can=["completion", "tools"])
 
     async def ask(provider: OllamaProvider) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from llmring.exceptions import ValidationError
-from llmring.providers.openai import OpenAIProvider
-from llmring.providers.openai_models import fitting_effort, is_reasoning_model, least_effort
+from llmring.providers.openai.models import fitting_effort, is_reasoning_model, least_effort
+from llmring.providers.openai.provider import OpenAIProvider
 from tests.llmring.providers.asked import USER, body_of, call_of
 
 KEY = "sk-test-1234"

@@ -10,8 +10,8 @@ import pytest
 from cloud.llm.events import Finish, Ping, StreamEvent, TextDelta, ToolCallDelta
 from cloud.llm.types import ChatResponse
 from LLM import InvalidRequestError, LLMResponseError
-from llmring.providers.prompted_answers import PromptedAnswer
-from llmring.providers.prompted_tools import PromptedTools, has_tool_turns, n_calls
+from llmring.providers.ollama.prompted_answers import PromptedAnswer
+from llmring.providers.ollama.prompted_tools import PromptedTools, has_tool_turns, n_calls
 
 WEATHER = {
     "name": "get_weather",

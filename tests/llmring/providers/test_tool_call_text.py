@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmring.providers.tool_call_text import ToolCallText
-from llmring.providers.tool_call_value import TextCall
+from llmring.providers.ollama.tool_call_text import ToolCallText
+from llmring.providers.ollama.tool_call_value import TextCall
 
 NAMES = {"get_weather", "add"}
 CALL = '{"name": "get_weather", "arguments": {"city": "Paris"}}'

@@ -5,8 +5,8 @@ from __future__ import annotations
 from cloud.llm.events import Finish, StreamEvent, TextDelta, ToolCallDelta
 from cloud.llm.types import ChatResponse, ToolCall
 from LLM.exceptions import LLMResponseError
-from llmring.providers.prompted_tools import PromptedTools
-from llmring.providers.tool_call_text import Piece
+from llmring.providers.ollama.prompted_tools import PromptedTools
+from llmring.providers.ollama.tool_call_text import Piece
 
 
 class PromptedAnswer:

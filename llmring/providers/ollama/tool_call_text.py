@@ -16,7 +16,7 @@ import re
 from collections.abc import Collection
 from typing import Literal
 
-from llmring.providers.tool_call_value import CallValue, TextCall
+from llmring.providers.ollama.tool_call_value import CallValue, TextCall
 
 #: What stands around a call.
 OPEN, CLOSE = "<tool_call>", "</tool_call>"

@@ -16,16 +16,16 @@ from LLM.exceptions import InvalidRequestError, LLMError
 from LLM.exceptions import ModelNotFoundError as LLMModelNotFoundError
 from llmring.exceptions import ModelNotFoundError
 from llmring.providers.base import ProviderCall
-from llmring.providers.ollama_calls import (
+from llmring.providers.ollama.calls import (
     OllamaCall,
     may_call_in_parallel,
     plainly,
     prompted,
     with_thoughts,
 )
-from llmring.providers.ollama_events import OllamaEvents
-from llmring.providers.ollama_models import Capabilities, OllamaModels
-from llmring.providers.prompted_tools import has_tool_turns
+from llmring.providers.ollama.events import OllamaEvents
+from llmring.providers.ollama.models import Capabilities, OllamaModels
+from llmring.providers.ollama.prompted_tools import has_tool_turns
 from llmring.providers.remote import RemoteProvider
 from llmring.providers.sdks import sdk
 

@@ -9,7 +9,7 @@ from cloud.llm.openai_compat.async_client import AsyncOpenAICompatClient
 from llmring.exceptions import ValidationError
 from llmring.messages import openai_messages, unmarked_tools
 from llmring.providers.base import ProviderCall
-from llmring.providers.openai_models import fitting_effort, is_reasoning_model
+from llmring.providers.openai.models import fitting_effort, is_reasoning_model
 from llmring.providers.remote import RemoteProvider
 from llmring.providers.sdks import sdk
 

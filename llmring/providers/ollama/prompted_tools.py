@@ -17,7 +17,7 @@ from cloud.llm.tool_calls import called_function, result_content
 from LLM.exceptions import InvalidRequestError
 from LLM.schemas import fitted_schema
 from LLM.tools import nested_tools
-from llmring.providers.tool_call_text import CLOSE, OPEN, ToolCallText
+from llmring.providers.ollama.tool_call_text import CLOSE, OPEN, ToolCallText
 
 JSONObject = dict[str, Any]
 

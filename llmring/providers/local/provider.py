@@ -20,8 +20,8 @@ from LLM.tools import nested_tools
 from llmring.exceptions import ValidationError
 from llmring.messages import openai_messages, unmarked_tools
 from llmring.providers.base import BaseLLMProvider, PromptSize, ProviderCall
-from llmring.providers.local_answers import chat_response, chunk_events
-from llmring.providers.local_format import local_format
+from llmring.providers.local.answers import chat_response, chunk_events
+from llmring.providers.local.format import local_format
 from llmring.providers.single_flight import SingleFlight
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from llmring.providers.base import ProviderCall
 
 if TYPE_CHECKING:
     from cloud.llm.streams import AsyncEventStream
-    from llmring.providers.ollama import OllamaProvider
-    from llmring.providers.ollama_calls import OllamaCall
+    from llmring.providers.ollama.calls import OllamaCall
+    from llmring.providers.ollama.provider import OllamaProvider
 
 
 class OllamaEvents:

@@ -11,8 +11,8 @@ from cloud.llm.json_schema import JSONSchema
 from cloud.llm.response_formats import wanted_schema
 from LLM.structured import class_schema, is_model_class
 from llmring.providers.base import ProviderCall
-from llmring.providers.prompted_answers import PromptedAnswer
-from llmring.providers.prompted_tools import PromptedTools, n_calls
+from llmring.providers.ollama.prompted_answers import PromptedAnswer
+from llmring.providers.ollama.prompted_tools import PromptedTools, n_calls
 
 _ASKS_FOR_JSON = "Write an answer without a tool as one JSON object: no other text, no code fence."
 _ASKS_TO_FIT = (

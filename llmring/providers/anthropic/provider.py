@@ -10,10 +10,10 @@ from cloud.llm.anthropic.async_client import AsyncAnthropicClient
 from cloud.llm.anthropic.requests import DEFAULT_MAX_TOKENS
 from llmring.exceptions import ValidationError
 from llmring.messages import anthropic_messages
+from llmring.providers.anthropic.forced_tool import ForcedTool
+from llmring.providers.anthropic.models import MIN_BUDGET, ClaudeModel, claude_model
 from llmring.providers.base import ProviderCall
-from llmring.providers.claude_models import MIN_BUDGET, ClaudeModel, claude_model
-from llmring.providers.forced_tool import ForcedTool
-from llmring.providers.openai_models import EFFORTS
+from llmring.providers.openai.models import EFFORTS
 from llmring.providers.remote import RemoteProvider
 from llmring.providers.sdks import sdk
 

@@ -1,0 +1,1 @@
+"""An Ollama server, and tools for those of its models that have none."""

@@ -1,0 +1,1 @@
+"""OpenAI, and every address that speaks its language."""
