@@ -257,9 +257,13 @@ class AliasResolver:
         providers = list(dict.fromkeys(model.partition(":")[0] for model in pool.models))
         variables = [PROVIDER_KEYS[one][0] for one in providers if one in PROVIDER_KEYS]
         advice = f"set {' or '.join(variables)}" if variables else "set one of them up"
+        if "local" in providers:
+            advice += (
+                ", or in llm-kit's folder run: pip install '.[llama]' for models on this machine"
+            )
         return ProviderNotFoundError(
             f"alias {pool.name!r} in profile {pool.profile!r} has no model whose provider is "
-            f"available (it lists {listed(providers)}); {advice}, or bind another model",
+            f"available (it lists {listed(providers)}); bind another model, or {advice}",
             model=pool.name,
         )
 

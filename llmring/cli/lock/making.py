@@ -20,6 +20,10 @@ _NO_KEY = (
     "(no provider key is set; until one is, local:tiny answers, a demonstration model on this"
     " machine)"
 )
+_NO_MODEL = (
+    "(no provider key is set and no engine is installed, so no model answers yet; set a key, or in"
+    " llm-kit's folder run: pip install '.[llama]')"
+)
 
 
 @click.command(cls=RingCommand, epilog=_EXAMPLES)
@@ -36,6 +40,8 @@ def init(force: bool, lockfile_path: str | None) -> None:
     from llmring.providers.catalog import ProviderCatalog
 
     target = locate(lockfile_path).target
+    if os.path.isdir(target):
+        raise problem(target, "is a folder; name the lockfile itself")
     if os.path.lexists(target) and not force:
         raise problem(target, "already exists; --force replaces it", code="exists")
     catalog = ProviderCatalog(dict)
@@ -46,4 +52,5 @@ def init(force: bool, lockfile_path: str | None) -> None:
     aliases = document.lockfile.profiles[document.lockfile.default_profile].bindings
     names = ", ".join(binding.alias for binding in aliases)
     click.echo(printable_line(f"wrote {target}: {names}"))
-    note(f"(models of {', '.join(keyed)} and local:tiny)" if keyed else _NO_KEY)
+    lacking = _NO_KEY if catalog.is_available("local") else _NO_MODEL
+    note(f"(models of {', '.join(keyed)} and local:tiny)" if keyed else lacking)

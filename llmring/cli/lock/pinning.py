@@ -94,7 +94,7 @@ async def _bumps(profile: Profile, registry: Registry, *, is_named: bool) -> lis
     bumps = []
     for provider in _providers(profile):
         now, before = registry.version(provider), profile.registry_versions.get(provider)
-        if provider in OWN_MACHINES or now is None and not is_named:
+        if provider in OWN_MACHINES or (now is None and not is_named):
             continue  # nobody numbers their lists
         try:
             if is_named:

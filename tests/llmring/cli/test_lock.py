@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from llmring.lockfile import BUNDLED, load
+from llmring.providers.catalog import ProviderCatalog
 from llmring.registry.snapshot import bundled
 from tests.llmring.cli.support import EXTENDS, LOCKFILE, put_list, put_package, run
 
@@ -39,6 +40,21 @@ def test_init_without_a_key_lists_all_for_the_day_there_is_one(folder: Path) -> 
     assert [one.partition(":")[0] for one in models(folder / "llmring.lock")] == [
         "anthropic", "openai", "google", "local",
     ]  # fmt: skip
+
+
+def test_init_promises_no_answer_where_no_engine_is_installed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ProviderCatalog, "is_available", lambda self, name: False)
+    told = run("lock", "init").stderr
+    assert "no engine is installed, so no model answers yet" in told
+    assert "pip install '.[llama]'" in told
+
+
+def test_init_does_not_offer_to_replace_a_folder(folder: Path) -> None:
+    result = run("lock", "init", "--path", str(folder))
+    assert (result.exit_code, "--force" in result.stderr) == (1, False)
+    assert "is a folder; name the lockfile itself" in result.stderr
 
 
 def test_init_replaces_nothing_unless_forced(folder: Path) -> None:

@@ -242,13 +242,15 @@ def test_no_available_provider_says_what_to_set(resolver: Resolver) -> None:
         resolver().resolve("fast", is_available=lambda provider: False)
     assert caught.value.message == (
         "alias 'fast' in profile 'default' has no model whose provider is available (it lists anthropic, "
-        "openai, local); set ANTHROPIC_API_KEY or OPENAI_API_KEY, or bind another model"
+        "openai, local); bind another model, or set ANTHROPIC_API_KEY or OPENAI_API_KEY, or in "
+        "llm-kit's folder run: pip install '.[llama]' for models on this machine"
     )
 
 
 def test_no_available_provider_without_keys_says_so(resolver: Resolver) -> None:
     with pytest.raises(
-        ProviderNotFoundError, match=r"\(it lists groq, unheard\); set one of them up"
+        ProviderNotFoundError,
+        match=r"\(it lists groq, unheard\); bind another model, or set one of them up$",
     ):
         resolver().resolve("mine", is_available=lambda provider: False)
 
