@@ -62,7 +62,7 @@ class AsyncStream(BaseStream[ChunkT, ResponseT]):
             await self._end()
             raise
         except BaseException:
-            self._stop()
+            self.stop()
             raise
 
     async def __aenter__(self) -> Self:
@@ -72,7 +72,7 @@ class AsyncStream(BaseStream[ChunkT, ResponseT]):
         if kind is None:
             await self.aclose()
         else:
-            self._stop()
+            self.stop()
 
     async def aclose(self) -> None:
         """Stop the stream and free what is behind it. Safe to call again, and after the end."""
@@ -80,7 +80,7 @@ class AsyncStream(BaseStream[ChunkT, ResponseT]):
         if self._assembler.finished:
             await self._end()
         else:
-            self._stop()
+            self.stop()
 
     @property
     def response(self) -> Awaitable[ResponseT]:
@@ -104,7 +104,7 @@ class AsyncStream(BaseStream[ChunkT, ResponseT]):
     async def _end(self) -> None:
         """The answer is complete: free what is behind it and hand it over, once."""
         finish, self._finish = self._finish, None
-        self._stop()
+        self.stop()
         if finish and self._final is None:
             self._final = self._assembler.response()
             if self._final is not None:

@@ -80,7 +80,7 @@ class BaseStream(ABC, Generic[ChunkT, ResponseT]):
     def __del__(self) -> None:
         # When the interpreter ends, nothing is there any more to count with; the sockets close.
         if not sys.is_finalizing():
-            self._stop()
+            self.stop()
 
     @property
     def text(self) -> str:
@@ -92,8 +92,8 @@ class BaseStream(ABC, Generic[ChunkT, ResponseT]):
         """Token counts, once the server has sent them (with the last chunk, if at all)."""
         return self._assembler.usage
 
-    def _stop(self) -> None:
-        """Free what is behind the chunks; what was left early is no answer to hand over."""
+    def stop(self) -> None:
+        """Free what is behind the chunks at once, without a hand-over of the answer. Repeatable."""
         close, self._close = getattr(self, "_close", None), None
         if close:
             self._let_go()
@@ -151,7 +151,7 @@ class Stream(BaseStream[ChunkT, ResponseT]):
             self._end()
             raise
         except BaseException:
-            self._stop()
+            self.stop()
             raise
 
     def __enter__(self) -> Self:
@@ -161,7 +161,7 @@ class Stream(BaseStream[ChunkT, ResponseT]):
         if kind is None:
             self.close()
         else:
-            self._stop()
+            self.stop()
 
     def close(self) -> None:
         """Stop the stream and free what is behind it. Safe to call again, and after the end."""
@@ -169,7 +169,7 @@ class Stream(BaseStream[ChunkT, ResponseT]):
         if self._assembler.finished:
             self._end()
         else:
-            self._stop()
+            self.stop()
 
     @property
     def response(self) -> ResponseT:
@@ -190,7 +190,7 @@ class Stream(BaseStream[ChunkT, ResponseT]):
     def _end(self) -> None:
         """The answer is complete: free what is behind it and hand it over, once."""
         finish, self._finish = self._finish, None
-        self._stop()
+        self.stop()
         if finish and self._final is None:
             self._final = self._assembler.response()
             if self._final is not None:

@@ -122,6 +122,16 @@ def test_the_finished_answer_is_handed_over_once() -> None:
     assert finished == ["Hello"]
 
 
+def test_stopping_hands_no_answer_over_where_closing_does() -> None:
+    finished: list[str] = []
+    for end in ("stop", "close"):
+        stream = Work(*HELLO).stream(finish=lambda response: finished.append(response.text))
+        for _ in range(4):  # to the finish reason
+            next(stream)
+        getattr(stream, end)()
+    assert finished == ["Hello"]
+
+
 def test_an_abandoned_answer_is_not_handed_over() -> None:
     finished: list[Any] = []
     stream = Work(*HELLO).stream(finish=finished.append)

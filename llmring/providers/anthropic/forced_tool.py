@@ -76,8 +76,7 @@ class ForcedTool:
     def stream(self, events: AsyncEventStream) -> AsyncEventStream:
         """The stream, with the arguments of the tool as its text, if it is called."""
         assembler = ResponseAssembler(self.call.model)
-        # `aclose` is for coroutines, and this is called from anywhere.
-        return AsyncEventStream(self._events(events), events._stop, assembler)
+        return AsyncEventStream(self._events(events), events.stop, assembler)
 
     async def _events(self, events: AsyncEventStream) -> AsyncIterator[StreamEvent]:
         # What the model says before it calls the tool is no part of the answer, if it calls it.

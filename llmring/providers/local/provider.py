@@ -191,7 +191,7 @@ class _Events:
     def close(self) -> None:
         """Free the slot."""
         if self._stream is not None:
-            self._stream._stop()  # `aclose` is for coroutines, and this is called from anywhere
+            self._stream.stop()
 
 
 def _arguments(call: ProviderCall, *, stream: bool = False) -> dict[str, Any]:

@@ -63,4 +63,4 @@ class OllamaEvents:
     def close(self) -> None:
         """End the connection unless the answer was read to its end."""
         if self._stream is not None:
-            self._stream._stop()  # `aclose` is for coroutines, and this is called from anywhere
+            self._stream.stop()
