@@ -33,7 +33,8 @@ class RingCommand(Command):
             traceback.print_exception(error)
         details = getattr(error, "details", {})
         if error.code == "unknown_alias" and (model := model_named(details.get("alias", ""))):
-            problem += f"; a model is named with its provider: {model}"
+            general = "; a model is written provider:model"
+            problem = f"{problem.removesuffix(general)}; a model is named with its provider: {model}"
         super().report(error, problem)
         attempts = details.get("attempts", ())
         if len(attempts) > 1:

@@ -65,6 +65,11 @@ def find_pool(
     package, colon, name = alias.partition(":")
     if not colon:
         raise _unknown_alias(alias, profile, lockfile)
+    if package.lower() in providers:
+        raise LockfileError(
+            f"{shown(alias)} names no model of {package.lower()}; write it as 'openai:gpt-5.5'",
+            code="invalid",
+        )
     extended = {canonical(one): one for one in lockfile.extends}
     if canonical(package) not in extended:
         raise LockfileError(
@@ -108,9 +113,13 @@ def _binding(profile: Profile, alias: str) -> Binding | None:
 
 
 def _unknown_alias(alias: str, profile: str, lockfile: Lockfile, owner: str = "") -> LockfileError:
-    here = [binding.alias for binding in lockfile.profiles.get(profile, Profile(profile)).bindings]
+    bindings = lockfile.profiles.get(profile, Profile(profile)).bindings
+    here = list(dict.fromkeys(binding.alias for binding in bindings))
     elsewhere = [name for name, other in lockfile.profiles.items() if other.binding(alias)]
     hint = suggestion(alias, here)
+    if not hint and not elsewhere:
+        hint = f"; it has {listed(here) or 'none'}"
+        hint += "" if owner else "; a model is written provider:model"
     if elsewhere:
         hint = f"; profile {listed([repr(name) for name in elsewhere])} has it"
     return LockfileError(

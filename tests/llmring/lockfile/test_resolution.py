@@ -129,7 +129,8 @@ def test_a_name_leads_to_its_pool(
 
 ERRORS = {
     "misspelt alias": ("fsat", None, "unknown alias 'fsat' in profile 'default' ({path}); did you mean 'fast'?"),
-    "alias like none": ("zzz", None, "unknown alias 'zzz' in profile 'default' ({path})"),
+    "alias like none": ("zzz", None, "unknown alias 'zzz' in profile 'default' ({path}); it has fast, mine, empty, bare, my_library:overridden, unlisted:alias, openai:shadowed; a model is written provider:model"),
+    "alias of a package like none": ("my-library:zzz", None, "unknown alias 'zzz' in profile 'base' of package 'my-library' (/site/my-library/llmring.lock); it has summarizer, overridden"),
     "alias of another profile": ("summarizer", None, "unknown alias 'summarizer' in profile 'default' ({path}); profile 'dev' has it"),
     "alias not in the named profile": ("fast", "dev", "unknown alias 'fast' in profile 'dev' ({path}); profile 'default' has it"),
     "capitals": ("Fast", None, "unknown alias 'Fast' in profile 'default' ({path}); did you mean 'fast'?"),
@@ -150,7 +151,7 @@ ERRORS = {
     "NUL": ("fast\0", None, "'fast\\x00' is no alias or model; give a name such as 'fast' or 'openai:gpt-5.5'"),
     "lone surrogate": ("\ud800", None, "'\\ud800' is no alias or model; give a name such as 'fast' or 'openai:gpt-5.5'"),
     "no text": (3, None, "3 is no alias or model; give a name such as 'fast' or 'openai:gpt-5.5'"),
-    "provider alone": ("openai:", None, "unknown alias 'openai:': 'openai' is neither a provider nor a package in [extends] of {path}; did you mean 'openai'?"),
+    "provider alone": ("openai:", None, "'openai:' names no model of openai; write it as 'openai:gpt-5.5'"),
     "colon first": (":x", None, "unknown alias ':x': '' is neither a provider nor a package in [extends] of {path}"),
     "profile of another kind": ("fast", 3, "profile must be a name, not 3"),
 }  # fmt: skip
