@@ -13,7 +13,7 @@ from llmring.messages import anthropic_messages
 from llmring.providers.anthropic.forced_tool import ForcedTool
 from llmring.providers.anthropic.models import MIN_BUDGET, ClaudeModel, claude_model
 from llmring.providers.base import ProviderCall
-from llmring.providers.openai.models import EFFORTS
+from llmring.providers.efforts import effort_for
 from llmring.providers.remote import RemoteProvider
 from llmring.providers.sdks import sdk
 
@@ -43,7 +43,7 @@ class AnthropicProvider(RemoteProvider):
     :param settings: those of `AsyncAnthropicClient`; the environment fills in key and address.
     """
 
-    cache_fields: ClassVar[frozenset[str] | None] = frozenset({"cache_control"})
+    cache_fields: ClassVar = frozenset({"cache_control"})
 
     def __init__(self, name: str = "anthropic", **settings: Any) -> None:
         super().__init__(name, AsyncAnthropicClient.from_env(max_retries=0, **settings))
@@ -148,10 +148,9 @@ def _thinking_fields(call: ProviderCall) -> dict[str, Any]:
         fields["max_tokens"] = n_answer + n_tokens
     if not model.is_adaptive:
         return {**fields, "thinking": {"type": "enabled", "budget_tokens": n_tokens}}
-    effort = next(effort for begin, effort in EFFORTS if n_tokens >= begin)
     # Newer models show no thoughts unless asked to.
     thinking = {"type": "adaptive", "display": "summarized"}
-    return {**fields, "thinking": thinking, "reasoning_effort": effort}
+    return {**fields, "thinking": thinking, "reasoning_effort": effort_for(n_tokens)}
 
 
 def _room_for_thoughts(call: ProviderCall, model: ClaudeModel) -> dict[str, Any]:

@@ -43,7 +43,7 @@ class OllamaProvider(RemoteProvider):
     :param settings: those of `AsyncOllamaClient`; the environment fills in the address.
     """
 
-    cache_fields: ClassVar[frozenset[str] | None] = frozenset()
+    cache_fields: ClassVar = frozenset[str]()
 
     def __init__(self, name: str = "ollama", **settings: Any) -> None:
         client = AsyncOllamaClient.from_env(max_retries=0, **settings)

@@ -9,8 +9,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-#: Tokens of thought from which on each effort is asked for; the same as Google has them.
-EFFORTS = ((24_576, "high"), (8192, "medium"), (0, "low"))
+from llmring.providers.efforts import effort_for
 
 # "gpt-5.1" is also written "gpt-5-1"; what follows must be no date.
 _O_SERIES = re.compile(r"o[1-9](?=[-:]|\Z)")
@@ -48,9 +47,7 @@ def fitting_effort(model: str, n_tokens: int) -> str | None:
     :param n_tokens: most tokens to think; 0 for the least effort.
     """
     least = least_effort(model)
-    if least is None or n_tokens == 0:
-        return least
-    return next(effort for begin, effort in EFFORTS if n_tokens >= begin)
+    return least if least is None or n_tokens == 0 else effort_for(n_tokens)
 
 
 def _base(model: str) -> str:
