@@ -17,8 +17,7 @@ from LLM.exceptions import InvalidRequestError, LLMContentFilterError, LLMRespon
 from LLM.structured import class_schema, is_model_class, parsed_content
 from llmring.exceptions import AnswerValidationError, ValidationError
 from llmring.schemas import LLMRequest
-from llmring.structured_check import compiled
-from llmring.structured_keywords import Check, MisfitError
+from llmring.structured_check import Check, MisfitError, compiled
 
 #: Schemas that are kept, with what was made of them for providers.
 _N_SCHEMAS = 128

@@ -1,222 +1,228 @@
-"""The keywords of JSON schema that look at a value as it stands, each made a check. Pure.
+"""The keywords of JSON schema as jsonschema takes them, and those that are replaced here.
+
+- Patterns are matched by an engine whose time is linear in the text, which has no look-around.
+- ``enum`` and ``uniqueItems`` hash what they compare.
+- ``multipleOf`` divides decimals, for 19.99 is a multiple of 0.01, though its float is not.
+- ``$ref`` is followed when the schema is compiled: nothing is ever looked up elsewhere.
+- ``anyOf`` and ``oneOf`` keep one error of those of their alternatives.
 
 Source: https://json-schema.org/draft/2020-12/json-schema-validation.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+import math
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from fractions import Fraction
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 from pydantic_core import SchemaError, SchemaValidator, core_schema
 
+from cloud.llm.json_schemas.check import parts, resolved
 from LLM.exceptions import InvalidRequestError
 
-#: Longest value that an error quotes, in characters.
-_MAX_QUOTED_CHARS = 80
+_NOT_CHECKED = {
+    "unevaluatedItems": "use items",
+    "unevaluatedProperties": "use additionalProperties",
+}
+#: What would have jsonschema take another draft, or another document, for the schema's.
+_NOT_READ = ("$id", "$schema")
+#: Items, and characters, that are looked at in the time of one try.
+ITEMS_PER_TRY, _CHARS_PER_TRY = 16, 128
+
+#: Tries that are left for the value that is being checked.
+tries_left: ContextVar[list[int]] = ContextVar("tries_left")
+
+Errors = Iterator[Any]
+#: A keyword as jsonschema has it: validator, the keyword's value, the value to check, the schema.
+Keyword = Callable[[Any, Any, Any, Any], Errors]
 
 
-class MisfitError(Exception):
-    """A value does not fit a schema.
+class TooMuchError(Exception):
+    """A value takes too long to check."""
 
-    :param problem: what is wrong with the value there.
+
+class _Test(NamedTuple):
+    """What a schema has in place of a keyword's value: whether a value fits, and what if not."""
+
+    fits: Callable[[Any], bool]
+    problem: str
+
+
+def take(tries: int) -> None:
+    """Take tries off those that are left.
+
+    :raises TooMuchError: there are not as many.
     """
-
-    def __init__(self, problem: str) -> None:
-        super().__init__(problem)
-        self.problem = problem
-        #: The way to the value, from the inside out.
-        self.way: list[str | int] = []
-
-    def __str__(self) -> str:
-        steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.way[::-1])
-        return f"at ${''.join(steps)[:200]}: {self.problem}"
+    left = tries_left.get()
+    left[0] -= tries
+    if left[0] < 0:
+        raise TooMuchError
 
 
-#: Raises `MisfitError` for a value that does not fit.
-Check = Callable[[Any], None]
+def keywords() -> dict[str, Keyword]:
+    """All keywords by their names, for schemas that are `prepared`."""
+    from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it has no stubs
+
+    library: dict[str, Keyword] = Draft202012Validator.VALIDATORS
+    return {
+        **library,
+        "$ref": lambda validator, schema, value, _: validator.descend(value, schema),
+        "additionalProperties": partial(_additional_properties, library["additionalProperties"]),
+        "anyOf": partial(_likeliest, library["anyOf"]),
+        "oneOf": partial(_likeliest, library["oneOf"]),
+        "patternProperties": _pattern_properties,
+        **dict.fromkeys(_TESTS, _tested),
+    }
 
 
-def quoted(value: Any) -> str:
-    """A value as errors show it."""
-    if isinstance(value, list | dict) and len(value) > 10:
-        return f"a {'list' if isinstance(value, list) else 'dict'} of {len(value):,}"
-    text = repr(value[:_MAX_QUOTED_CHARS] if isinstance(value, str) else value)
-    return text if len(text) <= _MAX_QUOTED_CHARS else f"{text[:_MAX_QUOTED_CHARS]}…"
+def prepared(document: Any) -> Any:
+    """A schema, changed in place, as the keywords take it.
+
+    :raises InvalidRequestError: it has a keyword or a pattern that cannot be checked here.
+    """
+    schemas: dict[int, tuple[str, Any]] = {}
+    references: list[tuple[Any, Any]] = []
+    waiting = [("$", document)]
+    while waiting:
+        place, schema = waiting.pop()
+        if isinstance(schema, bool) or id(schema) in schemas:
+            continue
+        schemas[id(schema)] = place, schema
+        waiting += [(f"{place}.{name}", part) for name, part in parts(schema)]
+        if "$ref" in schema:
+            found = resolved(document, schema["$ref"])
+            references.append((schema, found))
+            waiting.append((schema["$ref"], found))
+    # Not before all references are followed: their ways lead through what is changed.
+    for place, schema in schemas.values():
+        _prepare(schema, place)
+    for schema, found in references:
+        schema["$ref"] = found
+    return document
 
 
-def matcher(pattern: str, place: str) -> Callable[[str], bool]:
+def _prepare(schema: dict[str, Any], place: str) -> None:
+    for name in _NOT_READ:
+        schema.pop(name, None)
+    for name, advice in _NOT_CHECKED.items():
+        if name in schema:
+            raise InvalidRequestError(f"{place}.{name} cannot be checked here; {advice}")
+    for name in _TESTS.keys() & schema.keys():
+        schema[name] = _TESTS[name](schema[name], f"{place}.{name}")
+    if patterns := schema.get("patternProperties"):
+        schema["patternProperties"] = [
+            (_matcher(pattern, f"{place}.patternProperties"), one)
+            for pattern, one in patterns.items()
+        ]
+
+
+def _likeliest(keyword: Keyword, *arguments: Any) -> Errors:
+    """Of alternatives, the error of the one that fitted furthest: it is the one that was meant."""
+    from jsonschema import ValidationError
+
+    for error in keyword(*arguments):
+        furthest = max(error.context, key=lambda one: len(one.path), default=error)
+        told = furthest if furthest.path else error
+        # A new one, and no circle: where alternatives are nested, the others would fill the memory.
+        for one in error.context:
+            one.parent = None
+        yield ValidationError(told.message, path=told.path)
+
+
+def _pattern_properties(validator: Any, patterns: Any, value: Any, _schema: Any) -> Errors:
+    if isinstance(value, dict):
+        for matches, schema in patterns:
+            take(len(value) // ITEMS_PER_TRY)
+            for name in filter(matches, value):
+                yield from validator.descend(value[name], schema, path=name)
+
+
+def _additional_properties(
+    keyword: Keyword, validator: Any, wanted: Any, value: Any, schema: Any
+) -> Errors:
+    if isinstance(value, dict) and (patterns := schema.get("patternProperties")):
+        take(len(value) * len(patterns) // ITEMS_PER_TRY)
+        known = {name for matches, _ in patterns for name in filter(matches, value)}
+        value = type(value)((name, one) for name, one in value.items() if name not in known)
+        schema = {"properties": schema.get("properties", {})}
+    return keyword(validator, wanted, value, schema)
+
+
+def _tested(_validator: Any, test: _Test, value: Any, _schema: Any) -> Errors:
+    if not test.fits(value):
+        from jsonschema import ValidationError
+
+        yield ValidationError(f"{value!r} {test.problem}")
+
+
+def _pattern(pattern: str, place: str) -> _Test:
+    matches = _matcher(pattern, place)
+
+    def is_match(value: Any) -> bool:
+        if not isinstance(value, str):
+            return True
+        take(len(value) // _CHARS_PER_TRY)
+        return matches(value)
+
+    return _Test(is_match, f"does not match the pattern {pattern!r}")
+
+
+def _matcher(pattern: str, place: str) -> Callable[[str], bool]:
     """Whether a text holds what a regular expression describes, in time linear in the text.
 
     :raises InvalidRequestError: the expression is none, or looks around or back.
     """
     try:
         # pydantic's engine is Rust's, which never goes back.
-        schema = core_schema.str_schema(pattern=pattern, regex_engine="rust-regex")
+        schema = core_schema.str_schema(pattern=str(pattern), regex_engine="rust-regex")
         return SchemaValidator(schema).isinstance_python
     except SchemaError as err:
         problem = str(err).rpartition("error: ")[2].strip()
     raise InvalidRequestError(
-        f"{place} is {quoted(pattern)}, which cannot be checked here: {problem[:200]}"
+        f"{place} is {pattern!r}, which cannot be checked here: {problem[:200]}"
     )
 
 
-def _type(said: str | list[str]) -> Check:
-    kinds = [said] if isinstance(said, str) else said
-    expected = " or ".join(map(repr, kinds))
-    classes = tuple(cls for kind in kinds for cls in _CLASSES[kind])
-    allows_bool = "boolean" in kinds
-    whole_only = "integer" in kinds and "number" not in kinds
-
-    def check_type(value: Any) -> None:
-        if isinstance(value, classes) and (allows_bool or not isinstance(value, bool)):
-            if whole_only and isinstance(value, float) and not value.is_integer():
-                raise MisfitError(f"{quoted(value)} is not of type {expected}")
-            return
-        raise MisfitError(f"{quoted(value)} is not of type {expected}")
-
-    return check_type
+def _enum(values: list[Any], _place: str) -> _Test:
+    keys = frozenset(map(_canonical, values))
+    return _Test(lambda value: _key(value) in keys, f"is not one of {values!r}")
 
 
-_CLASSES: dict[str, tuple[type, ...]] = {
-    "array": (list,),
-    "boolean": (bool,),
-    "integer": (int, float),
-    "null": (type(None),),
-    "number": (int, float),
-    "object": (dict,),
-    "string": (str,),
-}
+def _unique_items(wanted: bool, _place: str) -> _Test:
+    def are_unique(value: Any) -> bool:
+        return not isinstance(value, list) or len(set(map(_key, value))) == len(value)
+
+    return _Test(are_unique if wanted else lambda _: True, "has the same item twice")
 
 
-def key_of(value: Any) -> Any:
-    """What is equal for equal values of JSON, and for them alone: true is not 1, but 1.0 is."""
-    if isinstance(value, bool):
-        return bool, value
-    if isinstance(value, list):
-        return list, tuple(map(key_of, value))
-    if isinstance(value, dict):
-        return dict, frozenset((name, key_of(one)) for name, one in value.items())
-    return value
+def _multiple_of(divisor: Any, _place: str) -> _Test:
+    exact = Fraction(repr(divisor))
+
+    def is_multiple(value: Any) -> bool:
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            return True
+        return math.isfinite(value) and (Fraction(repr(value)) / exact).denominator == 1
+
+    return _Test(is_multiple, f"is not a multiple of {divisor}")
 
 
-def _enum(values: list[Any]) -> Check:
-    keys = frozenset(map(key_of, values))
-    shown = ", ".join(map(quoted, values[:10])) + (", …" if len(values) > 10 else "")
-
-    def check_enum(value: Any) -> None:
-        if key_of(value) not in keys:
-            raise MisfitError(f"{quoted(value)} is not one of {shown}")
-
-    return check_enum
+def _key(value: Any) -> str:
+    key = _canonical(value)
+    take(len(key) // _CHARS_PER_TRY)
+    return key
 
 
-def _const(expected: Any) -> Check:
-    key = key_of(expected)
+#: A text that is equal for equal values of JSON, and for them alone. Numbers themselves will not
+#: do: of one hash there are many, for who looks for them.
+_canonical = json.JSONEncoder(sort_keys=True).encode
 
-    def check_const(value: Any) -> None:
-        if key_of(value) != key:
-            raise MisfitError(f"{quoted(value)} is not {quoted(expected)}")
-
-    return check_const
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _bound(fits: Callable[[Any, Any], bool], name: str) -> Callable[[Any], Check]:
-    def part(bound: Any) -> Check:
-        def check_bound(value: Any) -> None:
-            if _is_number(value) and not fits(value, bound):
-                raise MisfitError(f"{quoted(value)} is not {name} {bound}")
-
-        return check_bound
-
-    return part
-
-
-def _multiple_of(divisor: Any) -> Check:
-    def check_multiple(value: Any) -> None:
-        # By their decimals, for 0.3 is three times 0.1, though its float is not.
-        if _is_number(value) and (_fraction(value) / _fraction(divisor)).denominator != 1:
-            raise MisfitError(f"{quoted(value)} is not a multiple of {divisor}")
-
-    return check_multiple
-
-
-def _fraction(number: int | float) -> Fraction:
-    return Fraction(number) if isinstance(number, int) else Fraction(repr(number))
-
-
-def _length(
-    kind: type[Any], is_enough: Callable[[int, Any], bool], words: str
-) -> Callable[[Any], Check]:
-    def part(bound: Any) -> Check:
-        def check_length(value: Any) -> None:
-            if isinstance(value, kind) and not is_enough(len(value), bound):
-                raise MisfitError(f"{quoted(value)} has not {words.format(int(bound))}")
-
-        return check_length
-
-    return part
-
-
-def _at_least(length: int, bound: Any) -> bool:
-    return bool(length >= bound)
-
-
-def _at_most(length: int, bound: Any) -> bool:
-    return bool(length <= bound)
-
-
-def _unique_items(wanted: bool) -> Check:
-    def check_unique(value: Any) -> None:
-        if wanted and isinstance(value, list) and len(set(map(key_of, value))) < len(value):
-            raise MisfitError(f"{quoted(value)} has the same item twice")
-
-    return check_unique
-
-
-def _required(names: list[str]) -> Check:
-    def check_required(value: Any) -> None:
-        if isinstance(value, dict):
-            for name in names:
-                if name not in value:
-                    raise MisfitError(f"the property {quoted(name)} is missing")
-
-    return check_required
-
-
-def _dependent_required(dependents: Mapping[str, list[str]]) -> Check:
-    checks = {name: _required(names) for name, names in dependents.items()}
-
-    def check_dependents(value: Any) -> None:
-        if isinstance(value, dict):
-            for name in value.keys() & checks.keys():
-                checks[name](value)
-
-    return check_dependents
-
-
-#: Makes the check of each keyword of its value in the schema.
-KEYWORDS: dict[str, Callable[[Any], Check]] = {
-    "type": _type,
+_TESTS: dict[str, Callable[[Any, str], _Test]] = {
     "enum": _enum,
-    "const": _const,
-    "minimum": _bound(lambda value, bound: bool(value >= bound), "at least"),
-    "maximum": _bound(lambda value, bound: bool(value <= bound), "at most"),
-    "exclusiveMinimum": _bound(lambda value, bound: bool(value > bound), "above"),
-    "exclusiveMaximum": _bound(lambda value, bound: bool(value < bound), "below"),
     "multipleOf": _multiple_of,
-    "minLength": _length(str, _at_least, "{} characters or more"),
-    "maxLength": _length(str, _at_most, "{} characters or fewer"),
-    "minItems": _length(list, _at_least, "{} items or more"),
-    "maxItems": _length(list, _at_most, "{} items or fewer"),
-    "minProperties": _length(dict, _at_least, "{} properties or more"),
-    "maxProperties": _length(dict, _at_most, "{} properties or fewer"),
+    "pattern": _pattern,
     "uniqueItems": _unique_items,
-    "required": _required,
-    "dependentRequired": _dependent_required,
 }
