@@ -64,11 +64,9 @@ class GoogleProvider(RemoteProvider):
             asked["max_tokens"] = call.max_tokens + n_tokens
         return {**asked, "thinking_config": config}
 
-    async def close(self) -> None:
-        """See `RemoteProvider.close`; the SDK's client has a half for coroutines."""
-        if self._sdk_client is not None:
-            await self._sdk_client.aio.aclose()
-        await super().close()
+    async def _close_sdk_client(self, client: Any) -> None:
+        client.close()
+        await client.aio.aclose()  # its half for coroutines
 
 
 def _thinking_config(call: ProviderCall) -> dict[str, Any] | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -129,12 +128,15 @@ class RemoteProvider(BaseLLMProvider):
         """The models that can be asked now; see `BaseLLMProvider.list_models`."""
         return await self.chat_client.list_models()
 
+    async def _close_sdk_client(self, client: Any) -> None:
+        """Close the SDK's client, which was made."""
+        await client.close()
+
     async def close(self) -> None:
         """Close the SDK's client; connections belong to all clients of the address."""
-        sdk, self._sdk_client = self._sdk_client, None
-        close = getattr(sdk, "close", None)
-        if close is not None and inspect.isawaitable(closing := close()):
+        client, self._sdk_client = self._sdk_client, None
+        if client is not None:
             # Its connections may be of an event loop that has ended, and have ended with it.
             with contextlib.suppress(RuntimeError):
-                await closing
+                await self._close_sdk_client(client)
         await self.chat_client.close()

@@ -26,12 +26,7 @@ class CompatibleProvider(RemoteProvider):
         super().__init__(name, AsyncOpenAICompatClient(max_retries=0, **settings))
 
     def _make_sdk_client(self) -> Any:
-        return sdk("openai").AsyncOpenAI(
-            # The SDK wants a key even where the server wants none, and would take OpenAI's.
-            api_key=self.api_key or "none",
-            base_url=self.chat_client.codec.api_root,
-            default_headers=self.headers,
-        )
+        return _sdk_client(self)
 
     def messages(self, call: ProviderCall) -> list[dict[str, Any]]:
         """The messages; content parts keep their cache markers, which some servers know."""
@@ -51,7 +46,7 @@ class CompatibleProvider(RemoteProvider):
         return super().arguments(call)
 
 
-class OpenAIProvider(CompatibleProvider):
+class OpenAIProvider(RemoteProvider):
     """OpenAI itself.
 
     :param settings: those of `AsyncOpenAICompatClient`; the environment fills in key and address.
@@ -62,12 +57,10 @@ class OpenAIProvider(CompatibleProvider):
     )
 
     def __init__(self, name: str = "openai", **settings: Any) -> None:
-        client = AsyncOpenAICompatClient.from_env(max_retries=0, **settings)
-        RemoteProvider.__init__(self, name, client)
+        super().__init__(name, AsyncOpenAICompatClient.from_env(max_retries=0, **settings))
 
-    def messages(self, call: ProviderCall) -> list[dict[str, Any]]:
-        """The messages without cache markers, which OpenAI refuses."""
-        return openai_messages(call.messages)
+    def _make_sdk_client(self) -> Any:
+        return _sdk_client(self)
 
     def arguments(self, call: ProviderCall) -> dict[str, Any]:
         """See `RemoteProvider.arguments`; what reasoning models refuse is put in their words.
@@ -78,7 +71,7 @@ class OpenAIProvider(CompatibleProvider):
 
         :raises ValidationError: the model has no form for what is asked.
         """
-        asked = RemoteProvider.arguments(self, call)
+        asked = super().arguments(call)
         asked["tools"] = unmarked_tools(call.tools)
         if call.temperature is not None and not _takes_temperature(call):
             _LOG.debug("%s takes no temperature; it is left out", call.model)
@@ -87,6 +80,15 @@ class OpenAIProvider(CompatibleProvider):
             # What the caller says in OpenAI's own words counts.
             asked.update(_reasoning_fields(call) | call.extra)
         return asked
+
+
+def _sdk_client(provider: RemoteProvider) -> Any:
+    return sdk("openai").AsyncOpenAI(
+        # The SDK wants a key even where the server wants none, and would take OpenAI's.
+        api_key=provider.api_key or "none",
+        base_url=provider.chat_client.codec.api_root,
+        default_headers=provider.headers,
+    )
 
 
 def _reasons(call: ProviderCall) -> bool:

@@ -41,6 +41,20 @@ def gemini_server() -> Iterator[ScriptedServer]:
         yield server
 
 
+def answering(provider: str) -> ScriptedServer:
+    """A server that answers as the provider does."""
+    return ScriptedServer((wire.answer(wire.CHAT if provider == "openai" else GEMINI),))
+
+
+async def use_client(ring: LLMRing, provider: str) -> None:
+    """Ask by the provider's SDK, in coroutines."""
+    client = ring.get_provider(provider).client
+    if provider == "openai":
+        await client.chat.completions.create(model="m", messages=MESSAGES)
+    else:
+        await client.aio.models.generate_content(model="m", contents="Hello")
+
+
 def _openai(request: Any) -> bytes:
     streamed = b'"stream":true' in request.body.replace(b" ", b"")
     return wire.stream_answer(wire.CHAT_EVENTS) if streamed else wire.answer(wire.CHAT)
@@ -95,17 +109,14 @@ def test_googles_client_asks_what_the_ring_asks(gemini_server: ScriptedServer, p
 def test_clients_send_the_headers_of_the_settings(provider: str) -> None:
     async def use(ring: LLMRing) -> None:
         ring.register_provider(provider, base_url=server.url, headers={"X-Team": "blue"})
-        client = ring.get_provider(provider).client
-        if provider == "openai":
-            await client.chat.completions.create(model="m", messages=MESSAGES)
-        else:
-            client.models.generate_content(model="m", contents="Hello")
+        await use_client(ring, provider)
 
-    with ScriptedServer((wire.answer(wire.CHAT if provider == "openai" else GEMINI),)) as server:
+    with answering(provider) as server:
         with_ring(server, provider, use)
         assert server.requests[0].headers["x-team"] == "blue"
 
 
+@no_habit_of_googles
 @pytest.mark.parametrize(
     ("provider", "variable", "header"),
     [
@@ -121,13 +132,9 @@ def test_no_key_of_the_environment_goes_to_a_foreign_address(
 
     async def use(ring: LLMRing) -> None:
         ring.register_provider(provider, base_url=server.url)
-        client = ring.get_provider(provider).client
-        if provider == "openai":
-            await client.chat.completions.create(model="m", messages=MESSAGES)
-        else:
-            client.models.generate_content(model="m", contents="Hello")
+        await use_client(ring, provider)
 
-    with ScriptedServer((wire.answer(wire.CHAT if provider == "openai" else GEMINI),)) as server:
+    with answering(provider) as server:
         with_ring(server, provider, use)
         assert "SECRET" not in server.requests[0].headers[header]
 
@@ -146,34 +153,23 @@ def test_googles_client_stays_with_gemini(variable: str, monkeypatch: pytest.Mon
 @no_habit_of_googles
 @pytest.mark.parametrize("provider", ["openai", "google"])
 def test_clients_are_closed_with_the_ring(provider: str) -> None:
-    async def use(ring: LLMRing) -> None:
-        client = ring.get_provider(provider).client
-        if provider == "openai":
-            await client.chat.completions.create(model="m", messages=MESSAGES)
-        else:
-            await client.aio.models.generate_content(model="m", contents="Hello")
-
-    with ScriptedServer((wire.answer(wire.CHAT if provider == "openai" else GEMINI),)) as server:
-        with_ring(server, provider, use)
+    with answering(provider) as server:
+        with_ring(server, provider, lambda ring: use_client(ring, provider))
         gc.collect()  # an open socket would warn here, which is an error
 
 
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_ring_closes_after_the_loop_that_its_client_was_used_in(
-    openai_server: ScriptedServer,
-) -> None:
+@no_habit_of_googles
+@pytest.mark.parametrize("provider", ["openai", "google"])
+def test_a_ring_closes_after_the_loop_that_its_client_was_used_in(provider: str) -> None:
     ring = LLMRing()
-    ring.register_provider("openai", base_url=openai_server.url)
-
-    async def use() -> None:
-        client = ring.get_provider("openai").client
-        await client.chat.completions.create(model="m", messages=MESSAGES)
-
-    asyncio.run(use())
-    asyncio.run(ring.close())
-    gc.collect()  # the connection, which its loop has left open
-    assert len(openai_server.requests) == 1
+    with answering(provider) as server:
+        ring.register_provider(provider, base_url=server.url)
+        asyncio.run(use_client(ring, provider))
+        asyncio.run(ring.close())
+        gc.collect()  # the connection, which its loop has left open
+        assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize(
