@@ -1,11 +1,36 @@
-"""Variables of the file ``.env``: that of the working folder, or of the nearest one above."""
+"""Variables of the file ``.env``: that of the working folder, or of the nearest one above.
+
+The file comes with a folder, which may be a clone of somebody else's. So it does not decide where a
+key goes that the user has set elsewhere, nor who may pass for a provider.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import os
+import re
+from collections.abc import Callable, Mapping
 
 import click
+
+from llmring.lockfile.names import KEY_OWNERS, PROVIDER_KEYS
+
+# Where keys go, and which.
+_ADDRESSES = {
+    "OPENAI_BASE_URL": PROVIDER_KEYS["openai"],
+    "ANTHROPIC_BASE_URL": PROVIDER_KEYS["anthropic"],
+    "GOOGLE_GEMINI_BASE_URL": PROVIDER_KEYS["google"],
+    "OLLAMA_BASE_URL": ("OLLAMA_API_KEY",),
+    "OLLAMA_HOST": ("OLLAMA_API_KEY",),
+    "HF_ENDPOINT": ("HF_TOKEN",),
+    "LLMRING_SERVER_URL": ("LLMRING_API_KEY",),
+}
+# Whose certificates are believed, and where what was encrypted is laid open.
+_TRUST = frozenset(
+    {"SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"}
+)
+# As dotenv has references: ${NAME} or ${NAME:-default}.
+_REFERENCE = re.compile(r"\$\{([^}:]*)")
 
 
 def _warn(problem: str) -> None:
@@ -15,7 +40,7 @@ def _warn(problem: str) -> None:
 def load_env(warn: Callable[[str], None] = _warn) -> None:
     """Set the variables of ``.env`` that are not set.
 
-    :param warn: is told what cannot be read; never a value.
+    :param warn: is told what cannot be read or is not taken; never a value.
     """
     # Imported here, for help does without.
     from dotenv import find_dotenv
@@ -31,8 +56,8 @@ def load_env(warn: Callable[[str], None] = _warn) -> None:
 
 
 def _load(path: str) -> list[str]:
-    """Set the variables of a file. :return: what of it cannot be read."""
-    from dotenv import load_dotenv
+    """Set the variables of a file. :return: what of it cannot be read, or is not taken."""
+    from dotenv import dotenv_values
 
     told = _Told()
     # dotenv tells of broken lines in its log alone.
@@ -40,7 +65,8 @@ def _load(path: str) -> list[str]:
     logger.addHandler(told)
     problems = []
     try:
-        load_dotenv(path, override=False, encoding="utf-8-sig")
+        values = dotenv_values(path, interpolate=False, encoding="utf-8-sig")
+        problems += _set({name: value for name, value in values.items() if value is not None})
     except UnicodeDecodeError:
         problems.append("is not UTF-8 text, and is left out")
     except OSError as err:
@@ -51,6 +77,35 @@ def _load(path: str) -> list[str]:
         logger.removeHandler(told)
     statements = [f"has no NAME=VALUE in line {line}, which is left out" for line in told.lines]
     return statements + problems
+
+
+def _set(values: Mapping[str, str]) -> list[str]:
+    """Set variables that are not set. :return: why others are not taken.
+
+    :raises ValueError: a name or a value is none.
+    """
+    from dotenv.main import resolve_variables
+
+    new = {name: value for name, value in values.items() if name not in os.environ}
+    refused = {name: why for name, value in new.items() if (why := _refusal(name, value))}
+    taken = {name: value for name, value in values.items() if name not in refused}
+    for name, value in resolve_variables(taken.items(), override=False).items():
+        if name in new and value is not None:
+            os.environ[name] = value
+    return [f"sets {name}, which is left out: {why}" for name, why in refused.items()]
+
+
+def _refusal(name: str, value: str) -> str | None:
+    """Why a variable is not taken from a file; None where it is."""
+    for key in _ADDRESSES.get(name, ()):
+        if os.environ.get(key):
+            return f"{key} is set elsewhere, and would go there; set both in one place"
+    if name in _TRUST:
+        return "it says whose certificates are believed; set it in your shell"
+    for key in _REFERENCE.findall(value):
+        if key in KEY_OWNERS and os.environ.get(key):
+            return f"it would hold {key}, which is for {KEY_OWNERS[key]} alone"
+    return None
 
 
 class _Told(logging.Handler):

@@ -17,6 +17,14 @@ PROVIDER_KEYS = {
     "google": ("GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_GEMINI_API_KEY"),
 }
 
+#: Whose the keys are that go to one address, and that no lockfile may send to another.
+KEY_OWNERS = {
+    **{key: provider for provider, keys in PROVIDER_KEYS.items() for key in keys},
+    "HF_TOKEN": "Hugging Face",
+    "LLMRING_API_KEY": "the llmring server",
+    "OLLAMA_API_KEY": "ollama",
+}
+
 #: Longest name of an alias, profile or package, in characters.
 MAX_NAME_CHARS = 200
 #: Longest name of a model, which may be a path.

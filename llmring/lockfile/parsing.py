@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from llmring.exceptions import LockfileError
 from llmring.lockfile.names import (
     BUILTIN_PROVIDERS,
-    PROVIDER_KEYS,
+    KEY_OWNERS,
     is_name,
     is_package,
     is_provider,
@@ -191,7 +191,7 @@ class _Reader:
         if not is_variable(variable):
             # What stands here by mistake is a key, so it is not printed.
             self._fault(key, "must be the name of an environment variable, not a key")
-        elif owner := next((own for own, keys in PROVIDER_KEYS.items() if variable in keys), None):
+        elif owner := KEY_OWNERS.get(variable):
             self._fault(
                 key,
                 f"{variable} is the key for {owner} and goes nowhere else; give this address a "

@@ -298,6 +298,8 @@ OTHERS = {
     "no variable": (f'{GROQ}api_key_env = ""', "line 3, providers.groq.api_key_env: must be the name of an environment variable, not a key"),
     "OpenAI's key sent elsewhere": (f'{GROQ}api_key_env = "OPENAI_API_KEY"', "line 3, providers.groq.api_key_env: OPENAI_API_KEY is the key for openai and goes nowhere else; give this address a variable of its own"),
     "Google's key sent elsewhere": (f'{GROQ}api_key_env = "GOOGLE_API_KEY"', "line 3, providers.groq.api_key_env: GOOGLE_API_KEY is the key for google and goes nowhere else; give this address a variable of its own"),
+    "Ollama's key sent elsewhere": (f'{GROQ}api_key_env = "OLLAMA_API_KEY"', "line 3, providers.groq.api_key_env: OLLAMA_API_KEY is the key for ollama and goes nowhere else; give this address a variable of its own"),
+    "llmring's own key sent elsewhere": (f'{GROQ}api_key_env = "LLMRING_API_KEY"', "line 3, providers.groq.api_key_env: LLMRING_API_KEY is the key for the llmring server and goes nowhere else; give this address a variable of its own"),
     "package with a path": ('[extends]\npackages = ["../x"]', "line 2, extends.packages[0]: '../x' cannot name a package; give the name that pip installs"),
     "package with a version": ('[extends]\npackages = ["a",\n"x==1"]', "line 2, extends.packages[1]: 'x==1' cannot name a package; give the name that pip installs"),
     "empty package": ('[extends]\npackages = [""]', "line 2, extends.packages[0]: '' cannot name a package; give the name that pip installs"),
