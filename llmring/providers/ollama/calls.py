@@ -35,7 +35,7 @@ class OllamaCall:
     waited_s: float = 0.0
 
 
-def plainly(call: ProviderCall) -> ProviderCall:
+def with_openai_choice(call: ProviderCall) -> ProviderCall:
     """The call with its tool choice as OpenAI has it."""
     choice, extra = call.tool_choice, call.extra
     if isinstance(choice, Mapping) and choice.get("disable_parallel_tool_use"):
@@ -48,7 +48,7 @@ def may_call_in_parallel(call: ProviderCall) -> bool:
     return call.extra.get("parallel_tool_calls") is not False
 
 
-def with_thoughts(call: ProviderCall, thinks: bool) -> ProviderCall:
+def with_thinking(call: ProviderCall, thinks: bool) -> ProviderCall:
     """The call with what it says of thinking in Ollama's words; what the caller says wins."""
     if call.reasoning_tokens is None or not call.extra.keys().isdisjoint(
         ("think", "reasoning_effort")
@@ -62,7 +62,7 @@ def with_thoughts(call: ProviderCall, thinks: bool) -> ProviderCall:
     return replace(call, max_tokens=limit, extra={**call.extra, **think})
 
 
-def prompted(call: ProviderCall) -> OllamaCall:
+def with_prompted_tools(call: ProviderCall) -> OllamaCall:
     """A call with its tools in its prompt."""
     extra = {name: value for name, value in call.extra.items() if name != "parallel_tool_calls"}
     tools = PromptedTools.of(

@@ -50,8 +50,8 @@ class OllamaEvents:
         try:
             return await anext(self._stream)
         except LLMError as err:
-            if not provider.has_learned(err, asked):
-                provider.check_missing(err, self._call.model)
+            if not provider.learns_from(err, asked):
+                provider.raise_if_missing(err, self._call.model)
                 raise
         return await self._first()
 

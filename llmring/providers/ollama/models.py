@@ -51,8 +51,8 @@ class OllamaModels:
         late = f"Ollama did not tell what the model {model!r} can do"
         return self.known(model) or await self._asking.result(model, timeout_s, late)
 
-    def has_no_tools(self, model: str) -> bool:
-        """Take note that the server refuses tools for a model; whether that is news."""
+    def learn_no_tools(self, model: str) -> bool:
+        """Take note that the server refuses tools for a model. :return: whether that is news."""
         known = self._known.get(model)
         if known is None or not known.tools:
             return False

@@ -19,9 +19,9 @@ from llmring.providers.base import ProviderCall
 from llmring.providers.ollama.calls import (
     OllamaCall,
     may_call_in_parallel,
-    plainly,
-    prompted,
-    with_thoughts,
+    with_openai_choice,
+    with_prompted_tools,
+    with_thinking,
 )
 from llmring.providers.ollama.events import OllamaEvents
 from llmring.providers.ollama.models import Capabilities, OllamaModels
@@ -67,9 +67,9 @@ class OllamaProvider(RemoteProvider):
         try:
             response = await super().chat(replace(asked.call, timeout_s=left_s))
         except LLMError as err:
-            if self.has_learned(err, asked):
+            if self.learns_from(err, asked):
                 return await self.chat(replace(call, timeout_s=left_s))
-            self.check_missing(err, call.model)
+            self.raise_if_missing(err, call.model)
             raise
         return asked.answer.whole(response) if asked.answer else response
 
@@ -89,7 +89,7 @@ class OllamaProvider(RemoteProvider):
         :raises LLMError: the server cannot be asked, or an argument is wrong.
         """
         messages = self.messages(call)
-        call = plainly(replace(call, messages=messages))
+        call = with_openai_choice(replace(call, messages=messages))
         offers = bool(call.tools) and call.tool_choice != "none"
         must_call = offers and call.tool_choice not in (None, "auto")
         by_prompt = must_call or (offers and not may_call_in_parallel(call))
@@ -99,10 +99,10 @@ class OllamaProvider(RemoteProvider):
             can, waited_s = await self._capabilities(call)
             by_prompt = by_prompt or (in_question and not can.tools)
             thinks = thinks and can.thinking
-        call = with_thoughts(call, thinks)
+        call = with_thinking(call, thinks)
         if not by_prompt:
             return OllamaCall(call, waited_s=waited_s)
-        return replace(prompted(call), waited_s=waited_s)
+        return replace(with_prompted_tools(call), waited_s=waited_s)
 
     async def _capabilities(self, call: ProviderCall) -> tuple[Capabilities, float]:
         """What the model can do, and the seconds that it took to learn that."""
@@ -112,20 +112,23 @@ class OllamaProvider(RemoteProvider):
         try:
             found = await self._models.capabilities(call.model, call.timeout_s)
         except LLMError as err:
-            self.check_missing(err, call.model)
+            self.raise_if_missing(err, call.model)
             raise
         return found, time.monotonic() - started
 
-    def has_learned(self, error: LLMError, asked: OllamaCall) -> bool:
-        """Whether `error` says that the model has no tools, so that it can be asked by prompt."""
+    def learns_from(self, error: LLMError, asked: OllamaCall) -> bool:
+        """Take note if `error` says that the model has no tools, so that it is asked by prompt.
+
+        :return: whether it does.
+        """
         return (
             asked.answer is None
             and isinstance(error, InvalidRequestError)
             and "does not support tools" in error.message
-            and self._models.has_no_tools(asked.call.model)
+            and self._models.learn_no_tools(asked.call.model)
         )
 
-    def check_missing(self, error: LLMError, model: str) -> None:
+    def raise_if_missing(self, error: LLMError, model: str) -> None:
         """Say how to get a model that is not there.
 
         :raises ModelNotFoundError: that is what `error` says.
