@@ -24,6 +24,9 @@ def replace(path: Path, data: bytes) -> None:
     :raises LockfileError: it cannot be written; what was there is as it was.
     """
     target = Path(os.path.realpath(path))
+    if os.path.exists(target) and not os.access(target, os.W_OK):
+        # The folder may let it be replaced, but who made it read-only wants it kept.
+        raise problem(path, "cannot be written: it is read-only; make it writable first")
     partial = target.with_name(f".{target.name}.{os.urandom(8).hex()}")
     try:
         try:
@@ -63,7 +66,7 @@ def only_writer(
     try:
         handle = os.open(folder, os.O_RDONLY)
     except OSError as err:
-        raise problem(path, f"cannot be written: its folder {err.strerror or err}") from err
+        raise problem(path, f"cannot be written: its folder: {err.strerror or err}") from err
     try:
         deadline = clock() + wait_s
         while True:
