@@ -28,10 +28,14 @@ def as_request(
             f"the call has no messages, but a {type(request).__name__}; give an LLMRequest, or an "
             "alias and messages=[…]"
         )
+    if "stream" in fields:
+        raise ValidationError("chat has no `stream`; call chat_stream(…) for an answer in chunks")
     try:
         return LLMRequest(model=request, messages=messages, **fields)
     except PydanticValidationError as err:
         first = err.errors(include_url=False, include_context=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"]))
         problem = f"{place}: {first['msg']}"
+        if first["loc"][0] == "response_format":  # pydantic tells of the first form alone
+            problem = "response_format: give a dict as OpenAI has it, or a pydantic class"
     raise ValidationError(f"the arguments make no request ({problem})")

@@ -10,7 +10,7 @@ from typing import Any, Literal, Self, overload
 from llmring.arguments import as_request
 from llmring.caller import Caller
 from llmring.costs import Costs
-from llmring.exceptions import ConfigurationError
+from llmring.exceptions import ConfigurationError, ValidationError
 from llmring.lockfile import (
     BUILTIN_PROVIDERS,
     AliasCache,
@@ -332,6 +332,7 @@ class LLMRing:
         where they cannot be asked, which the log tells; of others, the active models that the
         registry lists.
         """
+        self._check_open()  # or providers that are closed would seem to have none
         return await self._models.available()
 
     async def validate_context_limit(
@@ -346,7 +347,7 @@ class LLMRing:
         :return: None when it fits, or the limit is not known; else what is too long.
         :raises LLMRingError: no such alias, or the request cannot work at all.
         """
-        return await self._models.context_problem(request, profile)
+        return await self._models.context_problem(as_request(request, None, {}), profile)
 
     async def registry_drift(self, profile: str | None = None) -> dict[str, Drift]:
         """What has changed in the lists of models since the lockfile pinned them, by provider.
@@ -364,7 +365,12 @@ class LLMRing:
         It may be awaited. It is empty where the cost cannot be told, and `status` says why.
 
         :param profile: whose pinned prices count; None for the profile in use.
+        :raises ValidationError: `response` is no answer.
         """
+        if not isinstance(getattr(response, "model", None), str):
+            raise ValidationError(
+                f"response is a {type(response).__name__}; give the LLMResponse of a call"
+            )
         pin = self._pin(response.model, profile)
         return Costs(self.registry.cost(response.usage, response.model, pin), response.model)
 

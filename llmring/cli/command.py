@@ -34,7 +34,9 @@ class RingCommand(Command):
         details = getattr(error, "details", {})
         if error.code == "unknown_alias" and (model := model_named(details.get("alias", ""))):
             general = "; a model is written provider:model"
-            problem = f"{problem.removesuffix(general)}; a model is named with its provider: {model}"
+            problem = (
+                f"{problem.removesuffix(general)}; a model is named with its provider: {model}"
+            )
         super().report(error, problem)
         attempts = details.get("attempts", ())
         if len(attempts) > 1:

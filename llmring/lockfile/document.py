@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tomllib
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -127,6 +127,8 @@ class LockfileDocument:
         :raises LockfileError: a name that cannot be one, or no models.
         """
         self._check_alias(alias)
+        if not isinstance(models, Iterable):
+            raise LockfileError(f"models must be names, not {shown(models)}; give 'openai:gpt-5.5'")
         pool = models.split(",") if isinstance(models, str) else list(models)
         pool = [self._checked_model(model) for model in pool]
         if not pool:
@@ -250,7 +252,7 @@ class LockfileDocument:
             self._original = None
         elif self._original is None:
             if os.path.lexists(self.path):
-                raise problem(self.path, "already exists; remove it, or change it as it is")
+                raise problem(self.path, "already exists; change it as it is, or give force=True")
         elif read_bytes(self.path) != self._original:
             raise problem(self.path, "has changed since it was read; read it again")
         data = self.data

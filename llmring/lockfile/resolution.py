@@ -202,7 +202,7 @@ class AliasResolver:
         needed_by = f" for {context}" if context else ""
         reasons = "".join(f"\n  {alias}: {reason}" for alias, reason in missing.items())
         raise LockfileError(
-            f"Lockfile missing required aliases{needed_by}: {', '.join(missing)}.\n"
+            f"Lockfile missing required aliases{needed_by}: {', '.join(map(str, missing))}.\n"
             f"Lockfile path: {lockfile.name}\n"
             f"Profile: {self.profile_name(profile)}\n"
             f"Please ensure your lockfile defines these aliases.{reasons}",

@@ -97,6 +97,8 @@ def checked_url(url: str) -> str:
 
     :raises ConfigurationError: no registry can be there.
     """
+    if not isinstance(url, str):
+        raise ConfigurationError(f"registry_url is {url!r}; give the address as text")
     problem = _problem(url)
     if problem:
         raise ConfigurationError(

@@ -51,6 +51,8 @@ def test_a_request_without_a_model_asks_the_default_alias(pool):
         (("fast",), {"messages": MESSAGES, "temperature": 3}, "temperature"),
         (("fast",), {"messages": MESSAGES, "timeout": 0}, "timeout"),
         ((5,), {"messages": MESSAGES}, "model: "),
+        (("fast",), {"messages": MESSAGES, "response_format": int}, "or a pydantic class"),
+        (("fast",), {"messages": MESSAGES, "stream": True}, "call chat_stream"),
     ],
 )
 def test_arguments_that_make_no_request_are_refused(pool, name, arguments, fields, problem):
@@ -84,6 +86,17 @@ def test_what_a_call_cost_is_told_awaited_or_not(pool):
     assert response.usage["cost"] == ring.run(cost)
 
 
+@pytest.mark.parametrize("given", [None, "an answer", {"model": "openai:gpt-4o"}])
+def test_what_is_no_answer_is_not_priced(given):
+    with pytest.raises(ValidationError, match="give the LLMResponse of a call"):
+        LLMRing().calculate_cost(given)
+
+
+def test_what_is_no_request_is_not_measured():
+    with pytest.raises(ValidationError, match="no messages, but a NoneType"):
+        asyncio.run(LLMRing().validate_context_limit(None))
+
+
 def test_what_cannot_be_priced_says_why(pool):
     ring = pool(good)
     costs = ring.ring.calculate_cost(ring.chat())
@@ -108,6 +121,8 @@ def test_a_closed_ring_makes_no_calls(pool):
             make(REQUEST)
     with pytest.raises(ConfigurationError, match="this LLMRing is closed"):
         begun.result()
+    with pytest.raises(ConfigurationError, match="this LLMRing is closed"):
+        ring.run(ring.ring.get_available_models)
     assert ring.n_requests == [0]
 
 

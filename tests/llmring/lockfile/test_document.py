@@ -227,6 +227,7 @@ REFUSED: dict[str, tuple[str, tuple[Any, ...], str]] = {
     "alias of no package": ("bind", (":x", "x:y"), "':x' cannot be an alias; write it package:name"),
     "alias without name": ("bind", ("lib:", "x:y"), "'lib:' cannot be an alias"),
     "no models": ("bind", ("a", []), "alias 'a' needs a model, such as 'openai:gpt-5.5'"),
+    "models that are a number": ("bind", ("a", 5), "models must be names, not 5"),
     "empty models": ("bind", ("a", ""), "'' is not provider:model"),
     "bare model": ("bind", ("a", "gpt-4o"), "'gpt-4o' is not provider:model"),
     "one bare model": ("bind", ("a", "x:y,gpt-4o"), "'gpt-4o' is not provider:model"),
@@ -347,7 +348,9 @@ def test_a_document_can_be_saved_again(tmp_path: Path) -> None:
 def test_a_new_lockfile_overwrites_none(tmp_path: Path) -> None:
     path = tmp_path / "llmring.lock"
     LockfileDocument.starter([], path).save()
-    with pytest.raises(LockfileError, match="already exists; remove it, or change it as it is"):
+    with pytest.raises(
+        LockfileError, match="already exists; change it as it is, or give force=True"
+    ):
         LockfileDocument.starter([], path).save()
 
 

@@ -298,6 +298,11 @@ def test_missing_aliases_without_context(resolver: Resolver) -> None:
         resolver().require_aliases(["x"], profile="dev")
 
 
+def test_an_alias_of_another_kind_is_missing(resolver: Resolver) -> None:
+    with pytest.raises(ValueError, match="Lockfile missing required aliases: 5"):
+        resolver().require_aliases([5])  # type: ignore[list-item]
+
+
 def test_one_string_is_no_list_of_aliases(resolver: Resolver) -> None:
     with pytest.raises(ConfigurationError, match=r"give \['fast'\]"):
         resolver().require_aliases("fast")

@@ -54,6 +54,11 @@ def test_a_registry_cannot_be_at(url: str, problem: str) -> None:
     assert isinstance(caught.value, LLMConfigError)
 
 
+def test_a_registry_cannot_be_at_a_number() -> None:
+    with pytest.raises(ConfigurationError, match="registry_url is 5; give the address as text"):
+        checked_url(5)  # type: ignore[arg-type]
+
+
 def test_a_password_in_an_address_is_not_shown() -> None:
     with pytest.raises(ConfigurationError) as caught:
         checked_url("https://me:sk-secret@a/?key=sk-secret")
