@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cloud.llm.types import ChatResponse, ToolCall
+from cloud.llm.types import ChatResponse
 from LLM.types import Usage
 from llmring.schemas import LLMResponse
 
@@ -34,11 +34,6 @@ def usage_dict(usage: Usage | None) -> dict[str, Any] | None:
     return told
 
 
-def tool_call_dicts(calls: list[ToolCall]) -> list[dict[str, Any]] | None:
-    """Tool calls as OpenAI has them; None for none."""
-    return [call.to_openai() for call in calls] or None
-
-
 def llm_response(
     response: ChatResponse,
     model: str,
@@ -57,7 +52,7 @@ def llm_response(
         model=model,
         usage=usage,
         finish_reason=response.finish_reason,
-        tool_calls=tool_call_dicts(response.tool_calls),
+        tool_calls=[call.to_openai() for call in response.tool_calls] or None,
         parsed=parsed,
         reasoning=response.reasoning,
         thinking_blocks=response.thinking_blocks or None,

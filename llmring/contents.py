@@ -52,7 +52,7 @@ def anthropic_part(part: Any, where: str) -> Any:
     inline = _source_data(part) if kind == "document" else _inline(part, where)
     if inline is None:
         return part
-    marker = {name: part[name] for name in ("cache_control",) if name in part}
+    marker = {"cache_control": part["cache_control"]} if "cache_control" in part else {}
     if kind == "document" and inline.media_type.startswith("image/"):
         return {"type": "image", "source": part["source"], **marker}
     if not _is_text(inline.media_type):

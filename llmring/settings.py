@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from LLM.retry import RETRIED_STATUSES, RetryPolicy
@@ -45,11 +45,12 @@ class RingSettings:
         elif not isinstance(strict_cost, bool):
             raise ConfigurationError(f"strict_cost is {strict_cost!r}; give True or False")
         if timeout is None:
-            timeout = _number(environ, "LLMRING_PROVIDER_TIMEOUT_S", TIMEOUT_S, NO_TIMEOUT_S)
+            timeout = _timeout(environ)
         elif not _is_within(timeout, 0.0, NO_TIMEOUT_S) or timeout == 0:
             raise ConfigurationError(
                 f"timeout is {timeout!r}; give seconds, more than 0 and at most {NO_TIMEOUT_S:.0f}"
             )
+        max_delay = _number(environ, "LLMRING_RETRY_MAX_S", 30.0, 86_400.0)
         n_rounds = _number(environ, "LLMRING_RETRY_ATTEMPTS", 3.0, 100.0)
         if not n_rounds.is_integer():
             raise ConfigurationError(
@@ -60,8 +61,8 @@ class RingSettings:
             retry_policy=RetryPolicy(
                 max_retries=max(0, int(n_rounds) - 1),
                 base_delay=_number(environ, "LLMRING_RETRY_BASE_S", 0.5, 600.0),
-                max_delay=(max_s := _number(environ, "LLMRING_RETRY_MAX_S", 30.0, 86_400.0)),
-                max_retry_after=max_s,
+                max_delay=max_delay,
+                max_retry_after=max_delay,
                 jitter=0.25,
                 # 529: Anthropic is overloaded.
                 statuses=RETRIED_STATUSES | {529},
@@ -70,23 +71,33 @@ class RingSettings:
         )
 
 
-def _number(environ: Mapping[str, str], name: str, usual: float, most: float) -> float:
+def _timeout(environ: Mapping[str, str]) -> float:
+    name = "LLMRING_PROVIDER_TIMEOUT_S"
+    text = environ.get(name, "").strip()
+    if text.lower() in _NONE:
+        return NO_TIMEOUT_S
+    seconds = _number(environ, name, TIMEOUT_S, NO_TIMEOUT_S, ", or 'none'")
+    if seconds == 0:
+        raise ConfigurationError(f"{name} is {text[:40]!r}; set more than 0, or 'none'")
+    return seconds
+
+
+def _number(
+    environ: Mapping[str, str], name: str, usual: float, most: float, other: str = ""
+) -> float:
+    """The number that a variable has, 0 to `most`.
+
+    :param other: what else it may be, for the error.
+    """
     text = environ.get(name, "").strip()
     if not text:
         return usual
-    if name.endswith("TIMEOUT_S") and text.lower() in _NONE:
-        return most
-    return _parsed(name, text, float, most)
-
-
-def _parsed(name: str, text: str, parse: Callable[[str], float], most: float) -> float:
     try:
-        value = parse(text)
+        value = float(text)
     except ValueError:
         value = math.nan
-    if not _is_within(value, 0.0, most) or (name.endswith("TIMEOUT_S") and value == 0):
-        off = ", or 'none'" if name.endswith("TIMEOUT_S") else ""
-        raise ConfigurationError(f"{name} is {text[:40]!r}; set a number up to {most:g}{off}")
+    if not _is_within(value, 0.0, most):
+        raise ConfigurationError(f"{name} is {text[:40]!r}; set a number up to {most:g}{other}")
     return value
 
 
