@@ -11,6 +11,7 @@ from typing import Any
 from cloud.llm.events import Ping, ReasoningDelta, RefusalDelta, StreamEvent, TextDelta
 from cloud.llm.types import ChatResponse
 from LLM.exceptions import LLMError
+from LLM.secrets import Secrets
 from llmring.answers import llm_response, usage_dict
 from llmring.attempts import Attempts
 from llmring.exceptions import CostTrackingError, ValidationError, wrap_exception
@@ -51,6 +52,7 @@ class Job:
     :param models: ``provider:model``, the first choice first.
     :param profile: the profile that was asked for; None for the one in use.
     :param pins: the version of each provider's list of models that the profile pins.
+    :param secrets: what errors about the answer's form must not tell: keys of who was asked last.
     """
 
     request: LLMRequest
@@ -60,6 +62,7 @@ class Job:
     format: AnswerFormat | None
     messages: list[dict[str, Any]]
     attempts: Attempts
+    secrets: Secrets = None
 
 
 class Caller:
@@ -127,7 +130,7 @@ class Caller:
         provider = model.partition(":")[0]
         usage = await self._priced(usage_dict(response.usage), model, job.pins.get(provider))
         try:
-            parsed = job.format.parsed(response) if job.format else None
+            parsed = job.format.parsed(response, job.secrets) if job.format else None
         except LLMError as err:
             failure = wrap_exception(err, provider=provider, model=model)
             failure.provider, failure.model = provider, model
@@ -180,6 +183,8 @@ class Caller:
         name, _, own_name = model.partition(":")
         request, pin = job.request, job.pins.get(name)
         provider = self._providers.get(name)
+        if job.format is not None:
+            job.secrets = provider.secrets
         # Read while the model answers; the price is told after that.
         self._registry.prepare_soon(name, pin)
         return provider, ProviderCall(

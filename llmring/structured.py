@@ -14,6 +14,7 @@ from pydantic_core import from_json, to_json
 from cloud.llm.json_schema import JSONSchema, read_json
 from cloud.llm.types import ChatResponse
 from LLM.exceptions import InvalidRequestError, LLMContentFilterError, LLMResponseError
+from LLM.secrets import Secrets, scrub, scrub_text
 from LLM.structured import class_schema, is_model_class, parsed_content
 from llmring.exceptions import AnswerValidationError, ValidationError
 from llmring.schemas import LLMRequest
@@ -46,12 +47,13 @@ class AnswerFormat:
         """Whether an answer that does not fit is an error."""
         return self.check is not None or self.model is not None
 
-    def parsed(self, response: ChatResponse) -> Any:
+    def parsed(self, response: ChatResponse, secrets: Secrets = None) -> Any:
         """The value of an answer; None where it has none (a refusal, a tool call).
 
         The answer's content becomes the value's own text where the model has put it into a block
         of code, has written nulls for properties left out, or an object around it.
 
+        :param secrets: keys to keep out of errors, should the answer quote them.
         :raises AnswerValidationError: the answer must fit, and does not.
         :raises LLMContentFilterError: the provider's filter cut the answer, which must fit.
         """
@@ -63,17 +65,29 @@ class AnswerFormat:
             )
         try:
             value, response.content = self._read(response.content)
-            if self.check is not None:
-                self.check(value)
-        except MisfitError as err:
-            problem = str(err)
         except ValueError as err:
             if not self.strict:
                 return None
             problem = f"it is no JSON: {err}"
         else:
-            return value if self.model is None else _model(response, self.model)
-        raise _misfit(problem, response)
+            if self.model is not None:
+                return _model(response, self.model, secrets)
+            problem = self._misfit(value, secrets)
+            if not problem:
+                return value
+        raise _misfit(problem, response, secrets)
+
+    def _misfit(self, value: Any, secrets: Secrets) -> str:
+        """What does not fit; empty if all does."""
+        try:
+            if self.check is not None:
+                self.check(value)
+        except MisfitError as err:
+            problem = str(err)
+        else:
+            return ""
+        # Values are quoted cut, and a key that is cut could not be found any more.
+        return "it quotes the provider's key" if scrub(value, secrets) != value else problem
 
     @property
     def _asks_for_json(self) -> bool:
@@ -123,8 +137,11 @@ def answer_format(request: LLMRequest) -> AnswerFormat | None:
 
 def _schema_format(wanted: bytes) -> AnswerFormat:
     schema, name, description, strict = from_json(wanted)
-    asked = _json_schema(schema, name, strict=strict, description=description)
-    return AnswerFormat(asked, check=_compiled(asked) if strict else None)
+    return _format(_json_schema(schema, name, strict=strict, description=description))
+
+
+def _format(asked: JSONSchema) -> AnswerFormat:
+    return AnswerFormat(asked, check=_compiled(asked) if asked.strict else None)
 
 
 _kept_format = lru_cache(maxsize=_N_SCHEMAS)(_schema_format)
@@ -173,19 +190,19 @@ def _refused(problem: str) -> ValidationError:
     return ValidationError(f"response_format {problem}", code="invalid_schema")
 
 
-def _model(response: ChatResponse, model: type[BaseModel]) -> BaseModel:
+def _model(response: ChatResponse, model: type[BaseModel], secrets: Secrets) -> BaseModel:
     try:
-        return parsed_content(response.content, response.finish_reason, model)
+        return parsed_content(response.content, response.finish_reason, model, secrets)
     except LLMResponseError as err:
         problem = err
     raise AnswerValidationError(problem.message, body=problem.body, code=problem.code)
 
 
-def _misfit(problem: str, response: ChatResponse) -> AnswerValidationError:
+def _misfit(problem: str, response: ChatResponse, secrets: Secrets) -> AnswerValidationError:
     was_cut = response.finish_reason == "length"
     advice = "it was cut at max_tokens, so raise that" if was_cut else "its text is in `body`"
     return AnswerValidationError(
         f"the answer does not fit the schema: {problem}; {advice}",
-        body=response.content,
+        body=scrub_text(response.content, secrets),
         code="length" if was_cut else "schema_mismatch",
     )

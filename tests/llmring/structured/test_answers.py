@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import traceback
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from pydantic import BaseModel
 
 from llmring import LLMRequest, LLMResponse, LLMRing
 from llmring.exceptions import AnswerValidationError, ProviderRequestError, ValidationError
-from tests.llmring.rings import answer_to, chunks_of, request, with_ring
+from tests.llmring.rings import KEY, answer_to, chunks_of, request, with_ring
 from tests.llmring.structured.answers import MODELS, saying
 from tests.llmring.structured.schemas import PERSON
 from tests.remote.scripted_server import ScriptedServer
@@ -64,6 +65,25 @@ def test_an_answer_that_does_not_fit_is_raised(provider: str, streamed: bool) ->
     assert error.root_cause is error
     assert len(server.requests) == 1
     assert "Hello!" not in str(vars(error))
+
+
+@pytest.mark.parametrize("response_format", [STRICT, Person], ids=["schema", "class"])
+@pytest.mark.parametrize(
+    "name",
+    [KEY, f"{'x' * 30}{KEY}{'x' * 60}", "sk\\u002dtest-1234"],
+    ids=["plain", "cut in the quote", "escaped"],
+)
+def test_an_answer_that_quotes_the_key_is_told_without_it(
+    provider: str, response_format: Any, name: str
+) -> None:
+    text = f'{{"name": ["{name}"], "age": 1}}'
+    with ScriptedServer((saying(provider, text),)) as server:
+        asked = request(MODELS[provider], response_format=response_format)
+        with pytest.raises(AnswerValidationError) as caught:
+            chunks_of(server, asked)
+    told = "".join(traceback.format_exception(caught.value)) + repr(vars(caught.value))
+    assert KEY not in told
+    assert "sk-te" not in told
 
 
 def test_a_cut_answer_says_so(provider: str, streamed: bool) -> None:
