@@ -9,7 +9,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, InstanceOf, model_validator
+
+from cloud.llm.json_schema import JSONSchema
 
 Role = Literal["system", "developer", "user", "assistant", "tool"]
 
@@ -65,7 +67,8 @@ class LLMRequest(_Schema):
     :param reasoning_tokens: most tokens to think, beside those of the answer; None leaves it to the
         provider.
     :param response_format: as OpenAI has it: ``{"type": "json_schema", "json_schema": {…}}``, …;
-        or a pydantic class.
+        or a pydantic class; or a `cloud.llm.JSONSchema`, whose `strict` then also says whether an
+        answer that does not fit is an error.
     :param tools: tools, nested as OpenAI has them or flat.
     :param tool_choice: ``auto``, ``none``, ``required``, a tool's name, or OpenAI's dict.
     :param cache: what to keep in the provider's cache, in its own words.
@@ -81,7 +84,7 @@ class LLMRequest(_Schema):
     temperature: float | None = Field(default=None, ge=0.0, le=2.0)
     max_tokens: int | None = Field(default=None, ge=0)
     reasoning_tokens: int | None = Field(default=None, ge=0)
-    response_format: dict[str, Any] | type[BaseModel] | None = None
+    response_format: dict[str, Any] | type[BaseModel] | InstanceOf[JSONSchema] | None = None
     tools: list[dict[str, Any]] | None = None
     tool_choice: str | dict[str, Any] | None = None
     cache: dict[str, Any] | None = None

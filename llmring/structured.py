@@ -107,6 +107,8 @@ def answer_format(request: LLMRequest) -> AnswerFormat | None:
         return _json_object(False) if request.json_response else None
     if is_model_class(asked):
         return _class_format(asked)
+    if isinstance(asked, JSONSchema):
+        return _given_format(asked)
     assert isinstance(asked, Mapping)
     kind = asked.get("type")
     if not isinstance(kind, str):
@@ -145,6 +147,7 @@ def _format(asked: JSONSchema) -> AnswerFormat:
 
 
 _kept_format = lru_cache(maxsize=_N_SCHEMAS)(_schema_format)
+_given_format = lru_cache(maxsize=_N_SCHEMAS)(_format)
 
 
 @lru_cache(maxsize=_N_SCHEMAS)

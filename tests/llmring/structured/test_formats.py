@@ -67,6 +67,15 @@ def test_a_class_is_asked_for_by_its_schema() -> None:
     assert found.asked.schema == Person.model_json_schema()
 
 
+@pytest.mark.parametrize("strict", [True, False])
+def test_a_json_schema_of_cloud_llm_is_taken_as_it_is(strict: bool) -> None:
+    given = JSONSchema(PERSON, "p", strict=strict)
+    found = asked(given)
+    assert found.asked is given
+    assert found.strict is strict
+    assert asked(given) is found
+
+
 def test_any_json_object_may_be_asked_for() -> None:
     assert asked({"type": "json_object"}).asked == {"type": "json_object"}
     assert asked(None, json_response=True).asked == {"type": "json_object"}
@@ -103,10 +112,11 @@ def test_the_same_schema_is_made_once() -> None:
         (schema_format({"pattern": "(?=x)"}, strict=True),
          r"cannot be strict: \$\.pattern is '\(\?=x\)', which cannot be checked here: look-around"),
         (schema_format({"unevaluatedItems": False}, strict=True), "cannot be strict: .* use items"),
+        (JSONSchema({"unevaluatedItems": False}), "cannot be strict: .* use items"),
         (Odd, "response_format is the class Odd, which has no JSON schema: Cannot generate a Json"),
     ],
     ids=["no type", "no schema", "strict", "a number", "a type", "no JSON", "pattern", "keyword",
-         "class"],
+         "of cloud.llm", "class"],
 )  # fmt: skip
 def test_what_cannot_be_asked_for_is_told_before_anything_is_sent(
     response_format: Any, problem: str
