@@ -22,7 +22,10 @@ _ABILITIES = {
 
 def price(dollars: float | None) -> str:
     """Dollars for a million tokens; a dash where they are not told."""
-    return "-" if dollars is None else f"{dollars:.2f}" if dollars >= 0.01 else f"{dollars:g}"
+    if dollars is None:
+        return "-"
+    cents = f"{dollars:.2f}"
+    return cents if dollars >= 0.01 and float(cents) == dollars else f"{dollars:g}"
 
 
 def row(model: RegistryModel) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from llmring.cli.model_facts import price
 from llmring.providers.ollama.provider import OllamaProvider
 from llmring.registry import Registry
 from tests.llmring.cli.support import LOCKFILE, put_list, run
@@ -38,6 +39,14 @@ def test_list_of_one_provider_has_its_models_with_prices() -> None:
     model = Registry().require("openai:gpt-6-luna")
     assert {one["provider"] for one in listed} == {"openai"}
     assert luna["dollars_per_million_tokens_input"] == model.dollars_per_million_tokens_input
+
+
+@pytest.mark.parametrize(
+    ("dollars", "told"),
+    [(None, "-"), (0.0, "0"), (0.4, "0.40"), (0.075, "0.075"), (0.0375, "0.0375"), (12.5, "12.50")],
+)
+def test_a_price_is_told_as_it_is(dollars: float | None, told: str) -> None:
+    assert price(dollars) == told
 
 
 def test_list_leaves_out_what_is_no_longer_served() -> None:
