@@ -20,7 +20,7 @@ def as_request(
     """
     if isinstance(request, LLMRequest):
         if messages is None and not fields:
-            return request
+            return _named(request)
         raise ValidationError("give the fields in the LLMRequest, or give an alias and messages=…")
     if messages is None:
         # What was given may be a prompt, which no message holds.
@@ -31,7 +31,7 @@ def as_request(
     if "stream" in fields:
         raise ValidationError("chat has no `stream`; call chat_stream(…) for an answer in chunks")
     try:
-        return LLMRequest(model=request, messages=messages, **fields)
+        return _named(LLMRequest(model=request, messages=messages, **fields))
     except PydanticValidationError as err:
         first = err.errors(include_url=False, include_context=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"]))
@@ -39,3 +39,10 @@ def as_request(
         if first["loc"][0] == "response_format":  # pydantic tells of the first form alone
             problem = "response_format: give a dict as OpenAI has it, or a pydantic class"
     raise ValidationError(f"the arguments make no request ({problem})")
+
+
+def _named(request: LLMRequest) -> LLMRequest:
+    # Taken for None it would ask another model than was meant, and bill it.
+    if request.model == "":
+        raise ValidationError("model is empty; give an alias or provider:model, or leave it out")
+    return request

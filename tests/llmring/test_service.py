@@ -53,6 +53,8 @@ def test_a_request_without_a_model_asks_the_default_alias(pool):
         ((5,), {"messages": MESSAGES}, "model: "),
         (("fast",), {"messages": MESSAGES, "response_format": int}, "or a pydantic class"),
         (("fast",), {"messages": MESSAGES, "stream": True}, "call chat_stream"),
+        (("",), {"messages": MESSAGES}, "model is empty"),
+        ((LLMRequest(model="", messages=REQUEST.messages),), {}, "model is empty"),
     ],
 )
 def test_arguments_that_make_no_request_are_refused(pool, name, arguments, fields, problem):
