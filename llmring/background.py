@@ -23,7 +23,8 @@ class _Background:
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._selector: selectors.DefaultSelector | None = None
-        self._lock = threading.Lock()
+        # Re-entrant: the garbage collector ends streams, in any thread at any time.
+        self._lock = threading.RLock()
 
     def begin(self, work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
         return asyncio.run_coroutine_threadsafe(work, self._running())
