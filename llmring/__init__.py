@@ -20,7 +20,31 @@ from LLM.lazy import lazy_names as _lazy_names
 
 if typing.TYPE_CHECKING:
     from LLM._version import __version__
-    from llmring.exceptions import LLMRingError
+    from llmring.exceptions import (
+        AnswerValidationError,
+        CircuitBreakerError,
+        ConfigurationError,
+        CostTrackingError,
+        LLMRingError,
+        LockfileError,
+        ModelError,
+        ModelNotFoundError,
+        ProviderAnswerError,
+        ProviderAuthenticationError,
+        ProviderConnectionError,
+        ProviderContentFilterError,
+        ProviderContextLengthError,
+        ProviderError,
+        ProviderNotFoundError,
+        ProviderRateLimitError,
+        ProviderRequestError,
+        ProviderResponseError,
+        ProviderServerError,
+        ProviderTimeoutError,
+        RegistryError,
+        RegistryStaleError,
+        ValidationError,
+    )
     from llmring.pending import Pending
     from llmring.providers.base import BaseLLMProvider
     from llmring.schemas import LLMRequest, LLMResponse, Message, StreamChunk
@@ -30,7 +54,15 @@ if typing.TYPE_CHECKING:
 # Which module each public name lives in.
 _HOMES = {
     "LLM._version": "__version__",
-    "llmring.exceptions": "LLMRingError",
+    "llmring.exceptions": (
+        "AnswerValidationError CircuitBreakerError ConfigurationError CostTrackingError "
+        "LLMRingError LockfileError ModelError ModelNotFoundError ProviderAnswerError "
+        "ProviderAuthenticationError ProviderConnectionError ProviderContentFilterError "
+        "ProviderContextLengthError ProviderError ProviderNotFoundError "
+        "ProviderRateLimitError ProviderRequestError ProviderResponseError "
+        "ProviderServerError ProviderTimeoutError RegistryError RegistryStaleError "
+        "ValidationError"
+    ),
     "llmring.pending": "Pending",
     "llmring.providers.base": "BaseLLMProvider",
     "llmring.schemas": "LLMRequest LLMResponse Message StreamChunk",
@@ -40,14 +72,36 @@ _HOMES = {
 __getattr__, __dir__ = _lazy_names(globals(), _HOMES)
 
 __all__ = [
+    "AnswerValidationError",
     "BaseLLMProvider",
     "ChatStream",
+    "CircuitBreakerError",
+    "ConfigurationError",
+    "CostTrackingError",
     "LLMRequest",
     "LLMResponse",
     "LLMRing",
     "LLMRingError",
+    "LockfileError",
     "Message",
+    "ModelError",
+    "ModelNotFoundError",
     "Pending",
+    "ProviderAnswerError",
+    "ProviderAuthenticationError",
+    "ProviderConnectionError",
+    "ProviderContentFilterError",
+    "ProviderContextLengthError",
+    "ProviderError",
+    "ProviderNotFoundError",
+    "ProviderRateLimitError",
+    "ProviderRequestError",
+    "ProviderResponseError",
+    "ProviderServerError",
+    "ProviderTimeoutError",
+    "RegistryError",
+    "RegistryStaleError",
     "StreamChunk",
+    "ValidationError",
     "__version__",
 ]

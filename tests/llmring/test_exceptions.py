@@ -7,6 +7,7 @@ import pickle
 
 import pytest
 
+import llmring
 from LLM import exceptions as below
 from llmring import exceptions
 from llmring.exceptions import (
@@ -98,3 +99,11 @@ def test_only_what_may_pass_is_worth_another_try(error: Exception, retryable: bo
     assert is_retryable_error(error) is retryable
     if isinstance(error, below.LLMError):
         assert is_retryable_error(wrap_exception(error)) is retryable
+
+
+def test_what_a_call_may_raise_is_in_the_package_too() -> None:
+    later = "Server Conversation Session MCP Tool File"  # those parts are not there yet
+    names = {cls.__name__ for cls in OURS}
+    expected = {name for name in names if not name.startswith(tuple(later.split()))}
+    assert expected <= set(llmring.__all__)
+    assert llmring.ProviderRateLimitError is exceptions.ProviderRateLimitError
