@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from fractions import Fraction
 from functools import partial
+from itertools import islice
 from typing import Any, NamedTuple
 
 from pydantic_core import SchemaError, SchemaValidator, core_schema
@@ -32,6 +33,9 @@ _NOT_CHECKED = {
 _NOT_READ = ("$id", "$schema")
 #: Items, and characters, that are looked at in the time of one try.
 ITEMS_PER_TRY, _CHARS_PER_TRY = 16, 128
+
+#: Names that one error quotes.
+_MAX_QUOTED = 5
 
 #: Tries that are left for the value that is being checked.
 tries_left: ContextVar[list[int]] = ContextVar("tries_left")
@@ -111,6 +115,11 @@ def _prepare(schema: dict[str, Any], place: str) -> None:
     for name, advice in _NOT_CHECKED.items():
         if name in schema:
             raise InvalidRequestError(f"{place}.{name} cannot be checked here; {advice}")
+    if schema.get("items") is False:
+        # The same in words that quote the list short.
+        del schema["items"]
+        n_first = len(schema.get("prefixItems", ()))
+        schema["maxItems"] = min(schema.get("maxItems", n_first), n_first)
     for name in _TESTS.keys() & schema.keys():
         schema[name] = _TESTS[name](schema[name], f"{place}.{name}")
     if patterns := schema.get("patternProperties"):
@@ -144,11 +153,17 @@ def _pattern_properties(validator: Any, patterns: Any, value: Any, _schema: Any)
 def _additional_properties(
     keyword: Keyword, validator: Any, wanted: Any, value: Any, schema: Any
 ) -> Errors:
-    if isinstance(value, dict) and (patterns := schema.get("patternProperties")):
+    if isinstance(value, dict):
+        known, patterns = schema.get("properties", ()), schema.get("patternProperties", ())
         take(len(value) * len(patterns) // ITEMS_PER_TRY)
-        known = {name for matches, _ in patterns for name in filter(matches, value)}
-        value = type(value)((name, one) for name, one in value.items() if name not in known)
-        schema = {"properties": schema.get("properties", {})}
+        others = (
+            (name, one)
+            for name, one in value.items()
+            if name not in known and not any(matches(name) for matches, _ in patterns)
+        )
+        # Where there must be none, the error quotes them all.
+        value = type(value)(islice(others, _MAX_QUOTED if wanted is False else None))
+        schema = {}
     return keyword(validator, wanted, value, schema)
 
 

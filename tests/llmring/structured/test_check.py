@@ -112,6 +112,9 @@ def spoilt(value: Any, dice: random.Random) -> Any:
         ({"not": {}}, 1, "at $: 1 should not be valid under {}"),
         ({"uniqueItems": True}, [1, 1.0], "at $: [1, 1] has the same item twice"),
         ({"maxItems": 1}, [0] * 11, "at $: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ...] is too long"),
+        (thing({}, additionalProperties=False), dict.fromkeys("abcdefghij"),
+         "at $: Additional properties are not allowed ('a', 'b', 'c', 'd', 'e' were unexpected)"),
+        ({"prefixItems": [{}], "items": False}, [1, 2], "at $: [1, 2] is too long"),
         ({"contains": {"const": 1}}, [2], "at $: [2] does not contain items"),
         ({"multipleOf": 0.1}, 0.35, "at $: 0.35 is not a multiple of 0.1"),
     ],
@@ -164,6 +167,12 @@ HOSTILE: dict[str, tuple[Any, Any]] = {
     "much that is missing": (
         {"items": {"anyOf": [{"required": [str(i) for i in range(20_000)]}, {}]}},
         [{}] * 50_000,
+    ),
+    "names that are not known": (
+        {"anyOf": [{"additionalProperties": False}] * 1000}, {str(i): 1 for i in range(80_000)},
+    ),
+    "more items than may be": (
+        {"anyOf": [{"prefixItems": [{}], "items": False}] * 1000}, list(map(str, range(80_000))),
     ),
     "numbers of one hash": (
         {"uniqueItems": True, "maxItems": 1}, [i * (2**61 - 1) for i in range(30_000)],
