@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cloud.llm.streams import AsyncEventStream
     from cloud.llm.types import ChatResponse
 
-_LOG = logging.getLogger("llmring")
+_logger = logging.getLogger("llmring")
 
 #: Tokens that a model may think which nobody has asked to, beside those of the answer.
 _MAX_UNASKED = 16_384
@@ -98,7 +98,7 @@ class AnthropicProvider(RemoteProvider):
         asked["tools"] = _versioned(call.tools)
         asked.update(_thinking_fields(call) | call.extra)
         if call.temperature is not None and not _takes_temperature(call):
-            _LOG.debug("%s takes no temperature here; it is left out", call.model)
+            _logger.debug("%s takes no temperature here; it is left out", call.model)
             asked["temperature"] = call.extra.get("temperature")
         return asked
 

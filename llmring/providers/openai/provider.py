@@ -13,7 +13,7 @@ from llmring.providers.openai.models import fitting_effort, is_reasoning_model
 from llmring.providers.remote import RemoteProvider
 from llmring.providers.sdks import sdk
 
-_LOG = logging.getLogger("llmring")
+_logger = logging.getLogger("llmring")
 
 
 class CompatibleProvider(RemoteProvider):
@@ -74,7 +74,7 @@ class OpenAIProvider(RemoteProvider):
         asked = super().arguments(call)
         asked["tools"] = unmarked_tools(call.tools)
         if call.temperature is not None and not _takes_temperature(call):
-            _LOG.debug("%s takes no temperature; it is left out", call.model)
+            _logger.debug("%s takes no temperature; it is left out", call.model)
             asked["temperature"] = call.extra.get("temperature")
         if _reasons(call):
             # What the caller says in OpenAI's own words counts.
