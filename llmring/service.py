@@ -19,7 +19,6 @@ from llmring.lockfile import (
     LockfileDocument,
     editing,
 )
-from llmring.lockfile.names import PROVIDER_KEYS
 from llmring.models import Models
 from llmring.pending import PendingResponse
 from llmring.providers.base import BaseLLMProvider
@@ -293,9 +292,8 @@ class LLMRing:
         :return: where it is.
         :raises LockfileError: it is there, or cannot be written.
         """
-        keyed = [name for name in PROVIDER_KEYS if self.providers.is_available(name)]
         path = self.aliases.location.target
-        LockfileDocument.starter(keyed or BUILTIN_PROVIDERS, path).save(force=force)
+        LockfileDocument.starter(self.providers.keyed or BUILTIN_PROVIDERS, path).save(force=force)
         self.aliases.clear()
         return path
 
@@ -309,6 +307,8 @@ class LLMRing:
         """What the registry says of a model.
 
         :raises ModelNotFoundError: it does not know it.
+        :raises LockfileError: no such alias or profile.
+        :raises ProviderNotFoundError: none of the alias's providers is set up.
         """
         model = self.resolve_alias(alias_or_model, profile)
         return self.registry.require(model, self._pin(model, profile))
@@ -331,6 +331,8 @@ class LLMRing:
         Of ``local``, ``ollama`` and addresses of your own it is what they have now, and empty
         where they cannot be asked, which the log tells; of others, the active models that the
         registry lists.
+
+        :raises LockfileError: the lockfile is gone or broken.
         """
         self._check_open()  # or providers that are closed would seem to have none
         return await self._models.available()
@@ -365,6 +367,7 @@ class LLMRing:
         It may be awaited. It is empty where the cost cannot be told, and `status` says why.
 
         :param profile: whose pinned prices count; None for the profile in use.
+        :raises LockfileError: the lockfile is gone or broken.
         :raises ValidationError: `response` is no answer.
         """
         if not isinstance(getattr(response, "model", None), str):

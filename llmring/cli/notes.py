@@ -26,7 +26,7 @@ def demonstration_note(ring: LLMRing, model: str, profile: str | None) -> str | 
     found = ring.aliases.resolve(model, profile, ring.providers.is_available)
     if found.model != DEMONSTRATION or not found.pool.is_alias:
         return None
-    if not any(map(ring.providers.is_available, PROVIDER_KEYS)):
+    if not ring.providers.keyed:
         *names, last = (variables[0] for variables in PROVIDER_KEYS.values())
         return (
             f"No provider key is set; {_ANSWERS}. For another one set {', '.join(names)} or "

@@ -55,6 +55,11 @@ class ProviderCatalog:
         """All that are known, in order."""
         return sorted({*BUILTIN_PROVIDERS, *self._entries(), *self._registered})
 
+    @property
+    def keyed(self) -> list[str]:
+        """Those of the providers that want a key that are set up, in the usual order."""
+        return [name for name in PROVIDER_KEYS if self.is_available(name)]
+
     def register(self, name: str, provider: BaseLLMProvider | None, **settings: Any) -> None:
         """Take `provider`, or one with these settings, for `name` from now on.
 
@@ -110,10 +115,11 @@ class ProviderCatalog:
 
     def why_unavailable(self, name: str) -> str | None:
         """What the provider lacks; None when it is set up."""
+        entry, made = self._entries().get(name), self._made.get(name)
         # One that was made had all it takes; looking variables up takes 1 µs each.
-        if name in self._made or name in self._registered:
+        if name in self._registered or (made is not None and made[0] == entry):
             return None
-        if entry := self._entries().get(name):
+        if entry is not None:
             key = entry.api_key_env
             return f"{key} is not set" if key and not self._environ.get(key) else None
         if variables := PROVIDER_KEYS.get(name):

@@ -129,6 +129,21 @@ def test_what_a_provider_lacks_is_told(catalog, entries, name, reason):
     assert catalog.is_available(name) == (reason is None)
 
 
+def test_what_a_changed_entry_lacks_is_told_though_one_was_made(catalog, entries):
+    entries["box"] = ProviderEntry("box", "http://127.0.0.1:1")
+    catalog.get("box")
+    assert catalog.is_available("box")
+    entries["box"] = ProviderEntry("box", "http://127.0.0.1:1", "BOX_KEY")
+    assert catalog.why_unavailable("box") == "BOX_KEY is not set"
+    del entries["box"]
+    assert catalog.why_unavailable("box") == "there is no such provider"
+
+
+def test_providers_that_want_a_key_and_have_one_are_told(entries):
+    environ = {"GOOGLE_API_KEY": "g", "OPENAI_API_KEY": "o"}
+    assert ProviderCatalog(lambda: entries, environ).keyed == ["openai", "google"]
+
+
 def test_an_engine_that_is_not_installed_is_told(catalog, monkeypatch):
     monkeypatch.setattr("llmring.providers.local.provider.has_engine", lambda: False)
     assert "no engine is installed" in catalog.why_unavailable("local")

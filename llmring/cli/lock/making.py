@@ -35,7 +35,6 @@ def init(force: bool, lockfile_path: str | None) -> None:
     Where no key is set, the aliases list the models of all providers.
     """
     from llmring.lockfile import BUILTIN_PROVIDERS, LockfileDocument, locate
-    from llmring.lockfile.names import PROVIDER_KEYS
     from llmring.lockfile.reading import problem
     from llmring.providers.catalog import ProviderCatalog
 
@@ -45,7 +44,7 @@ def init(force: bool, lockfile_path: str | None) -> None:
     if os.path.lexists(target) and not force:
         raise problem(target, "already exists; --force replaces it", code="exists")
     catalog = ProviderCatalog(dict)
-    keyed = [name for name in PROVIDER_KEYS if catalog.is_available(name)]
+    keyed = catalog.keyed
     # Aliases of local:tiny alone would be of no use to who sets a key later.
     document = LockfileDocument.starter(keyed or BUILTIN_PROVIDERS, target)
     document.save(force=force)
