@@ -54,7 +54,7 @@ class DiskCache:
     def get(self, url: str) -> Kept | None:
         """What was kept for `url`, however old; None when there is nothing, or it is damaged."""
         try:
-            with self._path(url).open("rb") as file:
+            with open(self._path(url), "rb", opener=_open_at_once) as file:
                 line = file.readline(_MAX_LINE_BYTES)
                 body = file.read(MAX_REGISTRY_BYTES + 1)
             facts = json.loads(line)
@@ -62,7 +62,7 @@ class DiskCache:
             return Kept(body, float(facts["stored"])) if fits else None
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, LookupError, TypeError, RecursionError) as err:
+        except (OSError, ValueError, LookupError, TypeError, OverflowError, RecursionError) as err:
             _logger.debug("registry cache: %s", err)
             return None
 
@@ -98,7 +98,11 @@ class DiskCache:
 
     def sizes(self) -> list[int]:
         """Bytes of each file that is kept."""
-        return [path.stat().st_size for path in self._files()]
+        sizes = []
+        for path in self._files():
+            with contextlib.suppress(OSError):  # another process has deleted it
+                sizes.append(path.stat().st_size)
+        return sizes
 
     def _path(self, url: str) -> Path:
         return self.folder / f"{hashlib.sha256(url.encode()).hexdigest()[:32]}.registry"
@@ -112,3 +116,8 @@ class DiskCache:
             files.sort(key=lambda path: path.stat().st_mtime)
             for path in files[: len(files) - MAX_FILES]:
                 path.unlink(missing_ok=True)
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open a file; what is a FIFO would otherwise hold us until someone writes to it."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))

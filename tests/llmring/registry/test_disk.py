@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,33 @@ def test_a_damaged_file_is_missing_and_written_anew(tmp_path: Path, damage: byte
     assert cache.get(URL) is None
     cache.put(URL, b"[]", 2.0)
     assert cache.get(URL) == (b"[]", 2.0)
+
+
+def test_a_time_that_is_none_is_damage(tmp_path: Path) -> None:
+    cache = DiskCache(tmp_path)
+    cache.put(URL, b"{}", 7.25)
+    path = only_file(tmp_path)
+    path.write_bytes(path.read_bytes().replace(b"7.25", b"9" * 400))
+    assert cache.get(URL) is None
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFOs here")
+def test_a_fifo_is_not_waited_for(tmp_path: Path) -> None:
+    cache = DiskCache(tmp_path)
+    cache.put(URL, b"{}", 1.0)
+    path = only_file(tmp_path)
+    path.unlink()
+    os.mkfifo(path)
+    assert cache.get(URL) is None
+    cache.put(URL, b"[]", 2.0)
+    assert cache.get(URL) == (b"[]", 2.0)
+
+
+def test_a_file_that_another_process_deletes_has_no_size(tmp_path: Path) -> None:
+    cache = DiskCache(tmp_path)
+    cache.put(URL, b"{}", 1.0)
+    (tmp_path / "gone.registry").symlink_to(tmp_path / "nowhere")
+    assert len(cache.sizes()) == 1
 
 
 def test_a_changed_body_is_damage(tmp_path: Path) -> None:
