@@ -11,7 +11,8 @@ import pytest
 
 from cloud.llm.types import ChatResponse
 from llmring import LLMRing
-from llmring.exceptions import ProviderNotFoundError
+from llmring.exceptions import LockfileError, ProviderNotFoundError
+from llmring.lockfile import BUNDLED, load
 from llmring.providers.base import BaseLLMProvider, ProviderCall
 
 HELLO = [{"role": "user", "content": "Hello!"}]
@@ -20,7 +21,15 @@ POOL = """
 alias = "fast"
 models = ["openai:gpt-4o", "anthropic:claude-haiku-5-5", "lan:small"]
 """
+PINNED = "[profiles.default.registry_versions]\nopenai = 3\n"
 LAN = '\n[providers.lan]\nbase_url = "http://127.0.0.1:9"\n'
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder, where a lockfile is looked for."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 @pytest.fixture
@@ -89,13 +98,49 @@ def test_models_are_those_of_the_lockfile_as_it_is_now(lockfile: Path) -> None:
     assert asyncio.run(ring.get_available_models()).keys() - before.keys() == {"lan"}
 
 
-def test_a_lockfile_that_is_made_replaces_the_bundled_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
+@pytest.mark.usefixtures("folder")
+def test_a_lockfile_that_is_made_replaces_the_bundled_one() -> None:
     ring = LLMRing()
     assert "deep" in ring.list_aliases()
     Path("llmring.lock").write_text(POOL)
     assert set(ring.list_aliases()) == {"fast"}
     Path("llmring.lock").unlink()
     assert "deep" in ring.list_aliases()
+
+
+def test_a_new_lockfile_has_the_providers_that_are_set_up(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-1")
+    ring = LLMRing()
+    path = ring.init_lockfile()
+    assert (path, ring.lockfile.path) == (folder / "llmring.lock", path)
+    used = {model.partition(":")[0] for models in ring.list_aliases().values() for model in models}
+    assert used == {"openai", "local"}
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_new_lockfile_without_any_key_has_all_providers() -> None:
+    ring = LLMRing()
+    before = ring.list_aliases()
+    ring.init_lockfile()
+    assert ring.list_aliases() == before
+
+
+def test_a_lockfile_that_is_there_is_replaced_only_by_force(folder: Path) -> None:
+    path = folder / "llmring.lock"
+    path.write_text(PINNED)
+    ring = LLMRing()
+    with pytest.raises(LockfileError, match=r"already exists"):
+        ring.init_lockfile()
+    assert path.read_text() == PINNED
+    ring.init_lockfile(force=True)
+    assert ring.has_alias("fast")
+    assert load(path).profiles["default"].registry_versions == {}
+
+
+def test_the_bundled_lockfile_is_not_replaced() -> None:
+    before = BUNDLED.read_bytes()
+    with pytest.raises(LockfileError, match="comes with llmring"):
+        LLMRing(lockfile_path=BUNDLED).init_lockfile(force=True)
+    assert BUNDLED.read_bytes() == before

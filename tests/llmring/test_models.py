@@ -17,14 +17,12 @@ from cloud import close_all_cloud_clients
 from LLM.exceptions import LLMServerError
 from llmring import LLMRequest, LLMRing
 from llmring.exceptions import (
-    ConfigurationError,
     LockfileError,
     ModelNotFoundError,
     ProviderAuthenticationError,
     ProviderContextLengthError,
     RegistryError,
 )
-from llmring.lockfile import BUNDLED, load
 from llmring.providers.base import BaseLLMProvider
 from tests.llmring.registry.support import entry, registry_file
 from tests.remote import wire
@@ -254,16 +252,6 @@ def test_a_provider_of_ones_own_is_asked(
     assert ("own does not tell its models" in caplog.text) == failed
 
 
-def test_retries_are_no_setting_of_a_provider() -> None:
-    with pytest.raises(ConfigurationError, match="set LLMRING_RETRY_ATTEMPTS"):
-        LLMRing().register_provider("own", base_url="http://127.0.0.1:1", max_retries=3)
-
-
-def test_settings_beside_a_made_provider_are_refused() -> None:
-    with pytest.raises(ConfigurationError, match="'timeout' is given beside a provider"):
-        LLMRing().register_provider("own", Own(None), timeout=3.0)
-
-
 # What they can do
 
 
@@ -376,43 +364,3 @@ def test_tools_and_calls_count_as_text() -> None:
     told = with_ring(lambda ring: ring.validate_context_limit(request))
     assert told is not None
     assert "about 150," in told
-
-
-# A lockfile of one's own
-
-
-def test_a_new_lockfile_has_the_providers_that_are_set_up(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-1")
-    ring = LLMRing()
-    path = ring.init_lockfile()
-    assert (path, ring.lockfile.path) == (folder / "llmring.lock", path)
-    used = {model.partition(":")[0] for models in ring.list_aliases().values() for model in models}
-    assert used == {"openai", "local"}
-
-
-def test_a_new_lockfile_without_any_key_has_all_providers() -> None:
-    ring = LLMRing()
-    before = ring.list_aliases()
-    ring.init_lockfile()
-    assert ring.list_aliases() == before
-
-
-def test_a_lockfile_that_is_there_is_replaced_only_by_force(folder: Path) -> None:
-    path = folder / "llmring.lock"
-    path.write_text(PINNED)
-    ring = LLMRing()
-    with pytest.raises(LockfileError, match=r"already exists"):
-        ring.init_lockfile()
-    assert path.read_text() == PINNED
-    ring.init_lockfile(force=True)
-    assert ring.has_alias("fast")
-    assert load(path).profiles["default"].registry_versions == {}
-
-
-def test_the_bundled_lockfile_is_not_replaced() -> None:
-    before = BUNDLED.read_bytes()
-    with pytest.raises(LockfileError, match="comes with llmring"):
-        LLMRing(lockfile_path=BUNDLED).init_lockfile(force=True)
-    assert BUNDLED.read_bytes() == before

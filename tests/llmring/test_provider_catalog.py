@@ -106,6 +106,11 @@ def test_names_that_cannot_be_are_refused(catalog, name):
         catalog.register(name, Own())
 
 
+def test_settings_beside_a_made_provider_are_refused(catalog):
+    with pytest.raises(ConfigurationError, match="'timeout' is given beside a provider"):
+        catalog.register("own", Own(), timeout=3.0)
+
+
 def test_an_unknown_provider_is_named_with_the_nearest(catalog):
     with pytest.raises(ProviderNotFoundError, match=r"'opnai'.*did you mean 'openai'"):
         catalog.get("opnai")
@@ -153,3 +158,39 @@ def test_a_missing_key_of_the_lockfile_is_named(catalog, entries):
     entries["box"] = ProviderEntry("box", "http://127.0.0.1:1", "BOX_KEY")
     with pytest.raises(ConfigurationError, match="set BOX_KEY"):
         catalog.get("box")
+
+
+@pytest.mark.parametrize(
+    ("provider", "told"),
+    [(Own, "provider is the class Own; "), (object(), "provider is of the class object; ")],
+    ids=["class", "another object"],
+)
+def test_what_is_no_provider_is_not_registered(catalog, provider, told):
+    with pytest.raises(ConfigurationError, match=told):
+        catalog.register("own", provider)
+
+
+def test_what_is_no_name_names_no_provider(catalog):
+    with pytest.raises(ConfigurationError, match="None cannot name a provider"):
+        catalog.get(None)
+
+
+@pytest.mark.parametrize(
+    ("name", "variable", "value"),
+    [
+        ("openai", "OPENAI_BASE_URL", "nope"),
+        ("anthropic", "ANTHROPIC_BASE_URL", "ftp://a"),
+        ("google", "GOOGLE_GEMINI_BASE_URL", "a b"),
+        ("openai", "OPENAI_API_KEY", "sk-\u00fc"),
+        ("google", "GOOGLE_API_KEY", "sk-\u00fc"),
+    ],
+)
+def test_a_setting_of_the_environment_is_called_by_its_variable(
+    entries, monkeypatch, name, variable, value
+):
+    key = {"google": "GOOGLE_API_KEY"}.get(name, f"{name.upper()}_API_KEY")
+    for one, text in ((key, "sk-secret"), (variable, value)):
+        monkeypatch.setenv(one, text)
+    with pytest.raises(ConfigurationError, match=f"{name}.* is not set up: {variable} ") as caught:
+        ProviderCatalog(lambda: entries).get(name)
+    assert "sk-" not in str(caught.value)
