@@ -24,6 +24,12 @@ _CLASSES = {
     "local": "llmring.providers.local.provider:LocalProvider",
 }
 _COMPATIBLE = "llmring.providers.openai.provider:CompatibleProvider"
+#: Variables of addresses, which the clients read.
+_URL_VARIABLES = {
+    "openai": "OPENAI_BASE_URL",
+    "anthropic": "ANTHROPIC_BASE_URL",
+    "google": "GOOGLE_GEMINI_BASE_URL",
+}
 #: Settings by which a provider's client would make tries of its own.
 _RETRY_SETTINGS = frozenset({"max_retries", "retry_policy"})
 
@@ -72,6 +78,12 @@ class ProviderCatalog:
                 f"{name!r} cannot name a provider; give letters, digits, '-' and '_'"
             )
         _check_settings(provider, settings)
+        if provider is not None and not isinstance(provider, BaseLLMProvider):
+            what = provider.__name__ if isinstance(provider, type) else type(provider).__name__
+            raise ConfigurationError(
+                f"provider is {'the class' if isinstance(provider, type) else 'of the class'} "
+                f"{what}; give an object of a class that derives from BaseLLMProvider"
+            )
         name = name.lower()
         if provider is None and name not in _CLASSES and not settings.get("base_url"):
             raise self._unknown(name, "; for another one give base_url=…")
@@ -92,6 +104,8 @@ class ProviderCatalog:
         :raises LLMConfigError: it is not set up: it has no key, or a package is missing; or all
             were closed.
         """
+        if not isinstance(name, str):
+            raise ConfigurationError(f"{name!r} cannot name a provider; give text such as 'openai'")
         name = name.lower()
         entry = self._entries().get(name)
         made = self._made.get(name)
@@ -163,12 +177,19 @@ class ProviderCatalog:
         try:
             made: BaseLLMProvider = _class(_CLASSES[name])(name)
         except LLMConfigError as err:
-            lacking = self.why_unavailable(name)
-            if lacking is None:
-                raise
             # The client speaks of its own arguments, which who names a model does not know.
+            lacking = self.why_unavailable(name) or self._in_variables(name, err.message)
             raise ConfigurationError(f"provider {name!r} is not set up: {lacking}") from err
         return made
+
+    def _in_variables(self, name: str, problem: str) -> str:
+        """What a client says of its settings, by the variables that they were taken from."""
+        keys = [one for one in PROVIDER_KEYS.get(name, ()) if self._environ.get(one)]
+        variables = {"base_url": _URL_VARIABLES.get(name), "api_key": keys[0] if keys else None}
+        for setting, variable in variables.items():
+            if variable is not None:
+                problem = problem.replace(f"ClientConfig.{setting}", variable)
+        return problem
 
     def _unknown(self, name: str, advice: str = "") -> ProviderNotFoundError:
         names = self.names
