@@ -28,6 +28,7 @@ class Models:
     """The models of a ring.
 
     :param caller: makes the ring's calls.
+    :param timeout_s: seconds that a provider may take to list its models.
     """
 
     def __init__(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -11,17 +12,17 @@ from llmring.exceptions import ValidationError
 from llmring.messages import openai_messages
 from llmring.providers.base import BaseLLMProvider, ProviderCall
 
+if TYPE_CHECKING:
+    from cloud.llm.async_client import AsyncChatClient
+    from cloud.llm.streams import AsyncEventStream
+    from cloud.llm.types import ChatResponse
+
 #: Arguments of the clients' `chat` that are no fields of a provider's.
 _OWN_ARGUMENTS = frozenset({"messages", "model", "self", "timeout"})
 #: What is asked of some provider's cache and changes no answer: others can leave it out.
 _CACHE_HINTS = frozenset(
     {"cache_control", "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention"}
 )
-
-if TYPE_CHECKING:
-    from cloud.llm.async_client import AsyncChatClient
-    from cloud.llm.streams import AsyncEventStream
-    from cloud.llm.types import ChatResponse
 
 
 class RemoteProvider(BaseLLMProvider):
@@ -38,13 +39,15 @@ class RemoteProvider(BaseLLMProvider):
         super().__init__(name)
         self.chat_client = chat_client
         self._sdk_client: Any = None
+        self._lock = threading.Lock()
 
     @property
     def client(self) -> Any:
         """The client of the provider's own SDK, with the same key and address."""
-        if self._sdk_client is None:
-            self._sdk_client = self._make_sdk_client()
-        return self._sdk_client
+        with self._lock:
+            if self._sdk_client is None:
+                self._sdk_client = self._make_sdk_client()
+            return self._sdk_client
 
     @property
     def api_key(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -76,6 +77,24 @@ def test_openais_client_asks_the_same_address_with_the_same_key(
     assert answer.choices[0].message.content == "Hello!"
     assert request.path == "/v1/chat/completions"
     assert request.headers["authorization"] == f"Bearer {KEY}"
+
+
+def test_threads_share_one_client() -> None:
+    ring = LLMRing()
+    ring.register_provider("own", base_url="http://127.0.0.1:9")
+    start, found = threading.Barrier(8), []
+
+    def get() -> None:
+        start.wait()
+        found.append(ring.get_provider("own").client)
+
+    threads = [threading.Thread(target=get) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({id(client) for client in found}) == 1
+    asyncio.run(ring.close())
 
 
 def test_openais_client_streams(openai_server: ScriptedServer) -> None:
