@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from llmring import exceptions
+from llmring import caller, exceptions
 from tests.llmring.pools import MESSAGES, MODELS, cut, error_of, good, outcomes, refusal
 from tests.remote import wire
 from tests.remote.scripted_server import close, wait
@@ -43,6 +43,18 @@ def test_a_stream_that_was_cut_has_told_its_text_and_is_over(pool):
         return told + [chunk.delta async for chunk in stream]
 
     assert (ring.run(read), ring.n_requests) == (["Hel"], [1, 0])
+
+
+def test_a_stream_without_text_is_held_within_bounds(pool, monkeypatch):
+    monkeypatch.setattr(caller, "_MAX_BEGUN", 3)
+    call = {"index": 0, "id": "call_1", "function": {"name": "f", "arguments": "{"}}
+    choice = {"index": 0, "delta": {"tool_calls": [call]}, "finish_reason": None}
+    event = wire.event({**wire.chunk(""), "choices": [choice]})
+    ring = pool([wire.head("Connection: close"), event * 9, close], good)
+    error = error_of(ring, True)
+    # What was held has been told of, so nobody takes over.
+    assert isinstance(error, exceptions.ProviderAnswerError)
+    assert ring.n_requests == [1, 0]
 
 
 def test_a_gap_in_a_stream_is_bounded(pool):
