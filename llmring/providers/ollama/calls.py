@@ -9,6 +9,7 @@ from typing import Any
 from cloud.llm.calls import json_text, nested_choice
 from cloud.llm.json_schema import JSONSchema
 from cloud.llm.response_formats import wanted_schema
+from LLM.secrets import Secrets
 from LLM.structured import class_schema, is_model_class
 from llmring.providers.base import ProviderCall
 from llmring.providers.ollama.prompted_answers import PromptedAnswer
@@ -62,8 +63,11 @@ def with_thinking(call: ProviderCall, thinks: bool) -> ProviderCall:
     return replace(call, max_tokens=limit, extra={**call.extra, **think})
 
 
-def with_prompted_tools(call: ProviderCall) -> OllamaCall:
-    """A call with its tools in its prompt."""
+def with_prompted_tools(call: ProviderCall, secrets: Secrets) -> OllamaCall:
+    """A call with its tools in its prompt.
+
+    :param secrets: keys to keep out of errors.
+    """
     extra = {name: value for name, value in call.extra.items() if name != "parallel_tool_calls"}
     tools = PromptedTools.of(
         call.tools,
@@ -73,7 +77,9 @@ def with_prompted_tools(call: ProviderCall) -> OllamaCall:
     )
     if tools.must_call:
         extra["format"] = tools.format()
-    answer = PromptedAnswer(tools, n_calls(call.messages)) if tools.functions else None
+    answer = None
+    if tools.functions:
+        answer = PromptedAnswer(tools, n_calls(call.messages), secrets)
     asked = replace(
         call,
         messages=tools.messages(call.messages),

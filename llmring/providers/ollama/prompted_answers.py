@@ -5,6 +5,7 @@ from __future__ import annotations
 from cloud.llm.events import Finish, StreamEvent, TextDelta, ToolCallDelta
 from cloud.llm.types import ChatResponse, ToolCall
 from LLM.exceptions import LLMResponseError
+from LLM.secrets import Secrets, scrub_text
 from llmring.providers.ollama.prompted_tools import PromptedTools
 from llmring.providers.ollama.tool_call_text import Piece
 
@@ -14,9 +15,11 @@ class PromptedAnswer:
 
     :param tools: what the model was told.
     :param first_id: number of the first call, for the ids that are made up in order.
+    :param secrets: keys to keep out of errors.
     """
 
-    def __init__(self, tools: PromptedTools, first_id: int = 0) -> None:
+    def __init__(self, tools: PromptedTools, first_id: int = 0, secrets: Secrets = None) -> None:
+        self._secrets = secrets
         self._must_call = tools.must_call
         self._text = tools.reader()
         self._n_told = 0
@@ -58,7 +61,7 @@ class PromptedAnswer:
             raise LLMResponseError(
                 "the model was to call a tool, and wrote something else; the text is in the "
                 "error's body",
-                body="".join(self._held),
+                body=scrub_text("".join(self._held), self._secrets),
                 code="no_tool_call",
             )
         elif self._held:

@@ -102,7 +102,7 @@ class OllamaProvider(RemoteProvider):
         call = with_thinking(call, thinks)
         if not by_prompt:
             return OllamaCall(call, waited_s=waited_s)
-        return replace(with_prompted_tools(call), waited_s=waited_s)
+        return replace(with_prompted_tools(call, self.secrets), waited_s=waited_s)
 
     async def _capabilities(self, call: ProviderCall) -> tuple[Capabilities, float]:
         """What the model can do, and the seconds that it took to learn that."""

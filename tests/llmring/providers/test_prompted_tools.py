@@ -10,8 +10,12 @@ import pytest
 from cloud.llm.events import Finish, Ping, StreamEvent, TextDelta, ToolCallDelta
 from cloud.llm.types import ChatResponse
 from LLM import InvalidRequestError, LLMResponseError
+from LLM.secrets import MASK
 from llmring.providers.ollama.prompted_answers import PromptedAnswer
 from llmring.providers.ollama.prompted_tools import PromptedTools, has_tool_turns, n_calls
+from tests.llmring.rings import KEY, answer_to, request
+from tests.remote import wire
+from tests.remote.scripted_server import ScriptedServer
 
 WEATHER = {
     "name": "get_weather",
@@ -254,6 +258,18 @@ def test_a_model_that_must_call_and_does_not_is_an_error_before_any_text() -> No
     with pytest.raises(LLMResponseError, match="was to call a tool") as caught:
         read(answer, "It is ", "sunny.")
     assert (caught.value.body, caught.value.code) == ("It is sunny.", "no_tool_call")
+
+
+def test_an_error_about_a_text_does_not_tell_the_key() -> None:
+    said = {"message": {"role": "assistant", "content": f"Your key is {KEY}."}, "done": True}
+    asked = request("ollama:m", tools=[WEATHER], tool_choice="required")
+    said_so = pytest.raises(LLMResponseError, match="was to call a tool")
+    with (
+        ScriptedServer((wire.answer({**said, "done_reason": "stop"}),)) as server,
+        said_so as caught,
+    ):
+        answer_to(server, asked)
+    assert caught.value.body == f"Your key is {MASK}."
 
 
 def test_a_call_that_is_cut_short_is_told_as_the_text_that_came() -> None:
