@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from cloud.llm.openai_compat.async_client import AsyncOpenAICompatClient
@@ -26,7 +28,13 @@ class CompatibleProvider(RemoteProvider):
         super().__init__(name, AsyncOpenAICompatClient(max_retries=0, **settings))
 
     def _make_sdk_client(self) -> Any:
-        return _sdk_client(self)
+        # What the environment says of the account at OpenAI is for OpenAI's address alone.
+        names = {"OpenAI-Organization", "OpenAI-Project", *_headers_of_environment()}
+        further: dict[str, Any] = dict.fromkeys(names, sdk("openai").Omit())
+        if authorization := next((name for name in names if name.lower() == "authorization"), None):
+            del further[authorization]
+            further["Authorization"] = f"Bearer {self.api_key or 'none'}"
+        return _sdk_client(self, further)
 
     def messages(self, call: ProviderCall) -> list[dict[str, Any]]:
         """The messages; content parts keep their cache markers, which some servers know."""
@@ -82,12 +90,22 @@ class OpenAIProvider(RemoteProvider):
         return asked
 
 
-def _sdk_client(provider: RemoteProvider) -> Any:
+def _headers_of_environment() -> list[str]:
+    """The names of the headers that the SDK takes from the environment."""
+    lines = os.environ.get("OPENAI_CUSTOM_HEADERS", "").split("\n")
+    return [line.partition(":")[0].strip() for line in lines if ":" in line]
+
+
+def _sdk_client(provider: RemoteProvider, further: Mapping[str, Any] | None = None) -> Any:
+    """OpenAI's client.
+
+    :param further: headers that those of the settings come before.
+    """
     return sdk("openai").AsyncOpenAI(
         # The SDK wants a key even where the server wants none, and would take OpenAI's.
         api_key=provider.api_key or "none",
         base_url=provider.chat_client.codec.api_root,
-        default_headers=provider.headers,
+        default_headers={**(further or {}), **provider.headers},
     )
 
 

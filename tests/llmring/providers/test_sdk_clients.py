@@ -79,6 +79,27 @@ def test_openais_client_asks_the_same_address_with_the_same_key(
     assert request.headers["authorization"] == f"Bearer {KEY}"
 
 
+@pytest.mark.parametrize("copied", [False, True], ids=["the client", "a copy"])
+def test_headers_of_openais_account_go_to_no_other_address(
+    openai_server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, copied: bool
+) -> None:
+    for name, value in {
+        "OPENAI_ORG_ID": "sk-org",
+        "OPENAI_PROJECT_ID": "sk-project",
+        "OPENAI_CUSTOM_HEADERS": "X-Gateway: sk-gateway\nauthorization: Bearer sk-other",
+    }.items():
+        monkeypatch.setenv(name, value)
+
+    async def use(ring: LLMRing) -> None:
+        client = ring.get_provider("groq").client
+        client = client.with_options(max_retries=0) if copied else client
+        await client.chat.completions.create(model="m", messages=MESSAGES)
+
+    with_ring(openai_server, "groq", use)
+    headers = openai_server.requests[0].headers
+    assert [value for value in headers.values() if "sk-" in value] == [f"Bearer {KEY}"]
+
+
 def test_threads_share_one_client() -> None:
     ring = LLMRing()
     ring.register_provider("own", base_url="http://127.0.0.1:9")
