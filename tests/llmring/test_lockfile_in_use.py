@@ -98,6 +98,27 @@ def test_models_are_those_of_the_lockfile_as_it_is_now(lockfile: Path) -> None:
     assert asyncio.run(ring.get_available_models()).keys() - before.keys() == {"lan"}
 
 
+def test_what_is_bound_and_unbound_counts_at_once(lockfile: Path) -> None:
+    lockfile.write_text("# ours\n" + POOL)
+    ring = LLMRing(lockfile_path=lockfile)
+    assert ring.resolve_alias("fast") == "openai:gpt-4o"
+    ring.bind_alias("fast", ["local:tiny", "openai:gpt-4o"])
+    assert ring.resolve_alias("fast") == "local:tiny"
+    assert ring.list_aliases() == {"fast": ("local:tiny", "openai:gpt-4o")}
+    assert (ring.unbind_alias("fast"), ring.unbind_alias("fast")) == (True, False)
+    assert not ring.has_alias("fast")
+    assert lockfile.read_text().startswith("# ours\n")
+
+
+def test_a_cleared_cache_holds_nothing_and_is_filled_again(lockfile: Path) -> None:
+    ring = LLMRing(lockfile_path=lockfile)
+    ring.resolve_alias("fast")
+    assert len(ring.aliases._cache) == 1
+    ring.clear_alias_cache()
+    assert len(ring.aliases._cache) == 0
+    assert ring.resolve_alias("fast") == "openai:gpt-4o"
+
+
 @pytest.mark.usefixtures("folder")
 def test_a_lockfile_that_is_made_replaces_the_bundled_one() -> None:
     ring = LLMRing()
