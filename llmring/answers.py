@@ -15,14 +15,14 @@ _TOLD_FLAT = (
 )
 
 
-def usage_dict(usage: Usage | None) -> dict[str, Any] | None:
-    """Token counts in OpenAI's words, those of the provider's own beside them; None for none.
+def usage_dict(usage: Usage | None) -> dict[str, Any]:
+    """Token counts in OpenAI's words, those of the provider's own beside them; empty for none.
 
     What was read from a cache and what was thought is told beside the details, too, where it is not
     zero. Details that are all zero are left out.
     """
     if usage is None:
-        return None
+        return {}
     told = {
         name: value
         for name, value in usage.model_dump(exclude_none=True).items()
@@ -37,7 +37,7 @@ def usage_dict(usage: Usage | None) -> dict[str, Any] | None:
 def llm_response(
     response: ChatResponse,
     model: str,
-    usage: dict[str, Any] | None,
+    usage: dict[str, Any],
     parsed: Any,
     attempts: list[dict[str, Any]],
 ) -> LLMResponse:

@@ -23,7 +23,7 @@ from llmring.providers.catalog import ProviderCatalog
 from llmring.registry import Registry, usage_with_cost
 from llmring.schemas import LLMRequest, LLMResponse
 from llmring.settings import RingSettings
-from llmring.structured import AnswerFormat, answer_format
+from llmring.structured.formats import AnswerFormat, answer_format
 
 #: The alias that is asked where a request names none.
 DEFAULT_ALIAS = "fast"
@@ -143,9 +143,7 @@ class Caller:
             raise failure from err
         return llm_response(response, model, usage, parsed, job.attempts.told)
 
-    async def _priced(
-        self, usage: dict[str, Any] | None, model: str, pin: int | None
-    ) -> dict[str, Any] | None:
+    async def _priced(self, usage: dict[str, Any], model: str, pin: int | None) -> dict[str, Any]:
         await self._registry.prepare(model.partition(":")[0], pin)
         cost = self._registry.cost(usage, model, pin)
         if self._settings.strict_cost and cost.status != "priced":
@@ -155,7 +153,7 @@ class Caller:
                 code=cost.status,
                 model=model,
             )
-        return None if usage is None else usage_with_cost(usage, cost)
+        return usage_with_cost(usage, cost)
 
     async def _chat(self, job: Job, model: str) -> ChatResponse:
         provider, call = self.call(job, model)

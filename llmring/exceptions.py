@@ -171,8 +171,13 @@ class AnswerValidationError(ProviderAnswerError, ValidationError):
 class CircuitBreakerError(ProviderError):
     """The model has failed too often, and is not asked for a while; nothing was sent.
 
-    `retry_after` says for how many seconds yet; `details["failure_count"]` how often it failed.
+    `retry_after` says for how many seconds yet.
     """
+
+    @property
+    def failure_count(self) -> int:
+        """How many calls in a row have failed."""
+        return int(self.details.get("failure_count", 0))
 
 
 class CostTrackingError(LLMRingError):

@@ -102,8 +102,9 @@ class LLMResponse(_Schema):
     :param model: ``provider:model`` that answered.
     :param usage: token counts in OpenAI's words, `prompt_tokens` being all of the prompt, with
         ``cached_tokens`` and ``reasoning_tokens`` where there are any, and the provider's own
-        counts; once priced, ``cost`` (dollars), ``cost_breakdown`` and ``cost_status``. None when
-        the provider told none.
+        counts; and ``cost_status`` with, where that is ``priced``, ``cost`` (dollars) and
+        ``cost_breakdown``. Without counts where the provider told none (``no_usage``); a
+        stream that was left before its end is not priced.
     :param finish_reason: in OpenAI's words: ``stop``, ``length``, ``tool_calls``, ….
     :param tool_calls: as OpenAI has them; their arguments are JSON text.
     :param parsed: the content as the value that `response_format` asked for.
@@ -121,7 +122,7 @@ class LLMResponse(_Schema):
 
     content: str
     model: str
-    usage: dict[str, Any] | None = None
+    usage: dict[str, Any] = Field(default_factory=dict)
     finish_reason: str | None = None
     tool_calls: list[dict[str, Any]] | None = None
     parsed: Any = None
@@ -133,7 +134,7 @@ class LLMResponse(_Schema):
     @property
     def total_tokens(self) -> int | None:
         """Tokens of prompt and answer together; None when the provider told none."""
-        return self.usage.get("total_tokens") if self.usage else None
+        return self.usage.get("total_tokens")
 
     def to_message(self) -> Message:
         """The assistant's turn, to be put behind the messages that it answers.

@@ -150,9 +150,9 @@ def _tell(response: LLMResponse, seconds: float, verbose: bool) -> None:
         note(f"({response.model} · {_spent(response.usage)} · {seconds:.2f} s)")
 
 
-def _spent(usage: dict[str, Any] | None) -> str:
+def _spent(usage: dict[str, Any]) -> str:
     """Tokens and dollars of an answer."""
-    if usage is None:
+    if usage.get("cost_status") == "no_usage":
         return "tokens not told"
     tokens = f"{usage.get('prompt_tokens', 0):,} + {usage.get('completion_tokens', 0):,} tokens"
     cost = usage.get("cost")

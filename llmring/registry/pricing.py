@@ -7,7 +7,7 @@ of adding changes them; only the results are floats.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeGuard
 
 from llmring.registry.schemas import RATE_UNITS, Rates, RegistryModel
 
@@ -123,6 +123,11 @@ def tokens_of(usage: Mapping[str, Any]) -> Tokens:
     )
 
 
+def has_counts(usage: Mapping[str, Any] | None) -> TypeGuard[Mapping[str, Any]]:
+    """Whether `usage` tells token counts."""
+    return usage is not None and ("prompt_tokens" in usage or "completion_tokens" in usage)
+
+
 def cost(usage: Mapping[str, Any] | None, model: RegistryModel) -> Cost:
     """What a call of `model` costs.
 
@@ -135,7 +140,7 @@ def cost(usage: Mapping[str, Any] | None, model: RegistryModel) -> Cost:
         is in ``output_cost``), ``cache_read_cost``, ``cache_write_cost_5m``, ``..._1h``,
         ``..._other``, ``total_cost``; and the prices as ``cost_per_million_…``.
     """
-    if not usage:
+    if not has_counts(usage):
         return Cost("no_usage")
     tokens = tokens_of(usage)
     usual = model.rates

@@ -15,7 +15,7 @@ from llmring.exceptions import ModelNotFoundError, RegistryError
 from llmring.registry.catalog import Catalog
 from llmring.registry.disk import DiskCache
 from llmring.registry.drift import Drift, drift
-from llmring.registry.pricing import Cost, cost
+from llmring.registry.pricing import Cost, cost, has_counts
 from llmring.registry.schemas import RegistryModel
 from llmring.registry.snapshot import BUNDLED
 from llmring.registry.source import RegistrySource
@@ -133,7 +133,7 @@ class Registry:
         :param ref: ``provider:model``.
         :param version: as `model`.
         """
-        if not usage:
+        if not has_counts(usage):
             return Cost("no_usage")
         if not all(split_ref(ref)):
             return Cost("invalid_model_format")

@@ -128,7 +128,7 @@ def test_the_response_of_a_stream_that_was_left_is_what_arrived(pool):
         return await stream.response
 
     response = ring.run(main)
-    assert (response.content, response.usage) == ("Hel", None)
+    assert (response.content, response.usage) == ("Hel", {})
 
 
 def test_a_stream_that_told_nothing_has_no_response(pool):

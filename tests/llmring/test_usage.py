@@ -199,11 +199,14 @@ def test_of_usage(told: dict[str, Any], expected: dict[str, Any]) -> None:
     assert usage_dict(Usage.model_validate({**counts, **told})) == {**counts, **expected}
 
 
-def test_no_usage_is_none() -> None:
+def test_usage_that_is_not_told_has_no_counts_and_no_cost() -> None:
     without = {name: value for name, value in wire.CHAT.items() if name != "usage"}
     with ScriptedServer((wire.answer(without),)) as server:
-        assert answer_to(server, request("openai:gpt-4o")).usage is None
-    assert usage_dict(None) is None
+        response = answer_to(server, request("openai:gpt-4o"))
+    assert response.usage == {"cost_status": "no_usage"}
+    assert response.total_tokens is None
+    costs = LLMRing().calculate_cost(response)
+    assert (costs, costs.status) == ({}, "no_usage")
 
 
 def test_usage_can_be_written_as_json() -> None:
