@@ -27,7 +27,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "certifi": ("LLM/async_transport*.py",),
     "click": ("llmring/cli/*", "local_llm_kit/cli/*"),
     "httptools": ("local_llm_kit/server/*",),
-    "jsonschema": ("llmring/structured*",),
+    "jsonschema": ("llmring/structured/*",),
     "jinja2": ("local_llm_kit/templates.py", "local_llm_kit/templates/*"),
     "httpx": ("local_llm_kit/engines/ollama/*",),
     "huggingface_hub": ("local_llm_kit/hub.py",),

@@ -17,8 +17,7 @@ from jsonschema import Draft202012Validator
 
 from cloud.llm import JSONSchema
 from LLM.exceptions import InvalidRequestError
-from llmring import structured_check
-from llmring.structured_check import MisfitError, compiled
+from llmring.structured.check import MisfitError, compiled
 from tests.llmring.structured.schemas import thing
 
 #: Schemas of one keyword or two, with their odd corners.
@@ -209,13 +208,13 @@ def test_a_value_that_is_too_deep_is_told() -> None:
 
 
 def test_too_many_tries_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(structured_check, "MAX_TRIES", 2000)
+    monkeypatch.setattr("llmring.structured.check.MAX_TRIES", 2000)
     with pytest.raises(MisfitError, match="it takes more than 2,000 tries to check"):
         compiled(HOSTILE["references"][0])(1)
 
 
 def test_errors_of_alternatives_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(structured_check, "MAX_TRIES", 10_000)
+    monkeypatch.setattr("llmring.structured.check.MAX_TRIES", 10_000)
     check = compiled(HOSTILE["references"][0])
     tracemalloc.start()
     with pytest.raises(MisfitError):
@@ -233,7 +232,7 @@ def test_an_answer_as_long_as_models_give_is_checked() -> None:
 
 
 def test_threads_have_a_count_each(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(structured_check, "MAX_TRIES", 300)
+    monkeypatch.setattr("llmring.structured.check.MAX_TRIES", 300)
     check = compiled({"items": {"type": "integer"}})
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(check, [list(range(200))] * 20)) == [None] * 20

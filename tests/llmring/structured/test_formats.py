@@ -12,7 +12,7 @@ from cloud.llm import ChatResponse, JSONSchema, ToolCall
 from LLM.exceptions import InvalidRequestError, LLMContentFilterError, LLMResponseError
 from llmring import LLMRequest, Message
 from llmring.exceptions import AnswerValidationError, ProviderAnswerError, ValidationError
-from llmring.structured import AnswerFormat, answer_format
+from llmring.structured.formats import AnswerFormat, answer_format
 from tests.llmring.structured.schemas import PERSON
 
 

@@ -18,7 +18,7 @@ from LLM.secrets import Secrets, scrub, scrub_text
 from LLM.structured import class_schema, is_model_class, parsed_content
 from llmring.exceptions import AnswerValidationError, ValidationError
 from llmring.schemas import LLMRequest
-from llmring.structured_check import Check, MisfitError, compiled
+from llmring.structured.check import Check, MisfitError, compiled
 
 #: Schemas that are kept, with what was made of them for providers.
 _N_SCHEMAS = 128

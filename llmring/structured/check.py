@@ -2,7 +2,7 @@
 
 Schemas and answers may come from strangers, and references and alternatives multiply without end.
 So each keyword that is tried is counted, and the count is bounded; what costs more than the count
-tells is replaced, in `structured_keywords`. ``format`` is an annotation, as the standard has it by
+tells is replaced, in `keywords`. ``format`` is an annotation, as the standard has it by
 default.
 
 Source: https://json-schema.org/draft/2020-12/json-schema-core.
@@ -18,7 +18,7 @@ from typing import Any
 from pydantic_core import from_json, to_json
 
 from cloud.llm.json_schemas.check import Schema
-from llmring.structured_keywords import (
+from llmring.structured.keywords import (
     ITEMS_PER_TRY,
     Errors,
     Keyword,
@@ -28,7 +28,7 @@ from llmring.structured_keywords import (
     take,
     tries_left,
 )
-from llmring.structured_values import CONTAINERS, short
+from llmring.structured.values import CONTAINERS, short
 
 #: Keywords tried for one value: one or two seconds' work.
 MAX_TRIES = 100_000
