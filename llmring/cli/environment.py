@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 import click
 
 from llmring.lockfile.names import KEY_OWNERS, PROVIDER_KEYS
+from local_llm_kit.cli.terminal import printable_line
 
 # Where keys go, and which.
 _ADDRESSES = {
@@ -34,7 +35,7 @@ _REFERENCE = re.compile(r"\$\{([^}:]*)")
 
 
 def _warn(problem: str) -> None:
-    click.echo(f"warning: {problem}", err=True)
+    click.echo(f"warning: {printable_line(problem)}", err=True)
 
 
 def load_env(warn: Callable[[str], None] = _warn) -> None:

@@ -130,6 +130,12 @@ def test_the_file_gives_no_key_another_name(
     assert "it would hold OPENAI_API_KEY, which is for openai alone" in told[0]
 
 
+def test_a_name_that_is_warned_of_steers_no_terminal(folder: Path) -> None:
+    (folder / ".env").write_text("'A\x1b[2J'=${OPENAI_API_KEY}\n")
+    result = run("cache", "info", OPENAI_API_KEY="sk-secret")
+    assert "sets A\N{REPLACEMENT CHARACTER}[2J, which is left out" in result.stderr
+
+
 def test_variables_may_refer_to_others(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ONE", "1")
     (folder / ".env").write_text("TWO=${ONE}2\nTHREE=${TWO}3\nFOUR=${NONE:-4}\nFIVE\n")
