@@ -140,7 +140,7 @@ class ProviderCatalog:
             is_set = any(self._environ.get(variable) for variable in variables)
             return None if is_set else f"{variables[0]} is not set"
         if name == "local":
-            from llmring.providers.local.provider import has_engine
+            from llmring.providers.local.engines import has_engine
 
             return None if has_engine() else "no engine is installed (pip install '.[llama]')"
         return None if name in BUILTIN_PROVIDERS else "there is no such provider"

@@ -150,7 +150,7 @@ def test_providers_that_want_a_key_and_have_one_are_told(entries):
 
 
 def test_an_engine_that_is_not_installed_is_told(catalog, monkeypatch):
-    monkeypatch.setattr("llmring.providers.local.provider.has_engine", lambda: False)
+    monkeypatch.setattr("llmring.providers.local.engines.has_engine", lambda: False)
     assert "no engine is installed" in catalog.why_unavailable("local")
 
 

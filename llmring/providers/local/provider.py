@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
-import importlib.util
 import threading
 import time
 from collections import deque
@@ -28,8 +26,6 @@ if TYPE_CHECKING:
     from LLM.async_streaming import AsyncChatStream
     from local_llm_kit.async_client import AsyncLLMClient
 
-#: The packages of each engine that runs models in this process.
-_ENGINES = (("llama_cpp",), ("torch", "transformers"))
 #: What a request says by other names than a local call's, and what an answer has no place for.
 _ADVICE = {
     "messages": "give it as messages=…",
@@ -39,15 +35,6 @@ _ADVICE = {
     "functions": "give tools=…",
     "function_call": "give tool_choice=…",
 }
-
-
-@functools.cache  # each look takes 0.13 ms, and every call asks
-def has_engine() -> bool:
-    """Whether the packages of an engine that runs models in this process are installed."""
-    return any(
-        all(importlib.util.find_spec(package) is not None for package in packages)
-        for packages in _ENGINES
-    )
 
 
 class LocalProvider(BaseLLMProvider):
@@ -198,7 +185,6 @@ def _arguments(call: ProviderCall, *, stream: bool = False) -> dict[str, Any]:
     """The arguments of a local call.
 
     :param stream: whether its answer is streamed.
-
     :raises ValidationError: a further one is said elsewhere, or its effect would be lost.
     :raises InvalidRequestError: an argument is wrong.
     """

@@ -20,7 +20,7 @@ from llmring.exceptions import (
     ProviderTimeoutError,
     ValidationError,
 )
-from llmring.providers.local import provider as local_provider
+from llmring.providers.local import engines
 from local_llm_kit import loading
 from local_llm_kit.model_files import BUNDLED
 from tests.llmring.providers.local_calls import ENDLESS, HELLO, WEATHER, run
@@ -107,9 +107,9 @@ def test_an_engine_is_there_when_all_of_its_packages_are(
     monkeypatch: pytest.MonkeyPatch, packages: tuple[str, ...]
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: name in packages or None)
-    assert local_provider.has_engine.__wrapped__()
+    assert engines.has_engine.__wrapped__()
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: name in packages[1:] or None)
-    assert not local_provider.has_engine.__wrapped__()
+    assert not engines.has_engine.__wrapped__()
 
 
 REFUSED: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
