@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from llmring.exceptions import ModelError, ProviderNotFoundError
-from llmring.lockfile.names import suggestion
+from llmring.exceptions import ModelError
 from llmring.registry import RegistryModel
 from llmring.registry.store import OWN_MACHINES
 from llmring.service import LLMRing
@@ -24,11 +23,7 @@ async def listed(
         elif provider.lower() in ring.providers.names:
             names = [provider.lower()]
         else:
-            known = ring.providers.names
-            raise ProviderNotFoundError(
-                f"unknown provider {provider!r}; there are {', '.join(known)}"
-                f"{suggestion(provider, known)}"
-            )
+            raise ring.providers.unknown(provider)
         found: list[RegistryModel] = []
         versions: dict[str, int] = {}
         for name in names:

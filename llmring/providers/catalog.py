@@ -86,7 +86,7 @@ class ProviderCatalog:
             )
         name = name.lower()
         if provider is None and name not in _CLASSES and not settings.get("base_url"):
-            raise self._unknown(name, "; for another one give base_url=…")
+            raise self.unknown(name, "; for another one give base_url=…")
         with self._lock:
             if provider is not None:
                 made = provider
@@ -145,6 +145,17 @@ class ProviderCatalog:
             return None if has_engine() else "no engine is installed (pip install '.[llama]')"
         return None if name in BUILTIN_PROVIDERS else "there is no such provider"
 
+    def unknown(self, name: str, advice: str = "") -> ProviderNotFoundError:
+        """The error for a name that no provider has; the caller raises it.
+
+        :param advice: what else to do, behind the names that there are.
+        """
+        names = self.names
+        return ProviderNotFoundError(
+            f"unknown provider {name!r}; there are {', '.join(names)}"
+            f"{suggestion(name, names)}{advice}"
+        )
+
     async def close(self) -> None:
         """Close all that were made; there are none any more. Safe to call again.
 
@@ -173,7 +184,7 @@ class ProviderCatalog:
             )
             return provider
         if name not in _CLASSES:
-            raise self._unknown(name)
+            raise self.unknown(name)
         try:
             made: BaseLLMProvider = _class(_CLASSES[name])(name)
         except LLMConfigError as err:
@@ -190,13 +201,6 @@ class ProviderCatalog:
             if variable is not None:
                 problem = problem.replace(f"ClientConfig.{setting}", variable)
         return problem
-
-    def _unknown(self, name: str, advice: str = "") -> ProviderNotFoundError:
-        names = self.names
-        return ProviderNotFoundError(
-            f"unknown provider {name!r}; there are {', '.join(names)}"
-            f"{suggestion(name, names)}{advice}"
-        )
 
 
 def _check_settings(provider: BaseLLMProvider | None, settings: Mapping[str, Any]) -> None:
