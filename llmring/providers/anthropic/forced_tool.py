@@ -6,9 +6,11 @@ answer. Callers see nothing of it, in streams neither.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Container
+from collections import deque
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, count
+from typing import Self
 
 from cloud.llm.calls import nested_choice
 from cloud.llm.events import Finish, ResponseAssembler, StreamEvent, TextDelta, ToolCallDelta
@@ -76,37 +78,62 @@ class ForcedTool:
     def stream(self, events: AsyncEventStream) -> AsyncEventStream:
         """The stream, with the arguments of the tool as its text, if it is called."""
         assembler = ResponseAssembler(self.call.model)
-        return AsyncEventStream(self._events(events), events.stop, assembler)
+        return AsyncEventStream(_ForcedEvents(self.name, events), events.stop, assembler)
 
-    async def _events(self, events: AsyncEventStream) -> AsyncIterator[StreamEvent]:
+
+class _ForcedEvents:
+    """The events of an answer as the caller is told them; no generator, whose end needs the loop.
+
+    :param name: the tool's.
+    :param source: the provider's own events.
+    """
+
+    def __init__(self, name: str, source: AsyncEventStream) -> None:
+        self._name = name
+        self._source = source
+        self._ready: deque[StreamEvent] = deque()
         # What the model says before it calls the tool is no part of the answer, if it calls it.
-        held: list[TextDelta] = []
+        self._held: list[StreamEvent] = []
         # Numbers of the tool's calls: of several, the first is the answer.
-        ours: list[int] = []
-        has_others = has_arguments = False
-        async for event in events:
-            if isinstance(event, ToolCallDelta):
-                if event.name == self.name and event.index not in ours:
-                    ours.append(event.index)
-                if event.index in ours:
-                    if event.index == ours[0] and event.arguments:
-                        has_arguments = True
-                        yield TextDelta(event.arguments)
-                    continue
-                has_others = True
-            elif isinstance(event, TextDelta):
-                held.append(event)
-                continue
-            elif isinstance(event, Finish):
-                if not ours:
-                    for one in held:
-                        yield one
-                    held = []
-                else:
-                    if not has_arguments:
-                        yield TextDelta("{}")  # a stream has none of an empty object's
-                    event = Finish(_reason(event.reason, has_others))
-            yield event
+        self._ours: list[int] = []
+        self._has_others = self._has_arguments = False
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> StreamEvent:
+        while not self._ready:
+            self._ready.extend(self._told(await anext(self._source)))
+        return self._ready.popleft()
+
+    def _told(self, event: StreamEvent) -> Sequence[StreamEvent]:
+        if isinstance(event, ToolCallDelta):
+            return self._of_call(event)
+        if isinstance(event, TextDelta):
+            self._held.append(event)
+            return ()
+        if not isinstance(event, Finish):
+            return (event,)
+        # An end may be told twice, what is told with it once.
+        if not self._ours:
+            held, self._held = self._held, []
+            return (*held, event)
+        finish = Finish(_reason(event.reason, self._has_others))
+        if self._has_arguments:
+            return (finish,)
+        self._has_arguments = True
+        return (TextDelta("{}"), finish)  # a stream has no arguments of an empty object
+
+    def _of_call(self, event: ToolCallDelta) -> Sequence[StreamEvent]:
+        if event.name == self._name and event.index not in self._ours:
+            self._ours.append(event.index)
+        if event.index not in self._ours:
+            self._has_others = True
+            return (event,)
+        if event.index != self._ours[0] or not event.arguments:
+            return ()
+        self._has_arguments = True
+        return (TextDelta(event.arguments),)
 
 
 def _name(tool: object) -> object:

@@ -181,13 +181,33 @@ def test_leaving_a_stream_ends_the_one_behind_it() -> None:
     assert closed == [True]
 
 
-def test_text_is_told_once_where_an_end_is_told_twice() -> None:
-    told = [TextDelta("No."), Finish("stop"), Finish("stop")]
+@pytest.mark.parametrize(
+    ("begin", "told"),
+    [(TextDelta("No."), TextDelta("No.")), (ToolCallDelta(0, "1", "person"), TextDelta("{}"))],
+    ids=["text", "an empty object"],
+)
+def test_an_answer_is_told_once_where_its_end_is_told_twice(
+    begin: StreamEvent, told: StreamEvent
+) -> None:
+    events = [begin, Finish("stop"), Finish("stop")]
 
     async def read() -> list[StreamEvent]:
-        return [event async for event in forced_tool().stream(stream_of(*told, closed=[]))]
+        return [event async for event in forced_tool().stream(stream_of(*events, closed=[]))]
 
-    assert asyncio.run(read()) == told
+    assert asyncio.run(read()) == [told, *events[1:]]
+
+
+def test_a_dropped_stream_ends_the_one_behind_it_at_once() -> None:
+    closed: list[bool] = []
+    behind = stream_of(ToolCallDelta(0, "1", "person", "{"), Finish("stop"), closed=closed)
+
+    async def drop() -> None:
+        stream = forced_tool().stream(behind)
+        await anext(stream)
+        del stream
+        assert closed == [True]
+
+    asyncio.run(drop())
 
 
 def test_json_of_any_form_needs_no_tool() -> None:
