@@ -42,6 +42,9 @@ from llmring.exceptions import (
 
 T = TypeVar("T")
 
+#: Models whose breakers are kept.
+_MAX_BREAKERS = 10_000
+
 
 def moves_on(error: LLMError) -> bool:
     """Whether the next model of the pool is to be tried after `error`.
@@ -122,8 +125,15 @@ class Failover:
         """The breaker of a model."""
         breaker = self._breakers.get(model)
         if breaker is None:
+            if len(self._breakers) >= _MAX_BREAKERS:
+                self._forget_the_well()
             breaker = self._breakers.setdefault(model, self._make_breaker())
         return breaker
+
+    def _forget_the_well(self) -> None:
+        """Names of models may come from strangers; those that have not failed need no breaker."""
+        failed = {name: one for name, one in list(self._breakers.items()) if one.failure_count}
+        self._breakers = failed if len(failed) < _MAX_BREAKERS else {}
 
     async def run(
         self,

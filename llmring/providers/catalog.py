@@ -9,8 +9,8 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from LLM.exceptions import LLMConfigError
-from llmring.exceptions import ConfigurationError, ProviderNotFoundError
+from LLM.exceptions import LLMConfigError, LLMError
+from llmring.exceptions import ConfigurationError, ProviderNotFoundError, wrap_exception
 from llmring.lockfile.names import BUILTIN_PROVIDERS, PROVIDER_KEYS, is_provider, suggestion
 from llmring.lockfile.types import ProviderEntry
 from llmring.providers.base import BaseLLMProvider
@@ -48,7 +48,7 @@ class ProviderCatalog:
     ) -> None:
         self._entries = entries
         self._environ = environ
-        self._registered: dict[str, Callable[[], BaseLLMProvider]] = {}
+        self._registered: dict[str, BaseLLMProvider] = {}
         # Each with the lockfile's entry that it was made from, to notice when that changes.
         self._made: dict[str, tuple[ProviderEntry | None, BaseLLMProvider]] = {}
         # Calls may be under way with them yet.
@@ -70,7 +70,8 @@ class ProviderCatalog:
         """Take `provider`, or one with these settings, for `name` from now on.
 
         :param settings: `api_key`, `base_url` and the other settings of the provider's client.
-        :raises ConfigurationError: `name` cannot name a provider, or a setting is not for it.
+        :raises ConfigurationError: `name` cannot name a provider, a setting cannot work, or its key
+            is missing.
         :raises ProviderNotFoundError: `name` is no known one, and there is no `base_url`.
         """
         if not is_provider(name):
@@ -87,13 +88,11 @@ class ProviderCatalog:
         name = name.lower()
         if provider is None and name not in _CLASSES and not settings.get("base_url"):
             raise self.unknown(name, "; for another one give base_url=…")
+        if provider is None:
+            # Made now, so that a setting that cannot work is told here, and no pool passes it over.
+            provider = _made_of(name, settings)
         with self._lock:
-            if provider is not None:
-                made = provider
-                self._registered[name] = lambda: made
-            else:
-                home = _CLASSES.get(name, _COMPATIBLE)
-                self._registered[name] = lambda: _class(home)(name, **settings)
+            self._registered[name] = provider
             if name in self._made:
                 self._replaced.append(self._made.pop(name)[1])
 
@@ -171,8 +170,8 @@ class ProviderCatalog:
                 raise outcome
 
     def _make(self, name: str, entry: ProviderEntry | None) -> BaseLLMProvider:
-        if make := self._registered.get(name):
-            return make()
+        if registered := self._registered.get(name):
+            return registered
         if entry is not None:
             key = self._environ.get(entry.api_key_env) if entry.api_key_env else None
             if entry.api_key_env and not key:
@@ -213,6 +212,14 @@ def _check_settings(provider: BaseLLMProvider | None, settings: Mapping[str, Any
         raise ConfigurationError(
             f"{min(asked)} is not a provider's here: the ring retries; set LLMRING_RETRY_ATTEMPTS"
         )
+
+
+def _made_of(name: str, settings: dict[str, Any]) -> BaseLLMProvider:
+    try:
+        made: BaseLLMProvider = _class(_CLASSES.get(name, _COMPATIBLE))(name, **settings)
+    except LLMError as err:
+        raise wrap_exception(err, provider=name) from err
+    return made
 
 
 def _class(home: str) -> Callable[..., Any]:

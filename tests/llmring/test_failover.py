@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 import pytest
 
+from LLM.retry import RetryPolicy
 from llmring import exceptions
+from llmring.failover import Failover
 from tests.llmring.pools import KEY, MODELS, error_of, good, outcomes, refusal
 from tests.remote import wire
 from tests.remote.scripted_server import Script, ScriptedServer, close, hang, reset
@@ -309,3 +311,15 @@ def test_the_request_may_name_its_own_timeout(pool, streamed):
     ring = pool([hang], good)
     _, attempts = ring.ask(streamed, timeout=0.05)
     assert "within 0.05 s" in attempts[0]["reason"]
+
+
+def test_breakers_of_models_that_did_not_fail_are_not_kept_for_ever(monkeypatch):
+    monkeypatch.setattr("llmring.failover._MAX_BREAKERS", 3)
+    failover = Failover(RetryPolicy())
+    admission = failover.breaker("a:failed").admit()
+    assert admission is not None
+    admission.failed()
+    for number in range(10):
+        failover.breaker(f"a:{number}")
+        assert len(failover.breakers) <= 3
+    assert "a:failed" in failover.breakers

@@ -111,6 +111,27 @@ def test_settings_beside_a_made_provider_are_refused(catalog):
         catalog.register("own", Own(), timeout=3.0)
 
 
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"base_url": "nope"}, "base_url"),
+        ({"base_url": "http://127.0.0.1:1", "frob": 1}, "frob"),
+        ({"base_url": "http://127.0.0.1:1", "timeout": -5}, "timeout"),
+        ({"base_url": "http://127.0.0.1:1", "api_key": 5}, "api_key"),
+    ],
+)
+@pytest.mark.parametrize("name", ["openai", "anthropic", "google", "box"])
+def test_settings_that_cannot_work_are_told_when_they_are_given(catalog, name, settings, told):
+    with pytest.raises(ConfigurationError, match=told):
+        catalog.register(name, None, **settings)
+    assert name not in catalog._registered
+
+
+def test_a_missing_key_is_told_when_the_provider_is_registered(catalog):
+    with pytest.raises(ConfigurationError, match="OPENAI_API_KEY"):
+        catalog.register("openai", None)
+
+
 def test_an_unknown_provider_is_named_with_the_nearest(catalog):
     with pytest.raises(ProviderNotFoundError, match=r"'opnai'.*did you mean 'openai'"):
         catalog.get("opnai")
