@@ -211,6 +211,10 @@ class AliasResolver:
         )
 
     def _pool(self, alias_or_model: str, profile: str, lockfile: Lockfile) -> Pool:
+        # What is kept was an alias by this lockfile, so nothing else has to be asked first.
+        key = (alias_or_model, profile)
+        if isinstance(alias_or_model, str) and (kept := self._cache.get(key)):
+            return kept
         if reference := as_model(alias_or_model, self._providers(lockfile)):
             return Pool(alias_or_model, (reference,))
         if not is_name(alias_or_model):
@@ -219,15 +223,13 @@ class AliasResolver:
                 "'openai:gpt-5.5'",
                 code="invalid",
             )
-        if pool := self._cache.get((alias_or_model, profile)):
-            return pool
         pool = find_pool(
             alias_or_model, profile, lockfile, self._providers(lockfile), self._package_lockfile
         )
         with self._lock:
             # Between the reading and now the file may have changed and the cache been cleared.
             if self._read is not None and self._read[1] is lockfile:
-                self._cache.put((alias_or_model, profile), pool)
+                self._cache.put(key, pool)
         return pool
 
     def _profile_name(self, profile: str | None, lockfile: Lockfile) -> str:

@@ -135,10 +135,10 @@ class Registry:
         """
         if not has_counts(usage):
             return Cost("no_usage")
-        if not all(split_ref(ref)):
-            return Cost("invalid_model_format")
         model = self.model(ref, version)
-        return cost(usage, model) if model else Cost("model_not_in_registry")
+        if model is not None:
+            return cost(usage, model)
+        return Cost("model_not_in_registry" if all(split_ref(ref)) else "invalid_model_format")
 
     async def prepare(self, provider: str, version: int | None = None) -> None:
         """See to it that the list at hand is current, if that can be had.
