@@ -210,13 +210,13 @@ class AliasResolver:
             code="missing_aliases",
         )
 
-    def _pool(self, alias_or_model: str, profile: str, lockfile: Lockfile) -> Pool:
+    def _pool(self, alias_or_model: object, profile: str, lockfile: Lockfile) -> Pool:
         # What is kept was an alias by this lockfile, so nothing else has to be asked first.
         key = (alias_or_model, profile)
         if isinstance(alias_or_model, str) and (kept := self._cache.get(key)):
             return kept
         if reference := as_model(alias_or_model, self._providers(lockfile)):
-            return Pool(alias_or_model, (reference,))
+            return Pool(str(alias_or_model), (reference,))
         if not is_name(alias_or_model):
             raise LockfileError(
                 f"{shown(alias_or_model)} is no alias or model; give a name such as 'fast' or "

@@ -49,7 +49,7 @@ class Echo(BaseLLMProvider):
         return ChatResponse(call.model, call.model)
 
     def stream(self, call: ProviderCall) -> Any:
-        raise NotImplementedError
+        raise AssertionError("nobody asks for a stream")
 
 
 def test_a_call_looks_at_the_lockfile_once(lockfile: Path, monkeypatch: pytest.MonkeyPatch) -> None:
