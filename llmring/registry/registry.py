@@ -55,6 +55,8 @@ class Registry:
         self._clocks = Clocks(clock, monotonic)
         self._found: dict[tuple[str, int | None], RegistryModel] = {}
         self._day_ends = 0.0
+        # Without one there is nothing to read but a list that is pinned.
+        self._has_source = url is not None
         self._store = CatalogStore(
             None if url is None else RegistrySource(url, timeout_s=timeout_s),
             DiskCache(cache_dir),
@@ -148,14 +150,16 @@ class Registry:
 
         :param version: one that is pinned, to be had as well.
         """
-        await self._store.prepare(provider.lower(), version)
+        if self._has_source or version is not None:
+            await self._store.prepare(provider.lower(), version)
 
     def prepare_soon(self, provider: str, version: int | None = None) -> None:
         """As `prepare`, in a task of its own; `prepare` then waits for what is left to do.
 
         :raises RuntimeError: a list is to be read, and no event loop runs.
         """
-        self._store.prepare_soon(provider.lower(), version)
+        if self._has_source or version is not None:
+            self._store.prepare_soon(provider.lower(), version)
 
     async def refresh(self, provider: str) -> Catalog:
         """Read the registry's list of a provider now, whatever is at hand.
