@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import ssl
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -157,9 +157,7 @@ def test_a_tunnel_through_a_tls_proxy_carries_the_call(
     def tunnel(connection: Connection) -> None:
         with socket.create_connection(("127.0.0.1", origin.port)) as inner:
             connection.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
-            back = threading.Thread(target=pump, args=(inner, connection.sock), daemon=True)
-            back.start()
-            pump(connection.sock, inner)
+            join(connection.sock, inner)
         connection.close()
 
     proxy = server([tunnel])
@@ -172,14 +170,22 @@ def test_a_tunnel_through_a_tls_proxy_carries_the_call(
     assert [request.method for request in proxy.requests] == ["CONNECT"]
 
 
-def pump(source: Any, target: Any) -> None:
-    """Carry bytes until either side ends."""
+def join(left: Any, right: Any) -> None:
+    """Carry bytes both ways until either side ends.
+
+    In one thread: a TLS socket that one thread reads while another writes breaks now and then
+    (OpenSSL's connections are not made for it, and Python locks them from 3.13 on).
+    """
+    other = {left: right, right: left}
     with contextlib.suppress(OSError):
-        while data := source.recv(65536):
-            target.sendall(data)
-    # Closing alone would wait for the thread that reads from it.
-    with contextlib.suppress(OSError):
-        target.shutdown(socket.SHUT_RDWR)
+        while True:
+            # What TLS has already decrypted does not make a socket readable.
+            decrypted = [side for side in other if getattr(side, "pending", int)()]
+            for side in decrypted or select.select([left, right], [], [])[0]:
+                data = side.recv(65536)
+                if not data:
+                    return
+                other[side].sendall(data)
 
 
 def test_a_proxy_that_drips_meets_the_deadline(
