@@ -29,6 +29,10 @@ class _Background:
     def begin(self, work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
         return asyncio.run_coroutine_threadsafe(work, self._running())
 
+    def is_here(self) -> bool:
+        """Whether the caller runs in the loop."""
+        return self._loop is not None and asyncio._get_running_loop() is self._loop
+
     def _running(self) -> asyncio.AbstractEventLoop:
         with self._lock:
             if self._loop is None:
@@ -90,3 +94,12 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 def begin(work: Coroutine[Any, Any, None]) -> None:
     """Have a coroutine run, without waiting for its end. From any thread."""
     _background.begin(work)
+
+
+async def awaited(work: Coroutine[Any, Any, T]) -> T:
+    """The result of a coroutine that runs in the background's loop, to await in any loop.
+
+    What belongs to a loop, such as a pool of connections, is used so from all. Cancelling the wait
+    cancels the work.
+    """
+    return await (work if _background.is_here() else asyncio.wrap_future(_background.begin(work)))

@@ -29,6 +29,7 @@
     │   └── ServerConnectionError     also an LLMConnectionError
     ├── ConversationError
     │   └── ConversationNotFoundError
+    ├── StoreError
     ├── SessionError
     ├── MCPError
     ├── ToolError
@@ -206,6 +207,10 @@ class ConversationError(LLMRingError):
 
 class ConversationNotFoundError(ConversationError):
     """No conversation of that id that the caller may see."""
+
+
+class StoreError(LLMRingError):
+    """The database of conversations and usage cannot be opened, read or written."""
 
 
 class SessionError(LLMRingError):

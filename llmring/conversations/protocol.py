@@ -27,7 +27,7 @@ from llmring.conversations.types import (
 class ConversationStore(Protocol):
     """Conversations and their messages.
 
-    Every method raises `ConversationStoreError` where the store cannot be used; what was being
+    Every method raises `StoreError` where the store cannot be used; what was being
     written is then there as a whole, or not at all. When a method returns, what it wrote is on the
     disk.
     """

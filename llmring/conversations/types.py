@@ -28,13 +28,20 @@ def _in_utc(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
+def _short(name: str) -> str:
+    if len(name) > MAX_NAME_CHARS:
+        raise ValueError(f"it has {len(name)} characters, and may have {MAX_NAME_CHARS}")
+    return name
+
+
 def now() -> datetime:
     """This moment, in UTC."""
     return datetime.now(UTC)
 
 
 Moment = Annotated[datetime, AfterValidator(_in_utc)]
-Name = Annotated[str, Field(max_length=MAX_NAME_CHARS)]
+# pydantic's own limit on length refuses lone surrogates, which models do write.
+Name = Annotated[str, AfterValidator(_short)]
 # What a 64-bit column holds.
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 Dollars = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]

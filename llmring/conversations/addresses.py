@@ -1,0 +1,41 @@
+"""Where the database is: by default a file in the user's data folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from llmring.exceptions import ConfigurationError
+
+#: Names another database than the user's own file.
+VARIABLE = "LLMRING_DATABASE_URL"
+_POSTGRES = ("postgresql", "postgres", "postgresql+psycopg")
+_FORMS = "give the path of a file, sqlite:///PATH, or postgresql://USER:PASSWORD@HOST/DATABASE"
+
+
+def default_path() -> Path:
+    """The user's own file; it need not exist."""
+    from platformdirs import user_data_path
+
+    return user_data_path("llmring", appauthor=False) / "conversations.sqlite"
+
+
+def database_url(where: str | os.PathLike[str] | None) -> str:
+    """An address as SQLAlchemy has it.
+
+    :param where: a path, ``sqlite:///PATH`` (``sqlite://`` alone is this process's memory),
+        ``postgresql://…``; None for `VARIABLE`, else the user's own file.
+    :raises ConfigurationError: it is none of these.
+    """
+    text = os.fspath(where) if where is not None else os.environ.get(VARIABLE, "").strip()
+    if not isinstance(text, str):
+        raise ConfigurationError(f"a database cannot be at {text!r}; {_FORMS}")
+    scheme, found, rest = (text or str(default_path())).partition("://")
+    if not found:
+        return f"sqlite+aiosqlite:///{Path(scheme).expanduser().absolute()}"
+    if scheme in ("sqlite", "sqlite+aiosqlite") and (not rest or rest.startswith("/")):
+        return f"sqlite+aiosqlite://{rest}"
+    if scheme in _POSTGRES:
+        return f"postgresql+psycopg://{rest}"
+    # The rest may hold a password.
+    raise ConfigurationError(f"a database cannot be at {scheme[:40]}://…; {_FORMS}")

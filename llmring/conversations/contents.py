@@ -1,0 +1,27 @@
+"""What messages say, as text: for search, excerpts and pages. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+#: Characters that an excerpt shows before and after what was found.
+AROUND = 80
+
+
+def text_of(content: str | list[dict[str, Any]] | dict[str, Any] | None) -> str | None:
+    """The text of a message, of its content parts too; None for none."""
+    if content is None or isinstance(content, str):
+        return content
+    parts = [content] if isinstance(content, dict) else content
+    texts = [part["text"] for part in parts if isinstance(part.get("text"), str)]
+    return "\n".join(texts) if texts else None
+
+
+def excerpt(text: str, found: str) -> str:
+    """Some of a text, around the first place where `found` stands in any case, on one line."""
+    at = text.casefold().find(found.casefold())
+    # Folding may change lengths (ß is ss), so the place can be off by some characters.
+    start = max(0, at - AROUND)
+    end = max(at, 0) + len(found) + AROUND
+    shown = " ".join(text[start:end].split())
+    return ("…" if start else "") + shown + ("…" if end < len(text) else "")

@@ -1,0 +1,146 @@
+"""A database that holds stores: opening it, its transactions, its end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from dataclasses import dataclass
+from typing import TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from llmring import background
+from llmring.conversations.sql.engines import WRITES, make_private_file, new_engine, parsed_url
+from llmring.conversations.sql.errors import told_as_store_errors
+from llmring.conversations.sql.upgrade import bring_up_to_date
+from llmring.exceptions import StoreError
+
+T = TypeVar("T")
+#: Seconds that an operation may take, waiting for others included.
+TIMEOUT_S = 30.0
+
+
+@dataclass(slots=True)
+class _Open:
+    """An open database, in the process `pid`."""
+
+    pid: int
+    reader: AsyncEngine
+    writer: AsyncEngine
+    # SQLite has one writer at a time; those of a process need not find out by trying.
+    turn: asyncio.Lock | None
+
+    async def close(self) -> None:
+        # A forked child leaves its parent's connections alone.
+        await self.reader.dispose(close=self.pid == os.getpid())
+
+
+class SQLDatabase:
+    """SQLite or PostgreSQL. Tasks and threads may share it; it is opened when first used.
+
+    What is done in it runs in a loop of its own, so that its connections serve all loops.
+
+    :param url: as `database_url` gives it.
+    :param timeout_s: seconds that an operation may take.
+    :raises ConfigurationError: the address cannot be read.
+    :raises ModuleNotFoundError: the database's driver is not installed.
+    """
+
+    def __init__(self, url: str, timeout_s: float = TIMEOUT_S) -> None:
+        self._url = parsed_url(url)
+        self._timeout_s = timeout_s
+        #: The database, for people, without its password.
+        self.where = self._url.render_as_string(hide_password=True)
+        self._first = new_engine(self._url)
+        self._open: _Open | None = None
+        self._opening: asyncio.Lock | None = None
+        self._closed = False
+
+    def __repr__(self) -> str:
+        return f"SQLDatabase({self.where!r})"
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether it is SQLite; PostgreSQL otherwise."""
+        return self._url.get_backend_name() == "sqlite"
+
+    async def read(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """What `work` gives, in a transaction that does not write.
+
+        :raises StoreError: the database cannot be opened or read.
+        """
+        return await background.awaited(self._run(work, writes=False))
+
+    async def write(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """What `work` gives; all that it writes is there when this returns, or nothing of it.
+
+        :raises StoreError: the database cannot be opened or written.
+        """
+        return await background.awaited(self._run(work, writes=True))
+
+    async def prepare(self) -> None:
+        """Open the database and bring its tables up to date, now instead of at the first use.
+
+        :raises StoreError: it cannot be opened, or a newer llm-kit has written it.
+        """
+        await background.awaited(self._prepare())
+
+    async def close(self) -> None:
+        """Close all connections; nothing can be read or written any more. Repeatable."""
+        self._closed = True
+        await background.awaited(self._close())
+
+    async def _prepare(self) -> None:
+        with self._errors():
+            async with asyncio.timeout(self._timeout_s):
+                await self._opened()
+
+    async def _run(self, work: Callable[[AsyncConnection], Awaitable[T]], *, writes: bool) -> T:
+        with self._errors():
+            async with asyncio.timeout(self._timeout_s):
+                database = await self._opened()
+                async with self._connection(database, writes=writes) as connection:
+                    return await work(connection)
+
+    @asynccontextmanager
+    async def _connection(self, database: _Open, *, writes: bool) -> AsyncIterator[AsyncConnection]:
+        if not writes:
+            async with database.reader.connect() as connection:
+                yield connection
+            return
+        async with database.turn or nullcontext(), database.writer.begin() as connection:
+            yield connection
+
+    async def _opened(self) -> _Open:
+        if self._closed:
+            raise StoreError(f"the database at {self.where} was closed; open it again")
+        found = self._open
+        if found is not None and found.pid == os.getpid():
+            return found
+        if found is not None:
+            await found.close()
+            self._open = self._opening = None
+            self._first = new_engine(self._url)
+        if self._opening is None:
+            self._opening = asyncio.Lock()
+        async with self._opening:
+            if self._open is None:
+                make_private_file(self._url)
+                writer = self._first.execution_options(**{WRITES: True})
+                await bring_up_to_date(self._first, writer)
+                turn = asyncio.Lock() if self.is_sqlite else None
+                self._open = _Open(os.getpid(), self._first, writer, turn)
+        return self._open
+
+    async def _close(self) -> None:
+        found, self._open = self._open, None
+        with self._errors():
+            if found is not None:
+                await found.close()
+            else:
+                await self._first.dispose()
+
+    def _errors(self) -> AbstractContextManager[None]:
+        return told_as_store_errors(self.where)
