@@ -20,6 +20,8 @@ from LLM.lazy import lazy_names as _lazy_names
 
 if typing.TYPE_CHECKING:
     from LLM._version import __version__
+    from llmring.conversations.manager import ConversationManager
+    from llmring.conversations.session import LLMRingExtended, LLMRingSession
     from llmring.exceptions import (
         AnswerValidationError,
         CircuitBreakerError,
@@ -54,6 +56,8 @@ if typing.TYPE_CHECKING:
 # Which module each public name lives in.
 _HOMES = {
     "LLM._version": "__version__",
+    "llmring.conversations.manager": "ConversationManager",
+    "llmring.conversations.session": "LLMRingExtended LLMRingSession",
     "llmring.exceptions": (
         "AnswerValidationError CircuitBreakerError ConfigurationError CostTrackingError "
         "LLMRingError LockfileError ModelError ModelNotFoundError ProviderAnswerError "
@@ -77,11 +81,14 @@ __all__ = [
     "ChatStream",
     "CircuitBreakerError",
     "ConfigurationError",
+    "ConversationManager",
     "CostTrackingError",
     "LLMRequest",
     "LLMResponse",
     "LLMRing",
     "LLMRingError",
+    "LLMRingExtended",
+    "LLMRingSession",
     "LockfileError",
     "Message",
     "ModelError",

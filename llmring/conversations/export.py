@@ -46,9 +46,10 @@ def _markdown(message: StoredMessage) -> list[str]:
     if text := text_of(message.content):
         blocks.append(text)
     content = message.content
-    for part in [content] if isinstance(content, dict) else content or []:
-        if isinstance(part, dict) and not isinstance(part.get("text"), str):
-            blocks.append(f"*{part.get('type', 'part')}*")
+    if not isinstance(content, str):
+        parts = [content] if isinstance(content, dict) else content or []
+        others = [part for part in parts if not isinstance(part.get("text"), str)]
+        blocks += [f"*{part.get('type', 'part')}*" for part in others]
     for call in message.tool_calls or []:
         function = call.get("function") or {}
         arguments = str(function.get("arguments", ""))

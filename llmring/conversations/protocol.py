@@ -81,13 +81,13 @@ class ConversationStore(Protocol):
         messages: Sequence[NewMessage],
         level: LoggingLevel = "full",
         *,
-        skip_known: bool = False,
+        context: Sequence[NewMessage] = (),
     ) -> list[StoredMessage]:
         """Add messages to a conversation: all of them, or none.
 
         :param level: how much of them is kept.
-        :param skip_known: leave out those at the beginning that the conversation ends with: a
-            request repeats them.
+        :param context: what came before them, such as the request that they answer. What the
+            conversation does not hold of it yet is added before them.
         :return: those that were kept.
         :raises ConversationNotFoundError: the owner has none of that id.
         """

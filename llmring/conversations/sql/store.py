@@ -144,25 +144,25 @@ class SQLStore(SQLUsage):
         messages: Sequence[NewMessage],
         level: LoggingLevel = "full",
         *,
-        skip_known: bool = False,
+        context: Sequence[NewMessage] = (),
     ) -> list[StoredMessage]:
         """Add messages to a conversation: all of them, or none.
 
         :param level: how much of them is kept.
-        :param skip_known: leave out those at the beginning that the conversation ends with: a
-            request repeats them.
+        :param context: what came before them, such as the request that they answer. What the
+            conversation does not hold of it yet is added before them.
         :return: those that were kept.
         :raises ConversationNotFoundError: the owner has none of that id.
         """
         key = _uuid(conversation_id)
-        given = _told(messages)
+        given, before = _told(messages), _told(context)
 
         async def work(connection: AsyncConnection) -> list[StoredMessage]:
             # Others that add to it wait here.
             conversation = await self._get(connection, key, locked=True)
             fresh = given
-            if skip_known:
-                fresh = await self._unknown(connection, conversation, given)
+            if before:
+                fresh = await self._unknown(connection, conversation, before) + given
             if not fresh or level == "none":
                 return []
             return await self._add(connection, conversation, fresh, level)

@@ -238,12 +238,19 @@ def test_what_a_request_repeats_is_not_kept_twice(
     store: BlockingStore, held: list[NewMessage], given: list[NewMessage], new: list[str]
 ) -> None:
     made = store.begin(*held, system_prompt="be brief")
-    assert said(store.append(made.id, given, skip_known=True)) == new
+    assert said(store.append(made.id, [], context=given)) == new
     assert said(store.messages(made.id)) == said(held) + new
 
 
 def test_repeats_are_known_without_their_words(store: BlockingStore) -> None:
     made = store.begin()
     store.append(made.id, [user("a"), assistant("b")], "metadata")
-    store.append(made.id, [user("a"), assistant("b"), user("c")], "metadata", skip_known=True)
-    assert store.get_conversation(made.id).message_count == 3
+    talk = [user("a"), assistant("b"), user("c")]
+    store.append(made.id, [assistant("d")], "metadata", context=talk)
+    assert store.get_conversation(made.id).message_count == 4
+
+
+def test_the_same_question_with_the_same_answer_is_kept_again(store: BlockingStore) -> None:
+    made = store.begin(user("a"), assistant("b"))
+    store.append(made.id, [assistant("b")], context=[user("a")])
+    assert said(store.messages(made.id)) == ["a", "b", "a", "b"]
