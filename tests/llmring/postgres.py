@@ -12,6 +12,8 @@ import uuid
 from pathlib import Path
 from typing import Any, Self
 
+import psutil
+
 _USER = "tester"
 
 
@@ -65,9 +67,16 @@ class PostgresServer:
         self._run("pg_ctl", "start", "-w", "-o", options, "-l", str(self.folder / "log"))
 
     def kill(self) -> None:
-        """End it as a crash does; its own processes notice, and end."""
+        """End it as a crash does, and wait until its own processes have noticed."""
         pid = int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
+        children = psutil.Process(pid).children(recursive=True)
         os.kill(pid, signal.SIGKILL)
+        psutil.wait_procs(children, timeout=10)
+
+    def restart(self) -> None:
+        """Start it after it was killed."""
+        (self.folder / "data" / "postmaster.pid").unlink()
+        self.start()
 
     def new_database(self) -> str:
         """The address of an empty database."""

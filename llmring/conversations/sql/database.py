@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -57,6 +57,7 @@ class SQLDatabase:
         self._open: _Open | None = None
         self._opening: asyncio.Lock | None = None
         self._closed = False
+        self._works: set[asyncio.Task[Any]] = set()
 
     def __repr__(self) -> str:
         return f"SQLDatabase({self.where!r})"
@@ -71,35 +72,47 @@ class SQLDatabase:
 
         :raises StoreError: the database cannot be opened or read.
         """
-        return await background.awaited(self._run(work, writes=False))
+        return await background.awaited(self._whole(self._run(work, writes=False)))
 
     async def write(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         """What `work` gives; all that it writes is there when this returns, or nothing of it.
 
+        Who stops waiting does not stop the work.
+
         :raises StoreError: the database cannot be opened or written.
         """
-        return await background.awaited(self._run(work, writes=True))
+        return await background.awaited(self._whole(self._run(work, writes=True)))
 
     async def prepare(self) -> None:
         """Open the database and bring its tables up to date, now instead of at the first use.
 
         :raises StoreError: it cannot be opened, or a newer llm-kit has written it.
         """
-        await background.awaited(self._prepare())
+        await background.awaited(self._whole(self._prepare()))
 
     async def close(self) -> None:
         """Close all connections; nothing can be read or written any more. Repeatable."""
         self._closed = True
         await background.awaited(self._close())
 
+    async def _whole(self, work: Coroutine[Any, Any, T]) -> T:
+        """Have `work` run to its end, whoever waits for it.
+
+        A statement that is cut off leaves SQLite's driver in the middle of a transaction.
+        """
+        task = asyncio.create_task(work)
+        self._works.add(task)
+        task.add_done_callback(self._works.discard)
+        return await asyncio.shield(task)
+
     async def _prepare(self) -> None:
         with self._errors():
-            async with asyncio.timeout(self._timeout_s):
+            async with self._deadline():
                 await self._opened()
 
     async def _run(self, work: Callable[[AsyncConnection], Awaitable[T]], *, writes: bool) -> T:
         with self._errors():
-            async with asyncio.timeout(self._timeout_s):
+            async with self._deadline():
                 database = await self._opened()
                 async with self._connection(database, writes=writes) as connection:
                     return await work(connection)
@@ -110,8 +123,24 @@ class SQLDatabase:
             async with database.reader.connect() as connection:
                 yield connection
             return
-        async with database.turn or nullcontext(), database.writer.begin() as connection:
+        async with self._turn(database), database.writer.begin() as connection:
             yield connection
+
+    @asynccontextmanager
+    async def _turn(self, database: _Open) -> AsyncIterator[None]:
+        if database.turn is None:
+            yield
+            return
+        async with asyncio.timeout(self._timeout_s):
+            await database.turn.acquire()
+        try:
+            yield
+        finally:
+            database.turn.release()
+
+    def _deadline(self) -> asyncio.Timeout:
+        # SQLite bounds each of its own waits.
+        return asyncio.timeout(None if self.is_sqlite else self._timeout_s)
 
     async def _opened(self) -> _Open:
         if self._closed:
@@ -122,6 +151,7 @@ class SQLDatabase:
         if found is not None:
             await found.close()
             self._open = self._opening = None
+            self._works = set()
             self._first = new_engine(self._url)
         if self._opening is None:
             self._opening = asyncio.Lock()
@@ -135,6 +165,7 @@ class SQLDatabase:
         return self._open
 
     async def _close(self) -> None:
+        await asyncio.gather(*self._works, return_exceptions=True)
         found, self._open = self._open, None
         with self._errors():
             if found is not None:

@@ -89,6 +89,14 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
 
 
 async def _prepare_sqlite(connection: Any) -> None:
+    try:
+        await _set(connection)
+    except BaseException:
+        await connection.close()
+        raise
+
+
+async def _set(connection: Any) -> None:
     """Set a connection; another program's file is left as it is."""
     await connection.execute("BEGIN")  # another process may be making the tables
     (owner,) = await _row(connection, "PRAGMA application_id")

@@ -25,7 +25,6 @@ from llmring.exceptions import (
 from tests.llmring.rings import KEY, request
 from tests.remote import wire
 from tests.remote.scripted_server import Request, ScriptedServer
-from tests.seed_002 import providers
 
 MODEL = "openai:gpt-x"
 CALL = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
