@@ -29,7 +29,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         python = environment.prepare("test")
-        system_packages.ensure_browser()
+        system_packages.ensure_programs()
         failed = [step for step in _steps(quick, pytest_arguments) if not _passes(python, step)]
     except environment.SetupError as err:
         print(f"error: {err}", file=sys.stderr)
