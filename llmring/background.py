@@ -96,6 +96,11 @@ def begin(work: Coroutine[Any, Any, None]) -> None:
     _background.begin(work)
 
 
+def submit(work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
+    """Have a coroutine run. :return: what tells of its end. From any thread."""
+    return _background.begin(work)
+
+
 async def awaited(work: Coroutine[Any, Any, T]) -> T:
     """The result of a coroutine that runs in the background's loop, to await in any loop.
 

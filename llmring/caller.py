@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,6 +83,8 @@ class Caller:
         self._registry = registry
         self._settings = settings
         self.failover = Failover(settings.retry_policy)
+        #: Is told of each answer's model and priced usage, as soon as it is there; may not raise.
+        self.on_answer: Callable[[Job, str, dict[str, Any]], None] | None = None
 
     def job(self, request: LLMRequest, profile: str | None) -> Job:
         """What a request takes, checked.
@@ -131,7 +133,7 @@ class Caller:
             cannot be told and must. ``details["usage"]`` of the former says what was paid for it.
         """
         provider = model.partition(":")[0]
-        usage = await self._priced(usage_dict(response.usage), model, job.pins.get(provider))
+        usage = await self._priced(job, model, usage_dict(response.usage))
         try:
             parsed = job.format.parsed(response, job.secrets) if job.format else None
         except LLMError as err:
@@ -143,9 +145,14 @@ class Caller:
             raise failure from err
         return llm_response(response, model, usage, parsed, job.attempts.told)
 
-    async def _priced(self, usage: dict[str, Any], model: str, pin: int | None) -> dict[str, Any]:
+    async def _priced(self, job: Job, model: str, usage: dict[str, Any]) -> dict[str, Any]:
+        pin = job.pins.get(model.partition(":")[0])
         await self._registry.prepare(model.partition(":")[0], pin)
         cost = self._registry.cost(usage, model, pin)
+        priced = usage_with_cost(usage, cost)
+        if self.on_answer is not None:
+            # The call was made, and is billed, whatever becomes of the answer.
+            self.on_answer(job, model, priced)
         if self._settings.strict_cost and cost.status != "priced":
             raise CostTrackingError(
                 f"what the call of {model} cost cannot be told ({cost.status}), and strict_cost "
@@ -153,7 +160,7 @@ class Caller:
                 code=cost.status,
                 model=model,
             )
-        return usage_with_cost(usage, cost)
+        return priced
 
     async def _chat(self, job: Job, model: str) -> ChatResponse:
         provider, call = self.call(job, model)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 from llmring.arguments import as_request
-from llmring.caller import Caller
+from llmring.caller import DEFAULT_ALIAS, Caller, Job
 from llmring.costs import Costs
 from llmring.exceptions import ConfigurationError, ValidationError
 from llmring.lockfile import (
@@ -27,6 +27,10 @@ from llmring.registry import Drift, Registry, RegistryModel
 from llmring.schemas import LLMRequest, LLMResponse
 from llmring.settings import RingSettings
 from llmring.streams import ChatStream
+
+if TYPE_CHECKING:
+    from llmring.conversations.protocol import UsageStore
+    from llmring.conversations.usage_log import UsageLog
 
 
 class LLMRing:
@@ -52,6 +56,8 @@ class LLMRing:
         gap. None takes ``LLMRING_PROVIDER_TIMEOUT_S``, else 60.
     :param strict_cost: raise `CostTrackingError` where a call's cost cannot be told; None takes
         ``LLMRING_STRICT_COST``, else False.
+    :param log_metadata: note each call that was answered in the usage log, in the background: when,
+        which model, how many tokens, at what cost; nothing of what is said.
     :raises LockfileError: the lockfile is missing or broken.
     :raises ConfigurationError: another value cannot work.
     """
@@ -66,6 +72,7 @@ class LLMRing:
         alias_cache_ttl: float = 3600.0,
         timeout: float | None = None,
         strict_cost: bool | None = None,
+        log_metadata: bool = False,
     ) -> None:
         self.origin = origin
         self.settings = RingSettings.read(os.environ, timeout, strict_cost)
@@ -78,6 +85,9 @@ class LLMRing:
         self._models = Models(
             self.aliases, self.providers, self.registry, self._caller, self.settings.timeout_s
         )
+        self._usage_log: UsageLog | None = None
+        if log_metadata:
+            self._note_calls()
         self._closed = False
 
     def __repr__(self) -> str:
@@ -93,6 +103,25 @@ class LLMRing:
         """Free what the providers hold; the ring can make no calls any more. Repeatable."""
         self._closed = True
         await self.providers.close()
+        if self._usage_log is not None:
+            await self._usage_log.close()
+
+    def _open_usage_store(self) -> UsageStore:
+        """Where calls are noted."""
+        from llmring.conversations.opening import open_store
+
+        return open_store()
+
+    def _note_calls(self) -> None:
+        from llmring.conversations.usage_log import UsageLog
+
+        log = self._usage_log = UsageLog(self._open_usage_store, self.origin)
+
+        def note(job: Job, model: str, usage: dict[str, Any]) -> None:
+            asked, facts = job.request.model or DEFAULT_ALIAS, job.request.metadata
+            log.call(model, usage, alias=asked, profile=job.profile, metadata=facts)
+
+        self._caller.on_answer = note
 
     # Calls
 

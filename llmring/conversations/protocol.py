@@ -122,3 +122,7 @@ class UsageStore(Protocol):
     async def usage_by(self, group: Group, which: UsageFilter | None = None) -> list[UsageTotals]:
         """Calls by what they share: days in order, anything else by cost, then tokens."""
         ...
+
+    async def close(self) -> None:
+        """Free what the store holds. Repeatable."""
+        ...

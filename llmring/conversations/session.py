@@ -11,8 +11,8 @@ from pydantic import ValidationError as PydanticValidationError
 
 from llmring.conversations.export import as_dict, to_json, to_markdown
 from llmring.conversations.opening import OWNER, open_store
-from llmring.conversations.protocol import ConversationStore
-from llmring.conversations.types import ConversationFields, LoggingLevel, NewMessage
+from llmring.conversations.protocol import ConversationStore, UsageStore
+from llmring.conversations.types import Conversation, ConversationFields, LoggingLevel, NewMessage
 from llmring.exceptions import ConfigurationError, ConversationError, StoreError, ValidationError
 from llmring.schemas import LLMRequest, LLMResponse, Message
 from llmring.service import LLMRing
@@ -59,6 +59,8 @@ class LLMRingSession(LLMRing):
         owner: str = OWNER,
         **settings: Any,
     ) -> None:
+        self._owner = owner
+        self._usage_place: str | os.PathLike[str] | None = None
         super().__init__(origin, registry_url, lockfile_path, **settings)
         if message_logging_level not in _LEVELS:
             raise ConfigurationError(
@@ -73,6 +75,7 @@ class LLMRingSession(LLMRing):
         if server_url is not None:
             raise ConfigurationError("conversations cannot be kept at a server yet; give store=…")
         if store is None or isinstance(store, (str, os.PathLike)):
+            self._usage_place = store
             self._store, self._owns_store = open_store(store, owner), True
         else:
             self._store = store
@@ -82,6 +85,9 @@ class LLMRingSession(LLMRing):
         await super().close()
         if self._store is not None and self._owns_store:
             await self._store.close()
+
+    def _open_usage_store(self) -> UsageStore:
+        return open_store(self._usage_place, self._owner)
 
     @property
     def store(self) -> ConversationStore:
@@ -224,12 +230,14 @@ def new_message(message: Message) -> NewMessage:
     return NewMessage(**fields)
 
 
-def _completed(request: LLMRequest, conversation: ConversationFields) -> LLMRequest:
+def _completed(request: LLMRequest, conversation: Conversation) -> LLMRequest:
     """The request with what the conversation settles."""
     settled: dict[str, Any] = {
         "model": request.model or conversation.model_alias,
         "temperature": request.temperature,
         "max_tokens": request.max_tokens,
+        # For the usage log; it is not sent.
+        "metadata": {**(request.metadata or {}), "conversation_id": conversation.id},
     }
     for name in ("temperature", "max_tokens"):
         if settled[name] is None:

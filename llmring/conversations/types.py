@@ -148,6 +148,7 @@ class SearchHit(_Record):
 class UsageRecord(_Record):
     """A call of a model, as the usage log has it.
 
+    :param model: the provider's own name for it.
     :param input_tokens: all of the prompt, what was read from a cache included.
     :param cost: dollars; None where it is not known.
     :param origin: who called.
@@ -190,7 +191,8 @@ class UsageFilter(_Record):
 class UsageTotals(_Record):
     """Some calls together.
 
-    :param key: what they share (a day is ``YYYY-MM-DD`` in UTC); None in totals of all, and for
+    :param key: what they share (a day is ``YYYY-MM-DD`` in UTC, a model
+        ``provider:model``); None in totals of all, and for
         calls without alias or profile.
     :param cost: dollars of the calls whose cost is known.
     :param unpriced: how many calls have no known cost.

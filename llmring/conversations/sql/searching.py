@@ -24,7 +24,10 @@ def _has(column: ColumnElement[str], text: str, *, is_sqlite: bool) -> ColumnEle
     escaped = kept(text)
     for special in "\\%_":
         escaped = escaped.replace(special, "\\" + special)
-    return column.ilike(literal(f"%{escaped}%"), escape="\\")
+    pattern = literal(f"%{escaped}%")
+    # SQLite's LIKE ignores the case of ASCII by itself, which lower() would do at twice the cost.
+    compare = column.like if is_sqlite else column.ilike
+    return compare(pattern, escape="\\")
 
 
 async def search(

@@ -100,6 +100,8 @@ class SQLUsage:
     def _key(self, group: Group) -> ColumnElement[Any]:
         if group not in _GROUPS:
             raise ValidationError(f"usage cannot be told by {group!r}; by {', '.join(_GROUPS)}")
+        if group == "model":
+            return usage.c.provider + ":" + usage.c.model
         if group != "day":
             return usage.c[group]
         if self.database.is_sqlite:

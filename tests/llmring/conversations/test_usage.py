@@ -16,7 +16,7 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def record(hours: float = 0, **fields: Any) -> UsageRecord:
-    made = {"model": "openai:a", "provider": "openai", "timestamp": NOON + timedelta(hours=hours)}
+    made = {"model": "a", "provider": "openai", "timestamp": NOON + timedelta(hours=hours)}
     return UsageRecord(**{**made, **fields})
 
 
@@ -27,8 +27,8 @@ def log(store: BlockingStore) -> BlockingStore:
         [
             record(0, input_tokens=10, output_tokens=1, cached_input_tokens=4, cost=0.5),
             record(1, alias="fast", profile="dev", input_tokens=20, cost=1.0),
-            record(12, model="openai:b", origin="app", output_tokens=3),
-            record(13, model="google:c", provider="google", alias="fast", cost=0.25),
+            record(12, model="b", origin="app", output_tokens=3),
+            record(13, model="c", provider="google", alias="fast", cost=0.25),
         ]
     )
     return store
@@ -42,7 +42,7 @@ def test_a_record_comes_back_as_it_was(store: BlockingStore) -> None:
 
 def test_records_begin_with_the_newest(log: BlockingStore) -> None:
     assert [one.timestamp.hour for one in log.usage()] == [1, 0, 13, 12]
-    assert [one.model for one in log.usage(limit=1, offset=1)] == ["openai:b"]
+    assert [one.model for one in log.usage(limit=1, offset=1)] == ["b"]
 
 
 def test_a_record_is_counted_once(store: BlockingStore) -> None:
@@ -86,7 +86,7 @@ WHICH: dict[str, tuple[dict[str, Any], int]] = {
     "by a time elsewhere": (
         {"since": (NOON + timedelta(hours=12)).astimezone(timezone(timedelta(hours=-9)))}, 2
     ),
-    "of a model": ({"model": "openai:a"}, 2),
+    "of a model": ({"model": "a"}, 2),
     "of an alias": ({"alias": "fast", "provider": "google"}, 1),
     "of nobody": ({"origin": "' OR 1=1 --"}, 0),
 }  # fmt: skip
