@@ -42,9 +42,17 @@ class UsageLog:
     :param open_store: gives the store, when there is something to write; in a thread of its own,
         since loading a database takes half a second.
     :param origin: who calls.
+    :param price: puts the cost into the usage of a ``provider:model``, in the background; None
+        where it is in there already.
     """
 
-    def __init__(self, open_store: Callable[[], UsageStore], origin: str) -> None:
+    def __init__(
+        self,
+        open_store: Callable[[], UsageStore],
+        origin: str,
+        price: Callable[[str, dict[str, Any]], dict[str, Any]] | None = None,
+    ) -> None:
+        self._price = price
         self._open_store = open_store
         self._origin = origin
         self._store: UsageStore | None = None
@@ -130,6 +138,9 @@ class UsageLog:
             try:
                 if self._store is None:
                     self._store = await _in_thread(self._open_store)
+                for entry in taken:
+                    if self._price is not None and entry["usage"]:
+                        entry["usage"] = self._price(entry["model"], dict(entry["usage"]))
                 await self._store.add_usage([record(entry, self._origin) for entry in taken])
             except Exception as err:  # noqa: BLE001  # the log may not fail a call, whatever it is
                 if is_last:
