@@ -23,6 +23,8 @@ LAYERS: dict[str, frozenset[str]] = {
 
 #: Where each library may be imported: paths below the root, with `*` for the rest of a name.
 DOORS: dict[str, tuple[str, ...]] = {
+    "aiosqlite": ("llmring/conversations/sql/*",),
+    "alembic": ("llmring/conversations/sql/*",),
     "aiohttp": ("LLM/async_transport*.py",),
     "certifi": ("LLM/async_transport*.py",),
     "click": ("llmring/cli/*", "local_llm_kit/cli/*"),
@@ -38,7 +40,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "ollama": ("llmring/providers/*", "local_llm_kit/engines/ollama/*"),
     "dotenv": ("llmring/cli/*",),
     "google": ("llmring/providers/*",),
-    "platformdirs": ("llmring/registry/disk.py",),
+    "platformdirs": ("llmring/conversations/addresses.py", "llmring/registry/disk.py"),
     "prometheus_client": ("local_llm_kit/server/*",),
     "prompt_toolkit": ("local_llm_kit/cli/*",),
     "pydantic": ("LLM/*", "cloud/*", "llmring/*", "local_llm_kit/*"),
@@ -46,6 +48,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "requests": ("LLM/transport*.py",),
     "rich": ("llmring/cli/*", "local_llm_kit/cli/*"),
     "safetensors": ("local_llm_kit/engines/transformers/*",),
+    "sqlalchemy": ("llmring/conversations/sql/*",),
     "starlette": ("local_llm_kit/server/*",),
     "tomlkit": ("llmring/lockfile/*",),
     "tokenizers": ("local_llm_kit/engines/transformers/*",),

@@ -14,7 +14,9 @@ PACKAGES = [
     "cloud",
     "cloud.llm",
     "llmring",
+    "llmring.conversations",
     "llmring.lockfile",
+    "llmring.logging",
     "llmring.registry",
     "local_llm_kit",
 ]
