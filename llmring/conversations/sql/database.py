@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -61,6 +62,12 @@ class SQLDatabase:
 
     def __repr__(self) -> str:
         return f"SQLDatabase({self.where!r})"
+
+    def __del__(self) -> None:
+        # Nobody closed it: its connections are closed where they live.
+        found = self.__dict__.get("_open")
+        if found is not None and not sys.is_finalizing():
+            background.begin(found.close())
 
     @property
     def is_sqlite(self) -> bool:

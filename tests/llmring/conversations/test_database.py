@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import sqlite3
 import traceback
@@ -121,6 +122,17 @@ def test_a_closed_store_says_so(open_new: Callable[[], BlockingStore]) -> None:
         store.list_conversations()
 
 
+def test_a_store_that_is_dropped_closes_itself(database_url: str) -> None:
+    for _ in range(3):
+        BlockingStore(open_store(database_url)).begin(user("Hi"))
+    gc.collect()
+    # What was dropped is closed by the loop before it does what comes after.
+    store = at(database_url)
+    assert len(store.list_conversations()) == 3
+    store.close()
+    gc.collect()
+
+
 def test_a_store_serves_many_loops_and_threads(open_new: Callable[[], BlockingStore]) -> None:
     store = open_new()
     with ThreadPoolExecutor(4) as threads:
@@ -139,10 +151,12 @@ def test_a_cancelled_write_is_a_whole_or_nothing(open_new: Callable[[], Blocking
 
     for n in range(8):
         asyncio.run(cancel_after(n / 1000))
-    found = store.get_conversation(made.id)
+    store.close()  # waits for what was begun
+    again = open_new()
+    found = again.get_conversation(made.id)
     assert found.message_count % 50 == 0
-    assert len(store.messages(made.id)) == found.message_count
-    store.append(made.id, [user("still there")])
+    assert len(again.messages(made.id)) == found.message_count
+    again.append(made.id, [user("still there")])
 
 
 def _fork_and_count(store: BlockingStore) -> int:
