@@ -9,6 +9,7 @@ from uuid import UUID
 
 from pydantic import ValidationError as PydanticValidationError
 
+from llmring.conversations.addresses import database_url
 from llmring.conversations.export import as_dict, to_json, to_markdown
 from llmring.conversations.opening import OWNER, open_store
 from llmring.conversations.protocol import ConversationStore, UsageStore
@@ -60,7 +61,7 @@ class LLMRingSession(LLMRing):
         **settings: Any,
     ) -> None:
         self._owner = owner
-        self._usage_place: str | os.PathLike[str] | None = None
+        self._usage_place: str | None = None
         super().__init__(origin, registry_url, lockfile_path, **settings)
         if message_logging_level not in _LEVELS:
             raise ConfigurationError(
@@ -75,8 +76,9 @@ class LLMRingSession(LLMRing):
         if server_url is not None:
             raise ConfigurationError("conversations cannot be kept at a server yet; give store=…")
         if store is None or isinstance(store, (str, os.PathLike)):
-            self._usage_place = store
-            self._store, self._owns_store = open_store(store, owner), True
+            # The usage log is opened later, when the program may be in another folder.
+            self._usage_place = database_url(store)
+            self._store, self._owns_store = open_store(self._usage_place, owner), True
         else:
             self._store = store
 

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from llmring.conversations.addresses import database_url
 from llmring.conversations.opening import OWNER, open_store
 from llmring.conversations.usage_log import UsageLog
 from llmring.exceptions import ConfigurationError
@@ -37,7 +38,8 @@ def log_llm_call(
     :param store: where the log is, as for `open_store`.
     :param owner: whose it is.
     :return: a decorator of functions and coroutine functions.
-    :raises ConfigurationError: (when a function is decorated) it gives pieces of an answer.
+    :raises ConfigurationError: no database can be at `store`; or (when a function is decorated) it
+        gives pieces of an answer.
     """
     noting = _Noting(provider, model, alias, origin, store, owner)
 
@@ -127,7 +129,7 @@ def log_llm_stream(
 
 
 class _Noting:
-    """What a decorator notes, and where. Nothing here raises."""
+    """What a decorator notes, and where. Its methods do not raise."""
 
     def __init__(
         self,
@@ -141,7 +143,9 @@ class _Noting:
         self._provider = None if provider == "auto" else provider
         self._model = model
         self._alias = alias
-        self._log = UsageLog(lambda: open_store(store, owner), origin, _priced)
+        # A relative path is meant from where the program is now.
+        where = None if store is None else database_url(store)
+        self._log = UsageLog(lambda: open_store(where, owner), origin, _priced)
 
     def answer(self, answer: Any) -> None:
         """Note a whole answer."""

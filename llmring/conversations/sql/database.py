@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -62,12 +62,6 @@ class SQLDatabase:
 
     def __repr__(self) -> str:
         return f"SQLDatabase({self.where!r})"
-
-    def __del__(self) -> None:
-        # Nobody closed it: its connections are closed where they live.
-        found = self.__dict__.get("_open")
-        if found is not None and not sys.is_finalizing():
-            background.begin(found.close())
 
     @property
     def is_sqlite(self) -> bool:
@@ -169,6 +163,8 @@ class SQLDatabase:
                 await bring_up_to_date(self._first, writer)
                 turn = asyncio.Lock() if self.is_sqlite else None
                 self._open = _Open(os.getpid(), self._first, writer, turn)
+                # Holds what is open, so that a store that is dropped is closed, and not collected.
+                weakref.finalize(self, _close_later, self._open).atexit = False
         return self._open
 
     async def _close(self) -> None:
@@ -182,3 +178,7 @@ class SQLDatabase:
 
     def _errors(self) -> AbstractContextManager[None]:
         return told_as_store_errors(self.where)
+
+
+def _close_later(database: _Open) -> None:
+    background.begin(database.close())

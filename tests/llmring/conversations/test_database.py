@@ -124,7 +124,11 @@ def test_a_closed_store_says_so(open_new: Callable[[], BlockingStore]) -> None:
 
 def test_a_store_that_is_dropped_closes_itself(database_url: str) -> None:
     for _ in range(3):
-        BlockingStore(open_store(database_url)).begin(user("Hi"))
+        store = at(database_url)
+        store.begin(user("Hi"))
+        ring: list[Any] = [store]
+        ring.append(ring)  # found by the collector alone
+        del store, ring
     gc.collect()
     # What was dropped is closed by the loop before it does what comes after.
     store = at(database_url)
@@ -251,6 +255,23 @@ def test_a_locked_file_is_waited_for_and_then_told(
         other.execute("ROLLBACK")
     other.close()
     store.append(made.id, [user("Hi")])
+    store.close()
+
+
+def test_a_full_disk_is_told_and_keeps_what_was_there(tmp_path: Path) -> None:
+    store = at(tmp_path / "kept.sqlite")
+    made = store.begin(user("Hi"))
+
+    async def fill(connection: Any) -> None:
+        # There is one connection, and it may take no more pages than it has.
+        await connection.exec_driver_sql("PRAGMA max_page_count = 1")
+
+    asyncio.run(store.store.database.read(fill))
+    with pytest.raises(StoreError, match="the disk is full; make room") as caught:
+        store.append(made.id, [user(SECRET * 10_000)])
+    assert caught.value.code == "SQLITE_FULL"
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+    assert said(store.messages(made.id)) == ["Hi"]
     store.close()
 
 

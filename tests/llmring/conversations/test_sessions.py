@@ -326,7 +326,8 @@ def test_a_message_needs_a_conversation(use: Callable[..., Any]) -> None:
 
 @pytest.mark.parametrize(
     "settings",
-    [{"message_logging_level": "all"}, {"owner": ""}, {"owner": "x" * 201}, {"store": "mysql://x"},
+    [{"server_url": "https://api.llmring.ai"}, {"message_logging_level": "all"},
+     {"owner": ""}, {"owner": "x" * 201}, {"store": "mysql://x"},
      {"store": "postgresql://u:p@h:port/y"}],
     ids=str,
 )  # fmt: skip

@@ -222,12 +222,27 @@ def test_a_log_that_cannot_be_written_breaks_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(usage_log, "RETRY_S", 0.0)
-    ask = log_llm_call(store="mysql://nowhere")(lambda: CHAT)
+    ask = log_llm_call(store=tmp_path)(lambda: CHAT)
     with caplog.at_level(logging.WARNING, "llmring.usage"):
         assert ask() is CHAT
         for log in list(usage_log._logs):
             asyncio.run(log.flush())
-    assert "1 calls are not in the usage log: a database cannot be at" in caplog.text
+    assert "1 calls are not in the usage log: cannot use the database at" in caplog.text
+
+
+def test_a_path_is_meant_from_where_the_program_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, noted: Callable[[], list[UsageRecord]]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ask = log_llm_call(store="usage.sqlite")(lambda: CHAT)
+    monkeypatch.chdir("/")
+    ask()
+    assert len(noted()) == 1
+
+
+def test_an_impossible_place_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="a database cannot be at"):
+        log_llm_call(store="mysql://nowhere")
 
 
 def test_each_decorator_names_the_other() -> None:
