@@ -18,6 +18,8 @@ DISTRIBUTION = "llm-kit"
 EXTRAS = {
     "async": "calls servers from coroutines, on aiohttp",
     "ring": "calls models by aliases of a lockfile, with llmring",
+    "postgres": "keeps llmring's conversations and usage in PostgreSQL",
+    "mcp": "uses and serves tools over the Model Context Protocol, with llmring",
     "openai": "hands out OpenAI's own client, through llmring",
     "anthropic": "hands out Anthropic's own client, through llmring",
     "google": "hands out Google's own client, through llmring",
@@ -51,12 +53,12 @@ def requirements(lines: Iterable[str]) -> list[Requirement]:
     """Read a distribution's requirements.
 
     :param lines: as ``importlib.metadata.requires`` gives them. Requirements for other systems are
-        left out, and so are extras that stand for others.
+        left out, and so are extras that stand for others (``llm-kit[cli]``).
     """
     found = []
     for line in lines:
         match = _REQUIREMENT.fullmatch(line.strip())
-        if match is None or match[2] or _is_elsewhere(match[4] or ""):
+        if match is None or match[1] == DISTRIBUTION or _is_elsewhere(match[4] or ""):
             continue
         extra = _EXTRA.search(match[4] or "")
         found.append(Requirement(match[1], match[3].strip(), extra[1] if extra else None))

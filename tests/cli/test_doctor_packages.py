@@ -53,6 +53,7 @@ def test_requirements_are_read_as_pip_writes_them() -> None:
         "pydantic<3,>=2.10",
         'click>=8.2; extra == "cli"',
         "llm-kit[cli]; extra == 'server'",
+        "psycopg[binary]>=3.2; extra == 'postgres'",
         'uvloop>=0.21; sys_platform != "win32" and extra == "server"',
         'never; sys_platform == "beos" and extra == "server"',
         "?",
@@ -61,6 +62,7 @@ def test_requirements_are_read_as_pip_writes_them() -> None:
     assert found == [
         ("pydantic", "<3,>=2.10", None),
         ("click", ">=8.2", "cli"),
+        ("psycopg", ">=3.2", "postgres"),
         ("uvloop", ">=0.21", "server"),
     ]
 
