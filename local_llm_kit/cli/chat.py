@@ -29,6 +29,7 @@ from local_llm_kit.cli.options import (
     take_sampling,
     url_options,
 )
+from local_llm_kit.cli.slash_commands import is_command, unescaped
 from local_llm_kit.cli.terminal import note
 
 _EXAMPLES = """\b
@@ -86,7 +87,7 @@ def chat(
         arguments,
         path,
     )
-    lines = open_lines([*COMMANDS], is_kept)
+    lines = open_lines([*COMMANDS], data_folder() / "history" if is_kept else None)
     with session:
         if sys.stdin.isatty():
             note(f"{session.answerer.name} answers; /help shows the commands, Ctrl-D leaves")
@@ -131,7 +132,7 @@ def _converse(session: Session, lines: Lines) -> None:
 
 def _take_turn(session: Session, lines: Lines) -> None:
     text = read_text(lines, ">>> ")
-    if text.startswith("/") and not text.startswith("//"):
+    if is_command(text):
         obey(session, text, lines)
     elif text.strip():
-        session.ask(text.removeprefix("/") if text.startswith("//") else text)
+        session.ask(unescaped(text))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -14,29 +12,11 @@ from local_llm_kit.cli.chat_session import Session
 from local_llm_kit.cli.lines import FENCE, Lines, read_block
 from local_llm_kit.cli.options import SAMPLING, sampling_value
 from local_llm_kit.cli.prompt import image_url
-
-
-@dataclass(frozen=True, slots=True)
-class _SlashCommand:
-    """A command of the chat.
-
-    :param usage: how it is typed.
-    :param meaning: a line of help.
-    :param run: does it, given what stands behind its name and where further lines come from; what
-        it returns is shown.
-    """
-
-    usage: str
-    meaning: str
-    run: Callable[[Session, str, Lines], str]
+from local_llm_kit.cli.slash_commands import SlashCommand, help_text, run_command
 
 
 def _help(_session: Session, _argument: str, _lines: Lines) -> str:
-    keys = {FENCE: "begins and ends a text of several lines", "Ctrl-C": "stops the answer",
-            "Ctrl-D": "leaves"}  # fmt: skip
-    shown = {command.usage: command.meaning for command in COMMANDS.values()} | keys
-    width = max(map(len, shown))
-    return "\n".join(f"{usage:{width}}  {meaning}" for usage, meaning in shown.items())
+    return help_text(COMMANDS)
 
 
 def _system(session: Session, argument: str, _lines: Lines) -> str:
@@ -142,23 +122,23 @@ def _exit(_session: Session, _argument: str, _lines: Lines) -> str:
 
 
 #: By name, in the order of help.
-COMMANDS = {
-    "/help": _SlashCommand("/help", "shows this", _help),
-    "/system": _SlashCommand("/system [TEXT|none]", "shows or sets the system message", _system),
-    "/model": _SlashCommand("/model [NAME]", "shows the models, or takes another", _model),
-    "/set": _SlashCommand(
+COMMANDS: dict[str, SlashCommand[Session]] = {
+    "/help": SlashCommand("/help", "shows this", _help),
+    "/system": SlashCommand("/system [TEXT|none]", "shows or sets the system message", _system),
+    "/model": SlashCommand("/model [NAME]", "shows the models, or takes another", _model),
+    "/set": SlashCommand(
         "/set [NAME [VALUE|default]]", "shows or sets temperature, max_tokens, …", _set
     ),
-    "/reset": _SlashCommand("/reset", "forgets what was said", _reset),
-    "/undo": _SlashCommand("/undo", "takes the last question and answer back", _undo),
-    "/retry": _SlashCommand("/retry", "answers the last question anew", _retry),
-    "/image": _SlashCommand("/image FILE", "sends an image with the next question", _image),
-    "/save": _SlashCommand("/save FILE", "writes the conversation", _save),
-    "/load": _SlashCommand("/load FILE", "goes on with one that was saved", _load),
-    "/export": _SlashCommand("/export FILE.md", "writes the conversation as Markdown", _export),
-    "/tokens": _SlashCommand("/tokens", "shows how much of the window is used", _tokens),
-    "/multi": _SlashCommand("/multi", f"begins a text that ends with {FENCE}", _multi),
-    "/exit": _SlashCommand("/exit", "leaves", _exit),
+    "/reset": SlashCommand("/reset", "forgets what was said", _reset),
+    "/undo": SlashCommand("/undo", "takes the last question and answer back", _undo),
+    "/retry": SlashCommand("/retry", "answers the last question anew", _retry),
+    "/image": SlashCommand("/image FILE", "sends an image with the next question", _image),
+    "/save": SlashCommand("/save FILE", "writes the conversation", _save),
+    "/load": SlashCommand("/load FILE", "goes on with one that was saved", _load),
+    "/export": SlashCommand("/export FILE.md", "writes the conversation as Markdown", _export),
+    "/tokens": SlashCommand("/tokens", "shows how much of the window is used", _tokens),
+    "/multi": SlashCommand("/multi", f"begins a text that ends with {FENCE}", _multi),
+    "/exit": SlashCommand("/exit", "leaves", _exit),
 }
 
 
@@ -169,13 +149,8 @@ def obey(session: Session, line: str, lines: Lines) -> None:
     :raises EOFError: it says to leave.
     :raises LLMError: it cannot be done.
     """
-    name, _, argument = line.strip().partition(" ")
-    if name in ("/bye", "/quit"):
-        name = "/exit"
-    if name not in COMMANDS:
-        raise LLMConfigError(f"there is no command {name!r}; /help shows them, // begins a text")
     try:
-        shown = COMMANDS[name].run(session, argument.strip(), lines)
+        shown = run_command(COMMANDS, session, line, lines)
     except click.BadParameter as err:
         raise LLMConfigError(err.message) from None
     if shown:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from local_llm_kit.cli.files import data_folder, decoded, private_folder
+from local_llm_kit.cli.files import decoded, private_folder
 from local_llm_kit.cli.terminal import has_colour
 
 if TYPE_CHECKING:
@@ -43,17 +43,17 @@ class TypedLines:
     """Lines typed at a terminal, with a history, and commands that complete.
 
     :param commands: words that complete at the beginning of a line.
-    :param is_kept: whether what is typed goes to the history's file; if not, none is read either.
+    :param history: the file of what was typed before, which grows; None keeps and reads nothing.
     """
 
-    def __init__(self, commands: Sequence[str], is_kept: bool) -> None:
+    def __init__(self, commands: Sequence[str], history: Path | None) -> None:
         from prompt_toolkit import PromptSession
         from prompt_toolkit.completion import WordCompleter
         from prompt_toolkit.history import FileHistory, InMemoryHistory
         from prompt_toolkit.output import ColorDepth
 
         self._session: PromptSession[str] = PromptSession(
-            history=FileHistory(str(_history_file())) if is_kept else InMemoryHistory(),
+            history=InMemoryHistory() if history is None else FileHistory(str(_private(history))),
             # sentence: only what begins the line completes, slash and all
             completer=WordCompleter(list(commands), sentence=True),
             complete_while_typing=False,
@@ -66,16 +66,16 @@ class TypedLines:
         return self._session.prompt(prompt)
 
 
-def _history_file() -> Path:
-    """What was typed, readable to its owner alone."""
-    path = private_folder(data_folder()) / "history"
-    path.touch(mode=0o600)
-    return path
+def _private(history: Path) -> Path:
+    """A file that is there, readable to its owner alone where it is new."""
+    private_folder(history.parent)
+    history.touch(mode=0o600)
+    return history
 
 
-def open_lines(commands: Sequence[str], is_kept: bool) -> Lines:
+def open_lines(commands: Sequence[str], history: Path | None) -> Lines:
     """Lines of whoever is at standard input; see `TypedLines`."""
-    return TypedLines(commands, is_kept) if sys.stdin.isatty() else PipedLines()
+    return TypedLines(commands, history) if sys.stdin.isatty() else PipedLines()
 
 
 def read_text(lines: Lines, prompt: str) -> str:

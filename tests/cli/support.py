@@ -64,8 +64,8 @@ class Terminal:
 
 
 @contextmanager
-def terminal(*arguments: str, **environ: str) -> Iterator[Terminal]:
-    command = [sys.executable, "-m", "local_llm_kit", *arguments]
+def terminal(*arguments: str, program: str = "local_llm_kit", **environ: str) -> Iterator[Terminal]:
+    command = [sys.executable, "-m", program, *arguments]
     pid, fd = pty.fork()
     if not pid:
         os.execve(sys.executable, command, {**os.environ, "TERM": "xterm", **environ})

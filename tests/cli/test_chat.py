@@ -64,6 +64,10 @@ def test_an_unknown_command_says_where_they_are_listed() -> None:
     assert told == "error: there is no command '/nope'; /help shows them, // begins a text\n"
 
 
+def test_a_misspelt_command_says_which_is_near() -> None:
+    assert chat("/modell")[2] == "error: there is no command '/modell'; did you mean /model?\n"
+
+
 def test_the_system_message_is_set_shown_and_taken_back() -> None:
     told = chat("/system Be brief.", "/tokens", "/system", "/system none", "/tokens")[2]
     lines = told.splitlines()
