@@ -13,11 +13,16 @@ _POSTGRES = ("postgresql", "postgres", "postgresql+psycopg")
 _FORMS = "give the path of a file, sqlite:///PATH, or postgresql://USER:PASSWORD@HOST/DATABASE"
 
 
-def default_path() -> Path:
-    """The user's own file; it need not exist."""
+def data_folder() -> Path:
+    """Where what is kept for the user is; it need not exist."""
     from platformdirs import user_data_path
 
-    return user_data_path("llmring", appauthor=False) / "conversations.sqlite"
+    return user_data_path("llmring", appauthor=False)
+
+
+def default_path() -> Path:
+    """The user's own file; it need not exist."""
+    return data_folder() / "conversations.sqlite"
 
 
 def database_url(where: str | os.PathLike[str] | None) -> str:
