@@ -157,13 +157,13 @@ class LLMRingSession(LLMRing):
         if conversation_id is None:
             return await self.chat(request, profile)
         conversation = await self.store.get_conversation(conversation_id)
-        response = await self.chat(_completed(request, conversation), profile)
+        response = await self.chat(completed_request(request, conversation), profile)
         if store_messages and self.message_logging_level != "none":
             context = [new_message(message) for message in request.messages]
             try:
                 await self.store.append(
                     conversation_id,
-                    [_answer(response)],
+                    [answer_message(response)],
                     self.message_logging_level,
                     context=context,
                 )
@@ -232,7 +232,7 @@ def new_message(message: Message) -> NewMessage:
     return NewMessage(**fields)
 
 
-def _completed(request: LLMRequest, conversation: Conversation) -> LLMRequest:
+def completed_request(request: LLMRequest, conversation: Conversation) -> LLMRequest:
     """The request with what the conversation settles."""
     settled: dict[str, Any] = {
         "model": request.model or conversation.model_alias,
@@ -254,7 +254,8 @@ def _is_instructed(messages: Sequence[Message]) -> bool:
     return any(message.role in ("system", "developer") for message in messages)
 
 
-def _answer(response: LLMResponse) -> NewMessage:
+def answer_message(response: LLMResponse) -> NewMessage:
+    """An answer as a store takes it, with what it cost."""
     usage = response.usage or {}
     return new_message(response.to_message()).model_copy(
         update={
