@@ -27,6 +27,8 @@ if typing.TYPE_CHECKING:
         CircuitBreakerError,
         ConfigurationError,
         CostTrackingError,
+        FileProcessingError,
+        FileSizeError,
         LLMRingError,
         LockfileError,
         ModelError,
@@ -47,6 +49,18 @@ if typing.TYPE_CHECKING:
         RegistryStaleError,
         ValidationError,
     )
+    from llmring.file_utils import (
+        analyze_image,
+        compare_images,
+        create_base64_image_content,
+        create_data_url,
+        create_image_content,
+        create_multi_image_content,
+        encode_file_to_base64,
+        extract_text_from_image,
+        get_file_mime_type,
+        validate_image_file,
+    )
     from llmring.pending import Pending
     from llmring.providers.base import BaseLLMProvider
     from llmring.schemas import LLMRequest, LLMResponse, Message, StreamChunk
@@ -60,12 +74,17 @@ _HOMES = {
     "llmring.conversations.session": "LLMRingExtended LLMRingSession",
     "llmring.exceptions": (
         "AnswerValidationError CircuitBreakerError ConfigurationError CostTrackingError "
-        "LLMRingError LockfileError ModelError ModelNotFoundError ProviderAnswerError "
-        "ProviderAuthenticationError ProviderConnectionError ProviderContentFilterError "
-        "ProviderContextLengthError ProviderError ProviderNotFoundError "
+        "FileProcessingError FileSizeError LLMRingError LockfileError ModelError "
+        "ModelNotFoundError ProviderAnswerError ProviderAuthenticationError "
+        "ProviderConnectionError ProviderContentFilterError ProviderContextLengthError ProviderError ProviderNotFoundError "
         "ProviderRateLimitError ProviderRequestError ProviderResponseError "
         "ProviderServerError ProviderTimeoutError RegistryError RegistryStaleError "
         "ValidationError"
+    ),
+    "llmring.file_utils": (
+        "analyze_image compare_images create_base64_image_content create_data_url "
+        "create_image_content create_multi_image_content encode_file_to_base64 "
+        "extract_text_from_image get_file_mime_type validate_image_file"
     ),
     "llmring.pending": "Pending",
     "llmring.providers.base": "BaseLLMProvider",
@@ -83,6 +102,8 @@ __all__ = [
     "ConfigurationError",
     "ConversationManager",
     "CostTrackingError",
+    "FileProcessingError",
+    "FileSizeError",
     "LLMRequest",
     "LLMResponse",
     "LLMRing",
@@ -111,4 +132,14 @@ __all__ = [
     "StreamChunk",
     "ValidationError",
     "__version__",
+    "analyze_image",
+    "compare_images",
+    "create_base64_image_content",
+    "create_data_url",
+    "create_image_content",
+    "create_multi_image_content",
+    "encode_file_to_base64",
+    "extract_text_from_image",
+    "get_file_mime_type",
+    "validate_image_file",
 ]

@@ -35,7 +35,7 @@ def openai_part(part: Any, where: str) -> Any:
         return _from_source(part, where)
     if kind == "file":
         inline = _inline(part, where)
-        if inline is not None and _is_text(inline.media_type):
+        if inline is not None and is_text(inline.media_type):
             return _text(_decoded(inline, where), part["file"].get("filename"))
     return part
 
@@ -55,7 +55,7 @@ def anthropic_part(part: Any, where: str) -> Any:
     marker = {"cache_control": part["cache_control"]} if "cache_control" in part else {}
     if kind == "document" and inline.media_type.startswith("image/"):
         return {"type": "image", "source": part["source"], **marker}
-    if not _is_text(inline.media_type):
+    if not is_text(inline.media_type):
         return part
     text = _decoded(inline, where)
     source = {"type": "text", "media_type": "text/plain", "data": text}
@@ -74,7 +74,7 @@ def _from_source(part: Mapping[str, Any], where: str) -> Any:
         url = f"data:{inline.media_type};base64,{inline.data}"
         if part["type"] == "image" or inline.media_type.startswith("image/"):
             return {"type": "image_url", "image_url": {"url": url}}
-        if _is_text(inline.media_type):
+        if is_text(inline.media_type):
             return _text(_decoded(inline, where), part.get("title"))
         name = part.get("title") or "document.pdf"
         return {"type": "file", "file": {"filename": name, "file_data": url}}
@@ -105,7 +105,8 @@ def _inline(part: Mapping[str, Any], where: str) -> InlineData | None:
     return content if isinstance(content, InlineData) else None
 
 
-def _is_text(media_type: str) -> bool:
+def is_text(media_type: str) -> bool:
+    """Whether files of a type are text, which every model reads."""
     return media_type.startswith("text/") or media_type in _TEXTS
 
 

@@ -41,7 +41,7 @@ class RingSettings:
         :raises ConfigurationError: a value cannot work; the message names it.
         """
         if strict_cost is None:
-            strict_cost = _flag(environ, "LLMRING_STRICT_COST")
+            strict_cost = flag(environ, "LLMRING_STRICT_COST")
         elif not isinstance(strict_cost, bool):
             raise ConfigurationError(f"strict_cost is {strict_cost!r}; give True or False")
         if timeout is None:
@@ -50,8 +50,8 @@ class RingSettings:
             raise ConfigurationError(
                 f"timeout is {timeout!r}; give seconds, more than 0 and at most {NO_TIMEOUT_S:.0f}"
             )
-        max_delay = _number(environ, "LLMRING_RETRY_MAX_S", 30.0, 86_400.0)
-        n_rounds = _number(environ, "LLMRING_RETRY_ATTEMPTS", 3.0, 100.0)
+        max_delay = number(environ, "LLMRING_RETRY_MAX_S", 30.0, 86_400.0)
+        n_rounds = number(environ, "LLMRING_RETRY_ATTEMPTS", 3.0, 100.0)
         if not n_rounds.is_integer():
             raise ConfigurationError(
                 f"LLMRING_RETRY_ATTEMPTS is {n_rounds:g}; set a whole number up to 100"
@@ -60,7 +60,7 @@ class RingSettings:
             timeout_s=float(timeout),
             retry_policy=RetryPolicy(
                 max_retries=max(0, int(n_rounds) - 1),
-                base_delay=_number(environ, "LLMRING_RETRY_BASE_S", 0.5, 600.0),
+                base_delay=number(environ, "LLMRING_RETRY_BASE_S", 0.5, 600.0),
                 max_delay=max_delay,
                 max_retry_after=max_delay,
                 jitter=0.25,
@@ -76,18 +76,20 @@ def _timeout(environ: Mapping[str, str]) -> float:
     text = environ.get(name, "").strip()
     if text.lower() in _NONE:
         return NO_TIMEOUT_S
-    seconds = _number(environ, name, TIMEOUT_S, NO_TIMEOUT_S, ", or 'none'")
+    seconds = number(environ, name, TIMEOUT_S, NO_TIMEOUT_S, ", or 'none'")
     if seconds == 0:
         raise ConfigurationError(f"{name} is {text[:40]!r}; set more than 0, or 'none'")
     return seconds
 
 
-def _number(
+def number(
     environ: Mapping[str, str], name: str, usual: float, most: float, other: str = ""
 ) -> float:
     """The number that a variable has, 0 to `most`.
 
+    :param usual: what it is where the variable is not set.
     :param other: what else it may be, for the error.
+    :raises ConfigurationError: the variable has something else.
     """
     text = environ.get(name, "").strip()
     if not text:
@@ -101,7 +103,11 @@ def _number(
     return value
 
 
-def _flag(environ: Mapping[str, str], name: str) -> bool:
+def flag(environ: Mapping[str, str], name: str) -> bool:
+    """Whether a variable says yes; not set is no.
+
+    :raises ConfigurationError: it says neither yes nor no.
+    """
     text = environ.get(name, "").strip().lower()
     if text in _TRUE or text in _FALSE:
         return text in _TRUE
