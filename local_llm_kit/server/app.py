@@ -14,11 +14,13 @@ from starlette.types import ASGIApp
 
 from LLM.exceptions import LLMError
 from local_llm_kit.server import anthropic, ollama, openai, openapi, page, responses, tokens
+from local_llm_kit.server.access_log import log_request
 from local_llm_kit.server.endpoints import Endpoint, json_response
 from local_llm_kit.server.errors import error_response, refusal
 from local_llm_kit.server.front import Front
 from local_llm_kit.server.guard import Guard
-from local_llm_kit.server.metrics import CONTENT_TYPE, Metrics
+from local_llm_kit.server.http_metrics import CONTENT_TYPE
+from local_llm_kit.server.metrics import Metrics
 from local_llm_kit.server.service import Service
 
 _log = logging.getLogger("local_llm_kit.server")
@@ -49,7 +51,7 @@ def create_app(service: Service, guard: Guard, *, logs_requests: bool = False) -
         },
     )
     app.router.redirect_slashes = False
-    return Front(app, guard, service.metrics, logs_requests=logs_requests)
+    return Front(app, guard, service.metrics, log_request if logs_requests else None)
 
 
 class _Health:

@@ -106,7 +106,9 @@ def api_of(path: str) -> Literal["openai", "anthropic", "ollama"]:
     """Whose API a path belongs to; OpenAI's where it is no other's."""
     if path.startswith("/v1/messages"):
         return "anthropic"
-    return "ollama" if path.startswith("/api/") or path == "/v1/systemone" else "openai"
+    # Below /api/v1/ is what llmring's server has, never Ollama.
+    is_ollama = path.startswith("/api/") and not path.startswith("/api/v1/")
+    return "ollama" if is_ollama or path == "/v1/systemone" else "openai"
 
 
 #: Kinds of errors in Anthropic's API, by status.

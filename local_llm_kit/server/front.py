@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from local_llm_kit.server.access_log import log_request
 from local_llm_kit.server.body_budget import BodyBudget
 from local_llm_kit.server.errors import REQUEST_ID
 from local_llm_kit.server.guard import Guard, origin_of
-from local_llm_kit.server.metrics import Metrics
+from local_llm_kit.server.http_metrics import HTTPMetrics
 
 #: Of answers that have none of their own; the page brings its policy. An answer is shown in no
 #: frame, read by no other site, kept by no cache, and taken for nothing but what it says it is.
@@ -26,6 +26,8 @@ _SECURITY_HEADERS = (
 _CLIENT_LEFT = 499
 #: No secrets. The system's randomness lets go of the interpreter, which a busy engine then keeps.
 _IDS = random.Random()
+#: Notes a request that has ended: its status, how many seconds it took, its id.
+Log = Callable[[Scope, int, float, str], None]
 
 
 class Front:
@@ -34,16 +36,16 @@ class Front:
     :param app: answers what the guard lets through.
     :param guard: tells who may not ask.
     :param metrics: counts requests.
-    :param logs_requests: write a line for each to the log.
+    :param log: is told of each that has ended: its status, seconds and id.
     """
 
     def __init__(
-        self, app: ASGIApp, guard: Guard, metrics: Metrics, *, logs_requests: bool = False
+        self, app: ASGIApp, guard: Guard, metrics: HTTPMetrics, log: Log | None = None
     ) -> None:
         self._app = app
         self._guard = guard
         self._metrics = metrics
-        self._logs_requests = logs_requests
+        self._log = log
         self._bodies = BodyBudget()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -83,5 +85,5 @@ class Front:
             took_s = time.perf_counter() - began
             self._metrics.in_flight.dec()
             self._metrics.request_ended(scope, status or _CLIENT_LEFT, took_s)
-            if self._logs_requests:
-                log_request(scope, status or _CLIENT_LEFT, took_s, request_id)
+            if self._log is not None:
+                self._log(scope, status or _CLIENT_LEFT, took_s, request_id)

@@ -38,12 +38,14 @@ class Access:
     :param hosts: names under which the server may be addressed beside loopback's; None allows any.
     :param open_paths: answered without a key, besides the health.
     :param cors_origins: origins whose pages may ask and read the answers.
+    :param origin_advice: what the refusal of another site's page adds.
     """
 
     api_keys: tuple[str, ...] = ()
     hosts: frozenset[str] | None = frozenset()
     open_paths: frozenset[bytes] = frozenset()
     cors_origins: tuple[str, ...] = ()
+    origin_advice: str = "; whoever runs the server can let an origin in (--cors-origin)"
 
 
 class Guard:
@@ -57,6 +59,7 @@ class Guard:
         self._keys = [key.encode() for key in access.api_keys]
         names = access.hosts
         self._hosts = None if names is None else _LOOPBACK_NAMES | {one.lower() for one in names}
+        self._origin_advice = access.origin_advice
         self._open_paths = access.open_paths | {_HEALTH}
         self.cross_origin = CrossOrigin(access.cors_origins, has_key=bool(access.api_keys))
 
@@ -92,10 +95,7 @@ class Guard:
             return refusal(scope["path"], 403, message, "origin_refused")
         for origin in origins:
             if not (self._is_ours(origin.partition("://")[2]) or self.cross_origin.allows(origin)):
-                message = (
-                    "requests of other sites' pages are refused; whoever runs the server can let "
-                    "an origin in (--cors-origin)"
-                )
+                message = f"requests of other sites' pages are refused{self._origin_advice}"
                 return refusal(scope["path"], 403, message, "origin_refused")
         return None
 
@@ -123,7 +123,7 @@ class Guard:
         # The raw path: what a proxy or a decoder makes of it must not open a door.
         if not self._keys or scope["raw_path"] in self._open_paths:
             return None
-        given = _given_key(scope)
+        given = given_key(scope)
         # Every key is compared, each in constant time: the time tells nothing.
         matches = [hmac.compare_digest(given, key) for key in self._keys]
         if given and any(matches):
@@ -138,7 +138,7 @@ class Guard:
         )
 
 
-def _given_key(scope: Scope) -> bytes:
+def given_key(scope: Scope) -> bytes:
     """The key that a request carries, as OpenAI's or as Anthropic's clients send it."""
     bearers, keys = _values(scope, b"authorization"), _values(scope, b"x-api-key")
     if len(bearers) > 1 or len(keys) > 1:

@@ -9,21 +9,16 @@ Source: https://prometheus.io/docs/practices/naming/
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
-from starlette.types import Scope
 
 from local_llm_kit.engines.protocol import EngineStats
-from local_llm_kit.server.meter import ANSWER_BUCKETS, PREFIX, AnswerMetrics, Meter, ModelChildren
-
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-
-_METHODS = frozenset(("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"))
+from local_llm_kit.server.http_metrics import HTTPMetrics
+from local_llm_kit.server.meter import PREFIX, AnswerMetrics, Meter, ModelChildren
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,54 +47,17 @@ class ServerNow:
     n_preparing: int
 
 
-class _Registry(CollectorRegistry):
-    """Leaves out when each counter was made: a third of the text, and no Prometheus needs it."""
-
-    def collect(self) -> Iterator[Metric]:
-        """The metrics without those times."""
-        for metric in super().collect():
-            metric.samples = [one for one in metric.samples if not one.name.endswith("_created")]
-            yield metric
-
-
-class Metrics:
+class Metrics(HTTPMetrics):
     """The metrics of one server. Things are counted in the event loop, and told on any thread.
 
     :param look: tells how the server is now.
     """
 
     def __init__(self, look: Callable[[], ServerNow]) -> None:
-        self._registry = registry = _Registry(auto_describe=False)
-        registry.register(_Now(look))
-        self.in_flight = Gauge(
-            f"{PREFIX}_http_requests_in_flight", "Requests being answered.", registry=registry
-        )
-        self._requests = Counter(
-            f"{PREFIX}_http_requests",
-            "Requests by route and status; 499 is a client that left before the answer.",
-            ("method", "route", "status"),
-            registry=registry,
-        )
-        self._seconds = Histogram(
-            f"{PREFIX}_http_request_duration_seconds",
-            "From a request's headers to the end of its answer.",
-            ("route",),
-            buckets=ANSWER_BUCKETS,
-            registry=registry,
-        )
-        self._of_models = AnswerMetrics(registry)
+        super().__init__(PREFIX)
+        self.registry.register(_Now(look))
+        self._of_models = AnswerMetrics(self.registry)
         self._children: dict[str, ModelChildren] = {}
-
-    def request_ended(self, scope: Scope, status: int, took_s: float) -> None:
-        """Count a request.
-
-        :param took_s: seconds from its headers to the end of its answer.
-        """
-        # The template that matched: a client that makes up paths makes no new series.
-        route = getattr(scope.get("route"), "path", "none")
-        method = scope["method"] if scope["method"] in _METHODS else "other"
-        self._requests.labels(method, route, str(status)).inc()
-        self._seconds.labels(route).observe(took_s)
 
     def meter(self, model: str, began: float) -> Meter:
         """Times one answer.
@@ -112,10 +70,6 @@ class Metrics:
     def read(self, model: str, n_tokens: int) -> None:
         """Count tokens that a model read and wrote nothing for: embeddings."""
         self._of(model).prompt_tokens.inc(n_tokens)
-
-    def text(self) -> bytes:
-        """All of it, as Prometheus reads it."""
-        return generate_latest(self._registry)
 
     def _of(self, model: str) -> ModelChildren:
         if model not in self._children:

@@ -184,9 +184,9 @@ def test_without_click_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_without_the_servers_libraries_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "uvicorn", None)
-    for name in ("local_llm_kit.server", "local_llm_kit.server.run"):
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.delattr(local_llm_kit, "server")
+    for name in ("server", "server.run", "server.http_server"):
+        monkeypatch.delitem(sys.modules, f"local_llm_kit.{name}", raising=False)
+    monkeypatch.delattr(local_llm_kit, "server", raising=False)
     result = run("serve")
     assert result.exit_code == 1
     assert result.stderr.startswith("error: cli serve needs the package 'uvicorn'")

@@ -19,7 +19,7 @@ from local_llm_kit.arguments import Defaults
 from local_llm_kit.catalog import Catalog
 from local_llm_kit.load_progress import LoadProgress
 from local_llm_kit.loading import LoadOptions
-from local_llm_kit.server import LocalServer, run
+from local_llm_kit.server import LocalServer, http_server
 from tests.local.http import connect, read, request
 from tests.local.server.models import copy_of_tiny, metric, until
 from tests.local.server.test_departures import Held, held, slow_down
@@ -112,7 +112,7 @@ def listens(url: str) -> bool:
 def test_a_body_that_never_comes_holds_the_end_up_for_no_longer_than_its_grace(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(run, "_FAREWELL_S", 0.1)
+    monkeypatch.setattr(http_server, "_FAREWELL_S", 0.1)
     with running_server(grace_s=0) as server, connect(server.url) as sock:
         sock.sendall(request(server.url, CHAT, ENDLESS)[:-1])
         until(lambda: metric(server, "http_requests_in_flight") == 2)
