@@ -76,9 +76,9 @@ _HOMES = {
         "AnswerValidationError CircuitBreakerError ConfigurationError CostTrackingError "
         "FileProcessingError FileSizeError LLMRingError LockfileError ModelError "
         "ModelNotFoundError ProviderAnswerError ProviderAuthenticationError "
-        "ProviderConnectionError ProviderContentFilterError ProviderContextLengthError ProviderError ProviderNotFoundError "
-        "ProviderRateLimitError ProviderRequestError ProviderResponseError "
-        "ProviderServerError ProviderTimeoutError RegistryError RegistryStaleError "
+        "ProviderConnectionError ProviderContentFilterError ProviderContextLengthError "
+        "ProviderError ProviderNotFoundError ProviderRateLimitError ProviderRequestError "
+        "ProviderResponseError ProviderServerError ProviderTimeoutError RegistryError RegistryStaleError "
         "ValidationError"
     ),
     "llmring.file_utils": (
