@@ -78,8 +78,8 @@ _HOMES = {
         "ModelNotFoundError ProviderAnswerError ProviderAuthenticationError "
         "ProviderConnectionError ProviderContentFilterError ProviderContextLengthError "
         "ProviderError ProviderNotFoundError ProviderRateLimitError ProviderRequestError "
-        "ProviderResponseError ProviderServerError ProviderTimeoutError RegistryError RegistryStaleError "
-        "ValidationError"
+        "ProviderResponseError ProviderServerError ProviderTimeoutError RegistryError "
+        "RegistryStaleError ValidationError"
     ),
     "llmring.file_utils": (
         "analyze_image compare_images create_base64_image_content create_data_url "
