@@ -32,6 +32,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "jsonschema": ("llmring/structured/*",),
     "jinja2": ("local_llm_kit/templates.py", "local_llm_kit/templates/*"),
     "httpx": ("local_llm_kit/engines/ollama/*",),
+    "httpx2": ("llmring/mcp/*",),
     "huggingface_hub": ("local_llm_kit/hub.py",),
     "llama_cpp": ("local_llm_kit/engines/llama_cpp/*",),
     "mcp": ("llmring/mcp/*",),

@@ -1,0 +1,224 @@
+"""A conversation with one server, held by a task of its own in the background's loop.
+
+The SDK wants a session entered and left by one task, and its pools and pipes belong to one event
+loop; our callers come from any task, and from loops that end before the connection does. So the
+background's loop has the session, and callers await its answers from wherever they are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from LLM._version import __version__
+from LLM.error_response import excerpt
+from LLM.secrets import scrub_text
+from llmring.exceptions import ConfigurationError, MCPError
+from llmring.mcp.client.addresses import ServerAddress
+from llmring.mcp.client.requests import Handlers
+from llmring.mcp.client.transports import Route
+
+if TYPE_CHECKING:
+    from mcp import Client
+
+T = TypeVar("T")
+
+# Seconds for a server to end: its input closes, then it is asked to end, then it is killed.
+_CLOSE_S = 10.0
+_logger = logging.getLogger("llmring.mcp")
+
+
+@dataclass(slots=True)
+class _Held:
+    """The task that holds a session, and what it needs.
+
+    :param client: the SDK's, once the server has answered.
+    :param leave: set to end the session.
+    """
+
+    task: asyncio.Task[None]
+    client: asyncio.Future[Client]
+    leave: asyncio.Event
+
+
+class Session:
+    """A conversation with one server. All methods run in the background's loop.
+
+    :param handlers: what is done with the server's own requests and notes.
+    """
+
+    def __init__(self, address: ServerAddress, handlers: Handlers) -> None:
+        self._address = address
+        self._handlers = handlers
+        self._route = Route(address)
+        self._held: _Held | None = None
+
+    async def open(self, timeout_s: float) -> Client:
+        """Start or reach the server.
+
+        :return: the SDK's client, to read what the server said of itself.
+        :raises MCPError: it cannot be started or reached, or does not answer in time.
+        :raises ConfigurationError: the SDK is not installed.
+        """
+        _require_sdk()
+        try:
+            async with asyncio.timeout(timeout_s):
+                try:
+                    return await self._enter("legacy")
+                except Exception as err:
+                    if not _is_modern(_cause(err)):
+                        raise
+                # It does not know the handshake that all know today, but its successor.
+                return await self._enter("auto")
+        except TimeoutError:
+            problem = f"did not answer within {timeout_s:g} s"
+        except Exception as err:  # noqa: BLE001 - whatever the SDK and its libraries raise
+            problem = f"cannot be connected: {self._reason(_cause(err))}"
+        # The SDK's errors hold requests, and those the headers.
+        raise await self._error(problem)
+
+    async def ask(
+        self, what: str, question: Callable[[Client], Awaitable[T]], timeout_s: float
+    ) -> T:
+        """The answer to a request. Cancelling it tells the server so.
+
+        :param what: the request, for errors.
+        :param question: sends it.
+        :raises MCPError: the server refuses or fails, the connection has ended, or it takes longer.
+        """
+        held = self._held
+        if held is None or held.task.done():
+            raise await self._error(f"{what}: the connection has ended")
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await question(held.client.result())
+        except TimeoutError:
+            problem, code = f"{what} took longer than {timeout_s:g} s", None
+        except Exception as err:  # noqa: BLE001 - whatever the SDK and its libraries raise
+            cause = _cause(err)
+            problem, code = f"{what}: {self._reason(cause)}", getattr(cause, "code", None)
+        raise await self._error(problem, code)
+
+    async def close(self) -> None:
+        """End the session, and a program that was started for it. Once is enough."""
+        if self._held is not None:
+            held = self._held
+            held.leave.set()
+            _, late = await asyncio.wait({held.task}, timeout=_CLOSE_S)
+            if late:
+                held.task.cancel()
+                await asyncio.wait({held.task}, timeout=_CLOSE_S)
+
+    async def _enter(self, mode: str) -> Client:
+        loop = asyncio.get_running_loop()
+        client: asyncio.Future[Client] = loop.create_future()
+        leave = asyncio.Event()
+        task = loop.create_task(self._hold(mode, client, leave))
+        self._held = _Held(task, client, leave)
+        try:
+            waited: set[asyncio.Future[Any]] = {task, client}
+            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+            if not client.done():
+                await task
+            return client.result()
+        except BaseException:
+            task.cancel()
+            # What was started is ended before the caller goes on.
+            await asyncio.wait({task}, timeout=_CLOSE_S)
+            raise
+
+    async def _hold(self, mode: str, ready: asyncio.Future[Client], leave: asyncio.Event) -> None:
+        from mcp import Client
+
+        handlers = self._handlers
+        client = Client(
+            self._route.transport(),
+            mode=mode,
+            cache=None,
+            client_info=_client_info(),
+            sampling_callback=handlers.sampling,
+            elicitation_callback=handlers.elicitation,
+            list_roots_callback=handlers.roots,
+            logging_callback=handlers.log,
+            message_handler=handlers.note,
+        )
+        try:
+            async with client:
+                ready.set_result(client)
+                await leave.wait()
+        except Exception as err:
+            if not ready.done():
+                raise
+            _logger.warning("%s: %s", self._address.label, self._reason(_cause(err)))
+
+    def _reason(self, cause: BaseException) -> str:
+        """Why something failed, on one line."""
+        from mcp.shared.exceptions import MCPError as SDKError
+
+        if self._route.refusal is not None and not isinstance(cause, TimeoutError):
+            status, said = self._route.refusal, excerpt(str(cause))
+            hint = "; its headers must hold a key that it takes" if status in (401, 403) else ""
+            return f"HTTP {status}: {said}{hint}"
+        if isinstance(cause, FileNotFoundError):
+            return f"no such program or folder: {cause.filename!r}"
+        text = excerpt(str(cause))
+        return text if isinstance(cause, SDKError) and text else f"{type(cause).__name__}: {text}"
+
+    def _has_ended(self, code: int | None) -> bool:
+        from mcp import types
+
+        return code == types.CONNECTION_CLOSED or self._held is None or self._held.task.done()
+
+    async def _error(self, problem: str, code: int | None = None) -> MCPError:
+        # A program that goes on says nothing of this; what it wrote before is of something else.
+        words = await self._route.last_words() if self._has_ended(code) else ""
+        text = f"MCP server {self._address.label}: {problem}"
+        text = scrub_text(text, self._address.secrets)
+        text += f"; it wrote last:\n{words}" if words else ""
+        details = {"stderr": words} if words else {}
+        return MCPError(
+            text, details=details, status_code=self._route.refusal, code=code and str(code)
+        )
+
+
+def _require_sdk() -> None:
+    try:
+        import mcp  # noqa: F401
+    except ModuleNotFoundError as err:
+        if err.name != "mcp":
+            raise
+        raise ConfigurationError(
+            "MCP needs the SDK mcp, which is not installed; in llm-kit's folder run: "
+            "pip install '.[mcp]'"
+        ) from err
+
+
+def _client_info() -> Any:
+    from mcp import types
+
+    return types.Implementation(name="llmring", version=__version__)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The errors that a group of the SDK's tasks ended by."""
+    if isinstance(error, BaseExceptionGroup):
+        for one in error.exceptions:
+            yield from _causes(one)
+    else:
+        yield error
+
+
+def _cause(error: BaseException) -> BaseException:
+    return next(_causes(error), error)
+
+
+def _is_modern(error: BaseException) -> bool:
+    """Whether a server's error says that it knows no ``initialize``."""
+    from mcp import types
+    from mcp.shared.exceptions import MCPError as SDKError
+
+    known = (types.METHOD_NOT_FOUND, types.UNSUPPORTED_PROTOCOL_VERSION)
+    return isinstance(error, SDKError) and error.code in known
