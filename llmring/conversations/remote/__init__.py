@@ -1,0 +1,1 @@
+"""The store at an llmring server: the same methods, over HTTP."""
