@@ -25,7 +25,11 @@ MAX_PAGE = 1000
 
 
 def _in_utc(moment: datetime) -> datetime:
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        pass
+    raise ValueError("it is out of range in UTC")
 
 
 def _short(name: str) -> str:
@@ -42,9 +46,9 @@ def now() -> datetime:
 Moment = Annotated[datetime, AfterValidator(_in_utc)]
 # pydantic's own limit on length refuses lone surrogates, which models do write.
 Name = Annotated[str, AfterValidator(_short)]
-# What a 64-bit column holds.
-Count = Annotated[int, Field(ge=0, lt=2**63)]
-Dollars = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+# More than any call can have, and so little that sums stay within a 64-bit column.
+Count = Annotated[int, Field(ge=0, le=2**42)]
+Dollars = Annotated[float, Field(ge=0.0, le=10.0**9, allow_inf_nan=False)]
 
 
 class _Record(BaseModel):

@@ -16,13 +16,12 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
+from llmring.conversations.local_usage import APPLICATION_ID
 from llmring.conversations.sql.errors import Unusable
 from llmring.exceptions import ConfigurationError
 
 #: Longest wait for another process that writes, in seconds.
 BUSY_S = 10.0
-#: Marks a file as ours ("LLMr"), so that no other program's database is written to.
-APPLICATION_ID = 0x4C4C4D72
 #: The option of an engine whose transactions write.
 WRITES = "llmring_writes"
 

@@ -1,13 +1,15 @@
 """The tables. `migrations/` makes them; a test holds that the two agree.
 
-Each key begins with the owner, so that no row is found without saying whose it is, and a message
-cannot belong to another owner than its conversation.
+Each primary key begins with the owner, so that no row is found without saying whose it is, and a
+message cannot belong to another owner than its conversation. API keys alone are found by their
+digest, since they say who the owner is.
 """
 
 from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Double,
     ForeignKeyConstraint,
@@ -18,6 +20,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     String,
     Table,
+    UniqueConstraint,
     Uuid,
 )
 
@@ -100,4 +103,75 @@ usage = Table(
     Column("metadata", Json, nullable=False),
     PrimaryKeyConstraint("owner", "id"),
     Index("llmring_usage_by_time", "owner", "timestamp"),
+)
+
+# What follows is the server's.
+
+api_keys = Table(
+    "llmring_api_keys",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("owner", Words, nullable=False),
+    Column("name", Words, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("hint", String(16), nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("last_used_at", Moment),
+    Column("revoked_at", Moment),
+    UniqueConstraint("digest", name="llmring_api_keys_digest"),
+    Index("llmring_api_keys_by_owner", "owner", "created_at"),
+)
+
+templates = Table(
+    "llmring_templates",
+    metadata,
+    Column("owner", Words, nullable=False),
+    Column("id", Uuid, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    Column("name", Words, nullable=False),
+    Column("description", Words),
+    Column("system_prompt", Words),
+    Column("model_alias", Words),
+    Column("temperature", Double),
+    Column("max_tokens", BigInteger),
+    Column("metadata", Json, nullable=False),
+    PrimaryKeyConstraint("owner", "id"),
+)
+
+mcp_servers = Table(
+    "llmring_mcp_servers",
+    metadata,
+    Column("owner", Words, nullable=False),
+    Column("id", Uuid, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    Column("name", Words, nullable=False),
+    Column("url", Words, nullable=False),
+    Column("transport_type", String(32), nullable=False),
+    Column("capabilities", Json),
+    Column("is_active", Boolean, nullable=False),
+    PrimaryKeyConstraint("owner", "id"),
+)
+
+mcp_items = Table(
+    "llmring_mcp_items",
+    metadata,
+    Column("owner", Words, nullable=False),
+    Column("id", Uuid, nullable=False),
+    Column("server_id", Uuid, nullable=False),
+    Column("kind", String(16), nullable=False),
+    # Its place in what the server offers of that kind.
+    Column("position", Integer, nullable=False),
+    Column("name", Words, nullable=False),
+    Column("description", Words),
+    Column("definition", Json, nullable=False),
+    PrimaryKeyConstraint("owner", "id"),
+    ForeignKeyConstraint(
+        ["owner", "server_id"],
+        ["llmring_mcp_servers.owner", "llmring_mcp_servers.id"],
+        ondelete="CASCADE",
+        name="llmring_mcp_items_server",
+    ),
+    Index("llmring_mcp_items_by_server", "owner", "server_id", "kind", "position"),
 )

@@ -15,7 +15,7 @@ from llmring.conversations.sql.engines import APPLICATION_ID
 from llmring.conversations.sql.errors import Unusable
 
 #: The last step of `migrations/`.
-HEAD = "0001"
+HEAD = "0002"
 VERSION_TABLE = "llmring_version"
 _FOLDER = str(Path(__file__).parent / "migrations")
 # PostgreSQL's lock by which one process at a time changes the tables: "LLMr" as well.
@@ -61,6 +61,6 @@ def _upgrade(connection: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", _FOLDER.replace("%", "%%"))
     config.attributes.update(connection=connection, version_table=VERSION_TABLE)
-    command.upgrade(config, "head")
+    command.upgrade(config, HEAD)
     if is_sqlite:
         connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")

@@ -1,35 +1,19 @@
 """Column types that give back what was put in, in SQLite and in PostgreSQL alike.
 
-- Text: PostgreSQL takes no NUL, and no UTF-8 has lone surrogates, which models do write. Each is
-  kept as U+FDD0, a code point that stands for nothing (Unicode 16, section 23.7), and its number in
-  four hexadecimal digits; so is U+FDD0 itself.
+- Text: see `llmring.conversations.kept_text`.
 - Moments: SQLite has none. They are texts in UTC there, whose order is that of time.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import DateTime, Dialect, String, Text, TypeDecorator
 from sqlalchemy.types import TypeEngine
 
-_MARK = "\ufdd0"
-_UNKEPT = re.compile(f"[\\x00\\ud800-\\udfff{_MARK}]")
-_KEPT = re.compile(f"{_MARK}([0-9a-f]{{4}})")
-
-
-def kept(text: str) -> str:
-    """`text` as databases take it."""
-    return _UNKEPT.sub(lambda found: f"{_MARK}{ord(found[0]):04x}", text)
-
-
-def original(text: str) -> str:
-    """What `kept` was given."""
-    return _KEPT.sub(lambda found: chr(int(found[1], 16)), text) if _MARK in text else text
-
+from llmring.conversations.kept_text import kept, kept_json, original
 
 class Words(TypeDecorator[str]):
     """Any `str`."""
@@ -54,7 +38,7 @@ class Json(TypeDecorator[Any]):
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
         """As the database takes it."""
-        return None if value is None else kept(json.dumps(value, ensure_ascii=False))
+        return None if value is None else kept_json(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         """As it was given."""

@@ -62,6 +62,25 @@ def test_the_steps_make_the_tables(open_new: Callable[[], BlockingStore]) -> Non
     assert asyncio.run(database.write(lambda c: c.run_sync(differences))) == []
 
 
+def test_a_database_of_an_older_version_is_brought_up_to_date(
+    open_new: Callable[[], BlockingStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head = upgrade.HEAD
+    monkeypatch.setattr(upgrade, "HEAD", "0001")
+    store = open_new()
+    made = store.begin(user("kept"))
+    monkeypatch.setattr(upgrade, "HEAD", head)
+    newer = open_new()
+    assert said(newer.messages(made.id)) == ["kept"]
+
+    async def work(connection: Any) -> Any:
+        found = await connection.execute(text("SELECT version_num FROM llmring_version"))
+        await connection.execute(text("SELECT * FROM llmring_api_keys"))
+        return found.scalar()
+
+    assert asyncio.run(newer.database.read(work)) == head
+
+
 def test_the_steps_can_be_taken_back(open_new: Callable[[], BlockingStore]) -> None:
     from alembic import command
     from alembic.config import Config

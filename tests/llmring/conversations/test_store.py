@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from pydantic import ValidationError as PydanticValidationError
 
 from llmring.conversations import ConversationFields, NewMessage
 from llmring.exceptions import ConversationNotFoundError, ValidationError
@@ -254,3 +255,14 @@ def test_the_same_question_with_the_same_answer_is_kept_again(store: BlockingSto
     made = store.begin(user("a"), assistant("b"))
     store.append(made.id, [assistant("b")], context=[user("a")])
     assert said(store.messages(made.id)) == ["a", "b", "a", "b"]
+
+
+def test_what_no_sum_could_hold_is_refused() -> None:
+    for field, value in (("input_tokens", 2**63 - 1), ("cost", 1e308)):
+        with pytest.raises(PydanticValidationError, match=field):
+            NewMessage(role="assistant", content="", **{field: value})
+
+
+def test_a_time_that_utc_does_not_have_is_refused() -> None:
+    with pytest.raises(PydanticValidationError, match="out of range"):
+        NewMessage(role="user", content="", timestamp="0001-01-01T00:00:00+14:00")
