@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
@@ -13,8 +12,9 @@ from llmring import background
 from llmring.exceptions import MCPError, ToolError
 from llmring.mcp.client import listing, results
 from llmring.mcp.client.addresses import ServerAddress, address
+from llmring.mcp.client.approvals import Approvals
 from llmring.mcp.client.naming import legal_names
-from llmring.mcp.client.pins import Pin, PinStore, changes, pin_of
+from llmring.mcp.client.pins import PinStore, pin_of
 from llmring.mcp.client.requests import Handlers
 from llmring.mcp.client.session import Session
 from llmring.mcp.client.types import (
@@ -65,8 +65,7 @@ class MCPConnection:
     ) -> None:
         self._address = address(where)
         self._prefix = prefix
-        self._pins = pins or PinStore()
-        self._on_change = on_change
+        self._approvals = Approvals(self._address, pins or PinStore(), on_change)
         self._limits = limits or Limits()
         self._callbacks = callbacks or Callbacks()
         self._session: Session | None = None
@@ -75,7 +74,6 @@ class MCPConnection:
         self._instructions: str | None = None
         self._offered: dict[str, types.Tool] | None = None
         self._generation = 0
-        self._changes: tuple[ToolChange, ...] = ()
 
     def __repr__(self) -> str:
         return f"MCPConnection({self._address.label!r})"
@@ -105,7 +103,7 @@ class MCPConnection:
     @property
     def changes(self) -> tuple[ToolChange, ...]:
         """How the tools differ from those that were approved, as of the last `tools`."""
-        return self._changes
+        return self._approvals.changes
 
     async def connect(self) -> None:
         """Start or reach the server; again after `close`, or when the server has ended.
@@ -142,7 +140,7 @@ class MCPConnection:
         :raises MCPError: the server failed, or the approved tools cannot be read.
         """
         offered = await self._listed()
-        withheld = self._withheld()
+        withheld = self._approvals.withheld
         allowed = [tool for tool in offered.values() if tool.name not in withheld]
         names = legal_names(offered, self._prefix)
         return [self._tool(tool, names[tool.name]) for tool in allowed]
@@ -157,8 +155,8 @@ class MCPConnection:
         for name in names:
             if name not in offered:
                 raise MCPError(self._says(f"has no tool {name!r}"))
-        chosen = names or tuple(self._withheld())
-        self._approve({name: pin_of(offered[name]) for name in chosen})
+        chosen = names or self._approvals.withheld
+        self._approvals.approve({name: pin_of(offered[name]) for name in chosen})
 
     async def call_tool(
         self,
@@ -178,7 +176,7 @@ class MCPConnection:
         """
         if name not in await self._listed():
             raise MCPError(self._says(f"has no tool {name!r}"))
-        if name in self._withheld():
+        if name in self._approvals.withheld:
             raise MCPError(
                 self._says(
                     f"has changed the tool {name!r} since it was approved; look at `changes`"
@@ -271,34 +269,11 @@ class MCPConnection:
         if self._offered is None:
             generation = self._generation
             offered = await self._ask("tools", listing.tools)
-            await self._compare({name: pin_of(tool) for name, tool in offered.items()})
+            await self._approvals.review({name: pin_of(tool) for name, tool in offered.items()})
             if self._generation != generation:
                 return offered  # changed meanwhile: whoever asks next reads it anew
             self._offered = offered
         return self._offered
-
-    async def _compare(self, offered: Mapping[str, Pin]) -> None:
-        approved = self._pins.approved(self._address.identity)
-        if approved is None:
-            self._approve(offered)
-            return
-        self._changes = tuple(changes(approved, offered))
-        if self._on_change is not None:
-            yes = [change.tool for change in self._changes if await self._says_yes(change)]
-            self._approve({name: offered[name] for name in yes})
-
-    async def _says_yes(self, change: ToolChange) -> bool:
-        if self._on_change is None or change.kind == "removed":
-            return False
-        answer = self._on_change(change)
-        return (await answer if inspect.isawaitable(answer) else answer) is True
-
-    def _approve(self, tools: Mapping[str, Pin]) -> None:
-        self._pins.approve(self._address.identity, self._address.label, tools)
-        self._changes = tuple(change for change in self._changes if change.tool not in tools)
-
-    def _withheld(self) -> list[str]:
-        return [change.tool for change in self._changes if change.kind != "removed"]
 
     def _tool(self, tool: types.Tool, name: str) -> Tool:
         return Tool(
