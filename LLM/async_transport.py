@@ -15,12 +15,13 @@ from yarl import URL
 from LLM import async_transport_pool as pools
 from LLM.answer import Answer
 from LLM.async_transport_answer import AsyncStreamedAnswer, read_capped, read_start
-from LLM.async_transport_body import Body
+from LLM.async_transport_body import Body, UploadBody
 from LLM.async_transport_errors import WIRE_ERRORS, SentOnceError, translated
 from LLM.connection_errors import Deadline
 from LLM.environment import ca_bundle, proxy_of
 from LLM.exceptions import LLMConfigError, LLMError
 from LLM.pool_limits import PoolLimits, origin_key, pool_limits
+from LLM.upload import StreamedBody, upload_url
 
 __all__ = ["AsyncStreamedAnswer", "AsyncTransport", "close_shared_pools"]
 
@@ -119,10 +120,41 @@ class AsyncTransport:
         """
         return await self._exchange("POST", path, body, timeout_s, streamed=True)
 
+    async def upload(
+        self,
+        target: str,
+        body: bytes | StreamedBody,
+        headers: Mapping[str, str],
+        *,
+        timeout_s: float,
+    ) -> Answer:
+        """POST a body that may be read while it is sent.
+
+        An answer that comes before the body is sent is told; the rest is then not sent.
+
+        :param target: as in `upload_url`.
+        :param headers: beside those of every request.
+        :param timeout_s: seconds from connecting to the last byte.
+        :raises LLMError: as `call`, or what reading the body raises.
+        """
+        url = upload_url(target, self._api_root, self._origin)
+        answer = await self._exchange("POST", url, body, timeout_s, streamed=False, further=headers)
+        assert isinstance(answer, Answer), "nothing was to be streamed"
+        return answer
+
     async def _exchange(
-        self, method: str, path: str, body: bytes | None, timeout_s: float, *, streamed: bool
+        self,
+        method: str,
+        path: str,
+        body: bytes | StreamedBody | None,
+        timeout_s: float,
+        *,
+        streamed: bool,
+        further: Mapping[str, str] | None = None,
     ) -> Answer | AsyncStreamedAnswer:
         """Send, and read as much as is wanted, within one deadline."""
+        # Only `upload` has the whole address already, and headers of its own.
+        url = self._api_root + path if further is None else path
         pool = self._open_pool()
         response: aiohttp.ClientResponse | None = None
         start = bytearray()
@@ -130,10 +162,10 @@ class AsyncTransport:
             with pool.deadlines.within(timeout_s):
                 response = await pool.session.request(
                     method,
-                    URL(self._api_root + path, encoded=True),
-                    data=None if body is None else Body(body),
+                    URL(url, encoded=True),
+                    data=_payload(body),
                     # In no variable, which a crash reporter would show.
-                    headers=self._wire_headers.of_request(body, streamed),
+                    headers=self._wire_headers.of_request(body, streamed, further),
                     allow_redirects=False,
                     proxy=self._proxy,
                     middlewares=_ONCE if body is None else (),
@@ -145,10 +177,14 @@ class AsyncTransport:
                     pool.streams.add(answer)
                     return answer
                 else:
-                    return Answer(response.status, response.headers, await read_capped(response))
+                    answer_body = await read_capped(response)
+                    if isinstance(body, StreamedBody) and not body.finished:
+                        _close(response)  # or the rest would go on being sent
+                    return Answer(response.status, response.headers, answer_body)
         except (*WIRE_ERRORS, LLMError) as err:
             deadline: Deadline = "first_byte" if response is None else "total"
-            failure = translated(err, self._origin, timeout_s, deadline)
+            unread = body.failure if isinstance(body, StreamedBody) else None
+            failure = unread or translated(err, self._origin, timeout_s, deadline)
         except asyncio.CancelledError as err:
             _close(response)
             # The frames that it has come through hold the headers, and so the key.
@@ -195,8 +231,19 @@ class _WireHeaders:
     bodiless: CIMultiDict[str]
     streamed: CIMultiDict[str]
 
-    def of_request(self, body: bytes | None, streamed: bool) -> CIMultiDict[str]:
-        """Those of one kind of request."""
+    def of_request(
+        self,
+        body: bytes | StreamedBody | None,
+        streamed: bool,
+        further: Mapping[str, str] | None = None,
+    ) -> CIMultiDict[str]:
+        """Those of one kind of request.
+
+        :param further: of this request alone.
+        """
+        if further is not None:
+            framing = {"Content-Type": body.content_type} if isinstance(body, StreamedBody) else {}
+            return CIMultiDict({**self.whole, **further, **framing})
         return self.streamed if streamed else self.bodiless if body is None else self.whole
 
     @classmethod
@@ -222,6 +269,12 @@ async def _send_once(
 
 
 _ONCE = (_send_once,)
+
+
+def _payload(body: bytes | StreamedBody | None) -> Body | UploadBody | None:
+    if isinstance(body, StreamedBody):
+        return UploadBody(body)
+    return None if body is None else Body(body)
 
 
 def _close(response: aiohttp.ClientResponse | None) -> None:

@@ -28,7 +28,8 @@ from LLM.exceptions import LLMConfigError, LLMError
 from LLM.pool_limits import origin_key
 from LLM.transport_errors import WIRE_ERRORS, is_closed_pool, translated
 from LLM.transport_pool import SessionPool, reset_shared_pools, shared_pool
-from LLM.transport_session import READ_BYTES, DeadlineReader
+from LLM.transport_session import READ_BYTES, DeadlineReader, TimedBody
+from LLM.upload import StreamedBody, upload_url
 
 _NO_SOCKS = "names a SOCKS proxy, which needs the package PySocks"
 
@@ -122,17 +123,48 @@ class Transport:
             return StreamedAnswer(raw, self._origin, timeout_s)
         return self._read(raw, timeout_s)
 
+    def upload(
+        self,
+        target: str,
+        body: bytes | StreamedBody,
+        headers: Mapping[str, str],
+        *,
+        timeout_s: float,
+    ) -> Answer:
+        """POST a body that may be read while it is sent.
+
+        An answer that comes before the body is sent is told; the rest is then not sent.
+
+        :param target: as in `upload_url`.
+        :param headers: beside those of every request.
+        :param timeout_s: seconds from connecting to the last byte.
+        :raises LLMError: as `call`, or what reading the body raises.
+        """
+        url = upload_url(target, self._api_root, self._origin)
+        return self._read(self._send("POST", url, body, timeout_s, "gzip", headers), timeout_s)
+
     def _send(
-        self, method: str, path: str, body: bytes | None, timeout_s: float, encoding: str
+        self,
+        method: str,
+        path: str,
+        body: bytes | StreamedBody | None,
+        timeout_s: float,
+        encoding: str,
+        further: Mapping[str, str] | None = None,
     ) -> Any:
         """:return: urllib3's response, its body unread."""
         self.require_open()
         session = self._pool.session
         request = requests.PreparedRequest()
         request.method = method
-        request.url = self.url(path)
-        headers = {**self.headers, "Accept-Encoding": encoding}
-        if body is not None:
+        # Only `upload` has the whole address already, and headers of its own.
+        request.url = self.url(path) if further is None else path
+        headers = {**self.headers, **(further or {}), "Accept-Encoding": encoding}
+        if isinstance(body, StreamedBody):
+            request.body = TimedBody(body, time.monotonic() + timeout_s)  # type: ignore[assignment]  # any iterable will do
+            headers["Content-Type"] = body.content_type
+            headers["Content-Length"] = str(body.size_bytes)
+        elif body is not None:
             request.body = body
             headers["Content-Type"] = "application/json"
             headers["Content-Length"] = str(len(body))
@@ -146,11 +178,13 @@ class Transport:
                 proxies=self._proxies,
                 allow_redirects=False,
             ).raw
-        except WIRE_ERRORS as err:
+        except (*WIRE_ERRORS, LLMError) as err:
             was_reset = is_closed_pool(err) and (self._closed or self._pool.session is not session)
             failure = translated(err, self._origin, timeout_s, "first_byte")
+            # One that reading the body has raised has come through frames that hold the headers.
+            failure.__traceback__ = None
         if was_reset:
-            return self._send(method, path, body, timeout_s, encoding)
+            return self._send(method, path, body, timeout_s, encoding, further)
         # Raised out here: the handled exception refers to the request, and so to the key.
         raise failure from failure.__cause__
 

@@ -18,6 +18,7 @@ import io
 import socket
 import ssl
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import requests
@@ -25,6 +26,8 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+
+from LLM.upload import StreamedBody
 
 #: Bytes asked of the socket at once.
 READ_BYTES = 64 * 1024
@@ -64,6 +67,17 @@ class DeadlineReader(io.RawIOBase):
         super().close()
 
 
+class TimedBody:
+    """A body that must be sent by `deadline`, a reading of the monotonic clock."""
+
+    def __init__(self, body: StreamedBody, deadline: float) -> None:
+        self.deadline = deadline
+        self._body = body
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._body)
+
+
 class _ReadSide:
     """Stands in for a socket where http.client only wants a file to read from."""
 
@@ -94,13 +108,29 @@ class _DeadlineMixin:
     timeout: Any
     #: When an idle connection is too old, by the monotonic clock.
     keep_until: float = float("inf")
+    #: When the body that is being sent must be there, by the monotonic clock; None for a short one.
+    send_until: float | None = None
     reader: DeadlineReader | None = None
     file: io.BufferedReader | None = None
+    sock: Any
 
     @property
     def is_connected(self) -> bool:
         """Whether the connection can carry a request; asked when it comes from the pool."""
         return time.monotonic() < self.keep_until and bool(super().is_connected)  # type: ignore[misc]  # as below
+
+    def request(self, method: str, url: str, body: Any = None, *args: Any, **options: Any) -> None:
+        self.send_until = body.deadline if isinstance(body, TimedBody) else None
+        super().request(method, url, body, *args, **options)  # type: ignore[misc]  # as below
+
+    def send(self, data: Any) -> None:
+        # The socket's timeout bounds each piece alone, and a server may take one at a time.
+        if self.send_until is not None and self.sock is not None:
+            left = self.send_until - time.monotonic()
+            if left <= 0:
+                raise TimeoutError("deadline passed")
+            self.sock.settimeout(left)
+        super().send(data)  # type: ignore[misc]  # as below
 
     def response_class(self, sock: socket.socket, **kwargs: Any) -> http.client.HTTPResponse:
         # By now urllib3 has set the timeout to what the request has left of its total.

@@ -32,6 +32,7 @@ if typing.TYPE_CHECKING:
         ToolCallDelta,
         UsageUpdate,
     )
+    from cloud.llm.files import UploadedFile
     from cloud.llm.gemini.async_client import AsyncGeminiClient
     from cloud.llm.gemini.client import GeminiClient
     from cloud.llm.json_schema import JSONSchema
@@ -78,6 +79,7 @@ _HOMES = {
         "Finish Ping ReasoningDelta RefusalDelta Start StreamEvent TextDelta ToolCallDelta "
         "UsageUpdate"
     ),
+    "cloud.llm.files": "UploadedFile",
     "cloud.llm.gemini.async_client": "AsyncGeminiClient",
     "cloud.llm.gemini.client": "GeminiClient",
     "cloud.llm.json_schema": "JSONSchema",
@@ -136,6 +138,7 @@ __all__ = [
     "TextStream",
     "ToolCall",
     "ToolCallDelta",
+    "UploadedFile",
     "UsageUpdate",
     "get_default_model",
     "get_recommended_models",

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from cloud.llm.base import BaseClient, Prepared
 from cloud.llm.events import ResponseAssembler, StreamEvent
+from cloud.llm.file_source import FileSource
+from cloud.llm.files import FileUpload, Patience, Processing, UploadedFile
 from cloud.llm.questions import AnswerT, ModelList, Question
 from cloud.llm.streams import AsyncEventStream, AsyncTextStream
 from cloud.llm.types import ChatResponse
 from LLM.answer import Answer
 from LLM.codec import Source
-from LLM.exceptions import LLMConfigError, LLMError
+from LLM.exceptions import LLMAPIError, LLMConfigError, LLMError
 from LLM.extras import async_transport
 from LLM.reading import aread_items
 
@@ -164,6 +167,57 @@ class AsyncChatClient(BaseClient):
             models.take(await self._ask(models.question))
         return models.names
 
+    async def upload_file(
+        self,
+        source: Any,
+        *,
+        filename: str | None = None,
+        media_type: str | None = None,
+        purpose: str | None = None,
+        timeout: float | None = None,
+    ) -> UploadedFile:
+        """Give the provider a file, which chats then refer to by its id.
+
+        Arguments and errors are those of the blocking twin's `upload_file`. The file is read in
+        threads; cancelling the task ends the request, and the provider keeps nothing.
+        """
+        files = self._files()
+        with await asyncio.to_thread(FileSource, source, filename, media_type) as file:
+            upload = files.upload(file, purpose)
+            timeout_s = self._upload_timeout_s(timeout, file.size_bytes)
+            told = await self._upload(upload, timeout_s)
+        patience = Patience(timeout_s, time.monotonic)
+        while isinstance(told, Processing):
+            await asyncio.sleep(patience.pause_s(self._host, told.id))
+            told = await self._ask(files.state(told.id))
+        return told
+
+    async def file_info(self, file_id: str) -> UploadedFile:
+        """What the provider knows of an uploaded file.
+
+        :param file_id: the `id` that `upload_file` gave.
+        :raises InvalidRequestError: there is no such file, or the provider has no files.
+        :raises LLMError: as `list_models`.
+        """
+        return await self._ask(self._files().info(file_id))
+
+    async def delete_file(self, file_id: str) -> bool:
+        """Delete an uploaded file.
+
+        :param file_id: the `id` that `upload_file` gave.
+        :return: whether it was there; False when it was gone already.
+        :raises InvalidRequestError: `file_id` is none, or the provider has no files.
+        :raises LLMError: as `list_models`.
+        """
+        files = self._files()
+        try:
+            await self._ask(files.delete(file_id))
+        except LLMAPIError as err:
+            if not files.is_gone(err):
+                raise
+            return False
+        return True
+
     async def close(self) -> None:
         """Nothing to do: connections belong to all clients of the address.
 
@@ -181,6 +235,27 @@ class AsyncChatClient(BaseClient):
             source,
         )
         return question.read(answer.body, answer.status, source)
+
+    async def _upload(self, upload: FileUpload, timeout_s: float) -> UploadedFile | Processing:
+        source = self._source(None)
+
+        async def send() -> Answer:
+            """One try: all its requests, until one is refused."""
+            requests = upload.requests(source)
+            request = next(requests)
+            while True:
+                answer: Answer = await self._transport.upload(
+                    request.target, request.body, request.headers, timeout_s=timeout_s
+                )
+                if not 200 <= answer.status < 300:
+                    return answer
+                try:
+                    request = requests.send(answer)
+                except StopIteration:
+                    return answer
+
+        answer = await self._tries(send, source)
+        return upload.read(answer.body, answer.status, source)
 
     async def _tries(self, send: Callable[[], Awaitable[SentT]], source: Source) -> SentT:
         """Send until an answer says yes or the policy gives up."""

@@ -16,12 +16,13 @@ from pydantic import BaseModel
 from cloud.llm.calls import chat_call
 from cloud.llm.codec import Codec, WireRequest
 from cloud.llm.config import ClientConfig, FurtherSettings
+from cloud.llm.files import FileCodec, upload_timeout_s
 from cloud.llm.json_schema import JSONSchema
 from cloud.llm.types import ChatResponse
 from LLM.attempts import Attempts
 from LLM.codec import Source
 from LLM.endpoint import checked_timeout_s
-from LLM.exceptions import LLMConfigError, LLMError
+from LLM.exceptions import InvalidRequestError, LLMConfigError, LLMError
 from LLM.headers import merged_headers
 from LLM.retry import RETRIED_STATUSES, RetryStrategy, checked_policy
 from LLM.structured import is_model_class, parsed_content
@@ -187,6 +188,21 @@ class BaseClient(ABC):
             timeout_s=checked_timeout_s(timeout, self.config.timeout),
             wanted=response_format if _asks_for_value(response_format) else None,
         )
+
+    def _files(self) -> FileCodec:
+        """The provider's file API. :raises InvalidRequestError: it has none."""
+        if self.codec.files is None:
+            raise InvalidRequestError(
+                f"{type(self).__name__} has no files, since the provider's API has none; put the "
+                "content into the message",
+                code="no_file_api",
+            )
+        return self.codec.files
+
+    def _upload_timeout_s(self, timeout: float | None, size_bytes: int) -> float:
+        """The seconds that an upload may take."""
+        own_s = upload_timeout_s(self.config.timeout, size_bytes)
+        return checked_timeout_s(timeout, own_s)
 
     def _source(self, model: str | None) -> Source:
         """Who answers, for errors."""

@@ -8,12 +8,14 @@ from typing import Any, Self, TypeVar
 
 from cloud.llm.base import BaseClient, Prepared
 from cloud.llm.events import ResponseAssembler, StreamEvent
+from cloud.llm.file_source import FileSource
+from cloud.llm.files import FileUpload, Patience, Processing, UploadedFile
 from cloud.llm.questions import AnswerT, ModelList, Question
 from cloud.llm.streams import EventStream, TextStream
 from cloud.llm.types import ChatResponse
 from LLM.answer import Answer
 from LLM.codec import Source
-from LLM.exceptions import LLMError
+from LLM.exceptions import LLMAPIError, LLMError
 from LLM.reading import read_items
 from LLM.transport import StreamedAnswer, Transport
 
@@ -172,6 +174,67 @@ class ChatClient(BaseClient):
             models.take(self._ask(models.question))
         return models.names
 
+    def upload_file(
+        self,
+        source: Any,
+        *,
+        filename: str | None = None,
+        media_type: str | None = None,
+        purpose: str | None = None,
+        timeout: float | None = None,
+    ) -> UploadedFile:
+        """Give the provider a file, which chats then refer to by its id.
+
+        :param source: path (text or `os.PathLike`), content (bytes), or a file opened with mode
+            ``rb``, which is read from its position on and stays open. It is read in pieces while
+            they are sent; when it changes meanwhile, the provider keeps nothing.
+        :param filename: the name it is kept under; None for that of the path or file.
+        :param media_type: such as ``application/pdf``; None for what the name's ending tells.
+        :param purpose: what OpenAI keeps a file for; None for ``user_data``. Others have none.
+        :param timeout: seconds that one try may take, and the provider to read the file after it;
+            None for the client's, or as long as a line of 1 Mbit/s takes where that is longer.
+        :raises InvalidRequestError: an argument cannot work, the file cannot be read or changes,
+            the provider has no files, or refuses this one.
+        :raises LLMTimeoutError: a deadline passed.
+        :raises LLMError: as `chat`.
+        """
+        files = self._files()
+        with FileSource(source, filename, media_type) as file:
+            upload = files.upload(file, purpose)
+            timeout_s = self._upload_timeout_s(timeout, file.size_bytes)
+            told = self._upload(upload, timeout_s)
+        patience = Patience(timeout_s, time.monotonic)
+        while isinstance(told, Processing):
+            time.sleep(patience.pause_s(self._host, told.id))
+            told = self._ask(files.state(told.id))
+        return told
+
+    def file_info(self, file_id: str) -> UploadedFile:
+        """What the provider knows of an uploaded file.
+
+        :param file_id: the `id` that `upload_file` gave.
+        :raises InvalidRequestError: there is no such file, or the provider has no files.
+        :raises LLMError: as `list_models`.
+        """
+        return self._ask(self._files().info(file_id))
+
+    def delete_file(self, file_id: str) -> bool:
+        """Delete an uploaded file.
+
+        :param file_id: the `id` that `upload_file` gave.
+        :return: whether it was there; False when it was gone already.
+        :raises InvalidRequestError: `file_id` is none, or the provider has no files.
+        :raises LLMError: as `list_models`.
+        """
+        files = self._files()
+        try:
+            self._ask(files.delete(file_id))
+        except LLMAPIError as err:
+            if not files.is_gone(err):
+                raise
+            return False
+        return True
+
     def close(self) -> None:
         """Nothing to do: connections belong to all clients of the address.
 
@@ -189,6 +252,27 @@ class ChatClient(BaseClient):
             source,
         )
         return question.read(answer.body, answer.status, source)
+
+    def _upload(self, upload: FileUpload, timeout_s: float) -> UploadedFile | Processing:
+        source = self._source(None)
+
+        def send() -> Answer:
+            """One try: all its requests, until one is refused."""
+            requests = upload.requests(source)
+            request = next(requests)
+            while True:
+                answer = self._transport.upload(
+                    request.target, request.body, request.headers, timeout_s=timeout_s
+                )
+                if not 200 <= answer.status < 300:
+                    return answer
+                try:
+                    request = requests.send(answer)
+                except StopIteration:
+                    return answer
+
+        answer = self._tries(send, source)
+        return upload.read(answer.body, answer.status, source)
 
     def _tries(self, send: Callable[[], SentT], source: Source) -> SentT:
         """Send until an answer says yes or the policy gives up."""

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from cloud.llm.config import ClientConfig
 from cloud.llm.events import StreamEvent
+from cloud.llm.files import FileCodec
 from cloud.llm.json_schema import JSONSchema
 from cloud.llm.questions import ModelPage, Question
 from cloud.llm.types import ChatResponse
@@ -113,6 +114,11 @@ class Codec(Protocol):
     @property
     def headers(self) -> Mapping[str, str]:
         """Headers of every request, the key's among them, as a `Secret`."""
+        ...
+
+    @property
+    def files(self) -> FileCodec | None:
+        """The provider's file API; None where it has none."""
         ...
 
     def request(self, call: ChatCall) -> WireRequest:

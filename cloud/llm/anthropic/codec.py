@@ -6,11 +6,13 @@ from collections.abc import Mapping
 
 from cloud.llm.anthropic.answers import chat_response
 from cloud.llm.anthropic.errors import exact
+from cloud.llm.anthropic.files import AnthropicFiles
 from cloud.llm.anthropic.models import models_page
 from cloud.llm.anthropic.requests import request_fields
 from cloud.llm.anthropic.stream import AnthropicDecoder
 from cloud.llm.codec import ChatCall, WireRequest
 from cloud.llm.config import ClientConfig
+from cloud.llm.files import FileCodec
 from cloud.llm.questions import ModelPage, Question
 from cloud.llm.types import ChatResponse
 from LLM.attempts import refusal
@@ -35,6 +37,7 @@ class AnthropicCodec:
         url = config.base_url
         self.api_root = url if names_version(url) else url + "/v1"
         self.headers: dict[str, str] = {"anthropic-version": VERSION}
+        self.files: FileCodec | None = AnthropicFiles()
         if config.api_key is not None:
             # Documented for all versions; the SDK sends the same key as a bearer token.
             self.headers["x-api-key"] = config.api_key

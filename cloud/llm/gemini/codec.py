@@ -12,8 +12,10 @@ from urllib.parse import quote
 from cloud.llm.codec import ChatCall, WireRequest
 from cloud.llm.config import ClientConfig
 from cloud.llm.events import ResponseAssembler, StreamEvent
+from cloud.llm.files import FileCodec
 from cloud.llm.gemini.answers import AnswerReader
 from cloud.llm.gemini.errors import exact_error
+from cloud.llm.gemini.files import GeminiFiles
 from cloud.llm.gemini.models import models_page
 from cloud.llm.gemini.requests import request_fields
 from cloud.llm.gemini.wire import GenerateContentResponse
@@ -44,6 +46,7 @@ class GeminiCodec:
                 "OpenAICompatClient"
             )
         self.api_root = url if names_version(url) else f"{url}/{VERSION}"
+        self.files: FileCodec | None = GeminiFiles(self.api_root)
         # Never in the URL, where Google would also take it: URLs are logged.
         self.headers = {} if config.api_key is None else {"x-goog-api-key": config.api_key}
 

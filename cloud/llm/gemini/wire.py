@@ -9,6 +9,7 @@ leaves out.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from pydantic import Field
@@ -87,3 +88,32 @@ class ModelsPage(_Wire, extra="allow"):
 
     models: list[ListedModel] | None = Field(default=None, fail_fast=True)
     next_page_token: str | None = None
+
+
+class File(_Wire, extra="allow"):
+    """What the API tells of a file.
+
+    :param name: with ``files/`` before it.
+    :param state: ``PROCESSING``, ``ACTIVE`` or ``FAILED``.
+    :param error: why it failed: a google.rpc.Status.
+    """
+
+    name: str = Field(min_length=1)
+    display_name: str | None = None
+    mime_type: str | None = None
+    size_bytes: int | None = None
+    create_time: datetime | None = None
+    expiration_time: datetime | None = None
+    uri: str | None = None
+    state: str | None = None
+    error: dict[str, Any] | None = None
+
+
+class UploadAnswer(_Wire, extra="allow"):
+    """The answer to an upload."""
+
+    file: File
+
+
+class Empty(_Wire, extra="allow"):
+    """The answer to a deletion."""

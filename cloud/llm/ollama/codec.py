@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from cloud.llm.codec import ChatCall, WireRequest
 from cloud.llm.config import ClientConfig
+from cloud.llm.files import FileCodec
 from cloud.llm.ollama.address import api_root
 from cloud.llm.ollama.answers import AnswerDecoder, read_response
 from cloud.llm.ollama.errors import refusal
@@ -34,6 +35,7 @@ class OllamaCodec:
     def __init__(self, config: ClientConfig) -> None:
         self.api_root = api_root(config.base_url)
         self.headers = bearer(config.api_key)
+        self.files: FileCodec | None = None
 
     def request(self, call: ChatCall) -> WireRequest:
         """:raises InvalidRequestError: an argument has no form in Ollama; names it."""

@@ -9,7 +9,9 @@ from collections.abc import Mapping
 
 from cloud.llm.codec import ChatCall, WireRequest, placed
 from cloud.llm.config import ClientConfig
+from cloud.llm.files import FileCodec
 from cloud.llm.openai_compat.answers import chat_response
+from cloud.llm.openai_compat.files import OpenAIFiles
 from cloud.llm.openai_compat.messages import Dialect
 from cloud.llm.openai_compat.stream import OpenAIDecoder
 from cloud.llm.questions import ModelPage, Question
@@ -36,6 +38,7 @@ class OpenAICodec:
         self.headers = bearer(config.api_key)
         self._dialect = Dialect(url)
         self._stream_usage = config.stream_usage
+        self.files: FileCodec | None = OpenAIFiles()
 
     def request(self, call: ChatCall) -> WireRequest:
         """:raises InvalidRequestError: a value has no JSON form."""
