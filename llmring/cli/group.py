@@ -17,6 +17,7 @@ _COMMANDS = {
     "info": ("llmring.cli.info", "Show what is known of a model or an alias."),
     "providers": ("llmring.cli.providers", "Say which providers are set up, and what others lack."),
     "server": ("llmring.cli.server", "Keep conversations and usage on a server of your own."),
+    "mcp": ("llmring.cli.mcp", "Use MCP servers, and offer the lockfile as one."),
     "cache": ("llmring.cli.cache", "Show or clear what registries gave."),
     "completion": ("llmring.cli.completion", "Complete commands and aliases in a shell."),
 }

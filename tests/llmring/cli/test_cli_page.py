@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.llmring.cli.support import ROOT, shown
-from tests.llmring.cli.test_help import COMMANDS
+from tests.llmring.cli.test_help import COMMANDS, GROUPS, WAITING
 
 PAGE = (ROOT / "docs" / "llmring_cli.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```console\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
@@ -38,6 +38,6 @@ def test_a_block_shows_what_it_says(block: str, folder: Path) -> None:
 
 def test_every_command_is_on_the_page() -> None:
     lines = [line for block in BLOCKS for line, _ in steps(block)]
-    groups = {"lock", "cache"}
-    named = {" ".join(words) for words in COMMANDS} - groups
+    named = {" ".join(words) for words in {*COMMANDS} - GROUPS - WAITING}
     assert {name for name in named if not any(f"llmring {name}" in line for line in lines)} == set()
+    assert {words for words in WAITING if f"llmring {' '.join(words)}" not in PAGE} == set()
