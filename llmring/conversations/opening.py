@@ -61,9 +61,14 @@ def store_in(database: SQLDatabase, owner: str = OWNER) -> SQLStore:
     """
     from llmring.conversations.sql.store import SQLStore
 
+    check_owner(owner)
+    return SQLStore(database, owner)
+
+
+def check_owner(owner: str) -> None:
+    """:raises ConfigurationError: the owner cannot be one."""
     if not 1 <= len(owner) <= _MAX_OWNER_CHARS:
         raise ConfigurationError(f"owner is {owner!r:.80}; give 1 to {_MAX_OWNER_CHARS} characters")
-    return SQLStore(database, owner)
 
 
 def _has_sqlalchemy() -> bool:
