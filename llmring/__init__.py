@@ -63,7 +63,14 @@ if typing.TYPE_CHECKING:
     )
     from llmring.pending import Pending
     from llmring.providers.base import BaseLLMProvider
-    from llmring.schemas import LLMRequest, LLMResponse, Message, StreamChunk
+    from llmring.schemas import (
+        FileMetadata,
+        FileUploadResponse,
+        LLMRequest,
+        LLMResponse,
+        Message,
+        StreamChunk,
+    )
     from llmring.service import LLMRing
     from llmring.streams import ChatStream
 
@@ -88,7 +95,9 @@ _HOMES = {
     ),
     "llmring.pending": "Pending",
     "llmring.providers.base": "BaseLLMProvider",
-    "llmring.schemas": "LLMRequest LLMResponse Message StreamChunk",
+    "llmring.schemas": (
+        "FileMetadata FileUploadResponse LLMRequest LLMResponse Message StreamChunk"
+    ),
     "llmring.service": "LLMRing",
     "llmring.streams": "ChatStream",
 }
@@ -102,8 +111,10 @@ __all__ = [
     "ConfigurationError",
     "ConversationManager",
     "CostTrackingError",
+    "FileMetadata",
     "FileProcessingError",
     "FileSizeError",
+    "FileUploadResponse",
     "LLMRequest",
     "LLMResponse",
     "LLMRing",

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from cloud.llm.events import Ping, ReasoningDelta, RefusalDelta, StreamEvent, TextDelta
 from cloud.llm.types import ChatResponse
-from LLM.exceptions import LLMError
+from LLM.exceptions import LLMAPIError, LLMError
 from LLM.secrets import Secrets
 from llmring.answers import llm_response, usage_dict
 from llmring.attempts import Attempts
-from llmring.exceptions import CostTrackingError, ValidationError, wrap_exception
+from llmring.exceptions import CostTrackingError, wrap_exception
 from llmring.failover import Answered, Failover
+from llmring.files.attaching import with_files
+from llmring.files.registry import FileRegistry, RegisteredFile
 from llmring.lockfile.resolution import AliasResolver
 from llmring.messages import wire_message
 from llmring.providers.base import BaseLLMProvider, EventStream, ProviderCall
@@ -24,6 +26,8 @@ from llmring.registry import Registry, usage_with_cost
 from llmring.schemas import LLMRequest, LLMResponse
 from llmring.settings import RingSettings
 from llmring.structured.formats import AnswerFormat, answer_format
+
+T = TypeVar("T")
 
 #: The alias that is asked where a request names none.
 DEFAULT_ALIAS = "fast"
@@ -48,6 +52,24 @@ class OpenStream:
     begun: deque[StreamEvent]
 
 
+async def _opened(provider: BaseLLMProvider, call: ProviderCall) -> OpenStream:
+    """The stream of a call, once its caller can be told something."""
+    events = provider.stream(call)
+    begun: deque[StreamEvent] = deque()
+    try:
+        # Until the caller is told something, another model can answer in this one's place.
+        async for event in events:
+            if not isinstance(event, Ping):
+                begun.append(event)
+            if _is_told(event) or len(begun) == _MAX_BEGUN:
+                break
+    except BaseException:
+        with contextlib.suppress(LLMError):
+            await events.aclose()
+        raise
+    return OpenStream(events, begun)
+
+
 @dataclass(slots=True)
 class Job:
     """A request on its way.
@@ -55,6 +77,7 @@ class Job:
     :param models: ``provider:model``, the first choice first.
     :param profile: the profile that was asked for; None for the one in use.
     :param pins: the version of each provider's list of models that the profile pins.
+    :param files: registered files that the request refers to.
     :param secrets: what errors about the answer's form must not tell: keys of who was asked last.
     """
 
@@ -65,6 +88,7 @@ class Job:
     format: AnswerFormat | None
     messages: list[dict[str, Any]]
     attempts: Attempts
+    files: Sequence[RegisteredFile] = ()
     secrets: Secrets = None
 
 
@@ -83,6 +107,8 @@ class Caller:
         self._registry = registry
         self._settings = settings
         self.failover = Failover(settings.retry_policy)
+        #: What `LLMRequest.files` refers to.
+        self.files = FileRegistry()
         #: Is told of each answer's model and priced usage, as soon as it is there; may not raise.
         self.on_answer: Callable[[Job, str, dict[str, Any]], None] | None = None
 
@@ -91,8 +117,6 @@ class Caller:
 
         :raises LLMRingError: no such alias or profile, or the request cannot work.
         """
-        if request.files:
-            raise ValidationError("registered files cannot be sent yet; put them into the messages")
         attempts = Attempts()
         found = self._aliases.resolve(
             request.model or DEFAULT_ALIAS, profile, self._providers.is_available
@@ -109,6 +133,7 @@ class Caller:
             format=answer_format(request),
             messages=[wire_message(message) for message in request.messages],
             attempts=attempts,
+            files=self.files.require(request.files) if request.files else [],
         )
 
     async def chat(self, request: LLMRequest, profile: str | None) -> LLMResponse:
@@ -163,25 +188,28 @@ class Caller:
         return priced
 
     async def _chat(self, job: Job, model: str) -> ChatResponse:
-        provider, call = self.call(job, model)
-        return await provider.chat(call)
+        return await self._with_files(job, model, lambda provider, call: provider.chat(call))
 
     async def _open(self, job: Job, model: str) -> OpenStream:
+        return await self._with_files(job, model, _opened)
+
+    async def _with_files(
+        self,
+        job: Job,
+        model: str,
+        ask: Callable[[BaseLLMProvider, ProviderCall], Awaitable[T]],
+    ) -> T:
+        """Make one try of a job at a model, whose provider is given the files that it lacks."""
         provider, call = self.call(job, model)
-        events = provider.stream(call)
-        begun: deque[StreamEvent] = deque()
+        if not job.files:
+            return await ask(provider, call)
         try:
-            # Until the caller is told something, another model can answer in this one's place.
-            async for event in events:
-                if not isinstance(event, Ping):
-                    begun.append(event)
-                if _is_told(event) or len(begun) == _MAX_BEGUN:
-                    break
-        except BaseException:
-            with contextlib.suppress(LLMError):
-                await events.aclose()
-            raise
-        return OpenStream(events, begun)
+            return await ask(provider, await with_files(self.files, provider, call, job.files))
+        except LLMAPIError as err:
+            # Somebody else has deleted a copy: the next one is a new one.
+            if not self.files.forget_gone(provider, job.files, err):
+                raise
+        return await ask(provider, await with_files(self.files, provider, call, job.files))
 
     def call(self, job: Job, model: str) -> tuple[BaseLLMProvider, ProviderCall]:
         """One try of a job at a model, and who is to make it.

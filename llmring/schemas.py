@@ -176,3 +176,31 @@ class StreamChunk(_Schema):
     def content(self) -> str:
         """The same as `delta`."""
         return self.delta
+
+
+class FileUploadResponse(_Schema):
+    """A file that was given to a provider.
+
+    :param file_id: the provider's own id of it.
+    :param purpose: what it is for, in the provider's words; None where it keeps no purpose.
+    :param created_at: when it was uploaded, with its time zone.
+    :param metadata: ``media_type``, ``expires_at`` (ISO 8601) and ``uri``, where the provider tells
+        them.
+    """
+
+    file_id: str
+    provider: str
+    filename: str | None = None
+    size_bytes: int
+    created_at: datetime
+    purpose: str | None = None
+    metadata: dict[str, Any] = Field(default_factory=dict)
+
+
+class FileMetadata(FileUploadResponse):
+    """What a provider knows of a file; fields as in `FileUploadResponse`.
+
+    :param status: ``ready``, or ``expired`` where the provider's time for it is over.
+    """
+
+    status: Literal["ready", "expired"]

@@ -330,6 +330,38 @@ class LLMRing:
         """Forget resolved aliases; what changes in the lockfile is noticed without it."""
         self.aliases.clear()
 
+    # Files
+
+    def register_file(self, path: str | os.PathLike[str], file_id: str | None = None) -> str:
+        """Register a file, for `LLMRequest.files` of any provider; nothing is sent yet.
+
+        It is read once, to be known again: a gigabyte takes 2 s. A provider gets it when a call to
+        one of its models first refers to it, and again when it has changed.
+
+        :param path: which files may be read is up to ``LLMRING_FILE_ROOTS``.
+        :param file_id: its id; None makes one.
+        :return: its id, ``llmring-file-…``.
+        :raises FileProcessingError: it may not or cannot be read, or is empty; or the id is taken.
+        :raises FileSizeError: it is larger than ``LLMRING_MAX_FILE_SIZE_BYTES``, 512 MiB.
+        """
+        return self._caller.files.register(path, file_id)
+
+    def list_registered_files(self) -> list[dict[str, Any]]:
+        """The registered files: ``id``, ``file_path``, ``registered_at`` and ``content_hash``.
+
+        And ``uploads``, by provider: ``provider_file_id``, ``uploaded_at`` and ``metadata``.
+        """
+        return self._caller.files.told()
+
+    async def deregister_file(self, file_id: str) -> bool:
+        """Forget a registered file, and delete the copies that providers have of it.
+
+        :return: whether it was registered.
+        :raises FileProcessingError: a copy could not be deleted; ``details["copies"]`` says which.
+            The file is no longer registered.
+        """
+        return await self._caller.files.deregister(file_id)
+
     # Models and costs
 
     def get_model_info(self, alias_or_model: str, profile: str | None = None) -> RegistryModel:

@@ -8,14 +8,19 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol
 
 from LLM.secrets import Secrets
+from llmring.exceptions import ValidationError
 
 if TYPE_CHECKING:
+    import os
+
     from cloud.llm.events import StreamEvent
     from cloud.llm.types import ChatResponse
+    from llmring.files.forms import FileForms
     from llmring.registry import RegistryModel
+    from llmring.schemas import FileMetadata, FileUploadResponse
 
 
 # Not frozen, though nobody changes it: that would cost 3 µs of every call.
@@ -137,6 +142,51 @@ class BaseLLMProvider(ABC):
         :raises LLMError: the model cannot be loaded, or not take the messages.
         """
         return None
+
+    def file_forms(self, call: ProviderCall) -> FileForms:
+        """How the model of a call takes files: in messages, where a provider says nothing else."""
+        from llmring.files.forms import PLAIN
+
+        return PLAIN
+
+    async def upload_file(
+        self,
+        file: str | os.PathLike[str] | bytes | BinaryIO,
+        purpose: str | None = None,
+        filename: str | None = None,
+        *,
+        media_type: str | None = None,
+    ) -> FileUploadResponse:
+        """Give the provider a file to keep. `LLMRing.register_file` does so by itself.
+
+        :param file: a path, bytes, or a file that is open for reading bytes.
+        :param purpose: what it is for, in the provider's words; None for the input of models.
+        :param filename: None for the file's own.
+        :param media_type: None for what the name tells.
+        :raises InvalidRequestError: the provider keeps no files, or an argument is wrong.
+        :raises LLMError: it refuses this one, or cannot be reached.
+        """
+        raise self._keeps_none()
+
+    async def get_file(self, file_id: str) -> FileMetadata:
+        """What the provider knows of a file.
+
+        :param file_id: the provider's own id.
+        :raises LLMError: it keeps none, knows none of that id, or cannot be reached.
+        """
+        raise self._keeps_none()
+
+    async def delete_file(self, file_id: str) -> bool:
+        """Delete a file at the provider.
+
+        :param file_id: the provider's own id.
+        :return: whether it was there.
+        :raises LLMError: it keeps none, refuses, or cannot be reached.
+        """
+        raise self._keeps_none()
+
+    def _keeps_none(self) -> ValidationError:
+        return ValidationError(f"{self.name!r} keeps no files; put them into the messages")
 
     async def close(self) -> None:
         """Free what the provider holds. Safe to call again."""

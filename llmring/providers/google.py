@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from cloud.llm.gemini.async_client import AsyncGeminiClient
 from cloud.llm.gemini.thinking import budget_config, can_do_without, least_config
 from llmring.exceptions import ValidationError
+from llmring.files.forms import GOOGLE, FileForms
 from llmring.providers.base import ProviderCall
 from llmring.providers.remote import RemoteProvider
 from llmring.providers.sdks import sdk
@@ -39,6 +40,10 @@ class GoogleProvider(RemoteProvider):
             vertexai=False,
             http_options={"base_url": root, "api_version": last, "headers": self.headers},
         )
+
+    def file_forms(self, call: ProviderCall) -> FileForms:
+        """How the model of a call takes files; see `BaseLLMProvider.file_forms`."""
+        return GOOGLE
 
     def arguments(self, call: ProviderCall) -> dict[str, Any]:
         """See `RemoteProvider.arguments`; `max_tokens` grows by `reasoning_tokens`.

@@ -5,17 +5,21 @@ from __future__ import annotations
 import contextlib
 import threading
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 
 from LLM.secrets import Secret, Secrets
 from llmring.exceptions import ValidationError
 from llmring.messages import openai_messages
 from llmring.providers.base import BaseLLMProvider, ProviderCall
+from llmring.providers.kept_files import file_metadata, upload_response
 
 if TYPE_CHECKING:
+    import os
+
     from cloud.llm.async_client import AsyncChatClient
     from cloud.llm.streams import AsyncEventStream
     from cloud.llm.types import ChatResponse
+    from llmring.schemas import FileMetadata, FileUploadResponse
 
 #: Arguments of the clients' `chat` that are no fields of a provider's.
 _OWN_ARGUMENTS = frozenset({"messages", "model", "self", "timeout"})
@@ -130,6 +134,28 @@ class RemoteProvider(BaseLLMProvider):
     async def list_models(self) -> list[str] | None:
         """The models that can be asked now; see `BaseLLMProvider.list_models`."""
         return await self.chat_client.list_models()
+
+    async def upload_file(
+        self,
+        file: str | os.PathLike[str] | bytes | BinaryIO,
+        purpose: str | None = None,
+        filename: str | None = None,
+        *,
+        media_type: str | None = None,
+    ) -> FileUploadResponse:
+        """Give the provider a file to keep; see `BaseLLMProvider.upload_file`."""
+        found = await self.chat_client.upload_file(
+            file, filename=filename, media_type=media_type, purpose=purpose
+        )
+        return upload_response(found, self.name, purpose)
+
+    async def get_file(self, file_id: str) -> FileMetadata:
+        """What the provider knows of a file; see `BaseLLMProvider.get_file`."""
+        return file_metadata(await self.chat_client.file_info(file_id), self.name)
+
+    async def delete_file(self, file_id: str) -> bool:
+        """Delete a file at the provider; see `BaseLLMProvider.delete_file`."""
+        return await self.chat_client.delete_file(file_id)
 
     async def _close_sdk_client(self, client: Any) -> None:
         """Close the SDK's client, which was made."""

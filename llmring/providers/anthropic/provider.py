@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from cloud.llm.anthropic.async_client import AsyncAnthropicClient
 from cloud.llm.anthropic.requests import DEFAULT_MAX_TOKENS
 from llmring.exceptions import ValidationError
+from llmring.files.forms import ANTHROPIC, ANTHROPIC_CONTAINER, FileForms
 from llmring.messages import anthropic_messages
 from llmring.providers.anthropic.forced_tool import ForcedTool
 from llmring.providers.anthropic.models import MIN_BUDGET, ClaudeModel, claude_model
@@ -71,6 +72,10 @@ class AnthropicProvider(RemoteProvider):
             return super().stream(call)
         return forced.stream(super().stream(forced.call))
 
+    def file_forms(self, call: ProviderCall) -> FileForms:
+        """How the model of a call takes files; see `BaseLLMProvider.file_forms`."""
+        return ANTHROPIC_CONTAINER if _runs_code(call) else ANTHROPIC
+
     def messages(self, call: ProviderCall) -> list[dict[str, Any]]:
         """The messages with their cache markers, and Anthropic's own parts as they are.
 
@@ -120,6 +125,11 @@ def _versioned_tool(tool: dict[str, Any]) -> dict[str, Any]:
     kind = tool.get("type")
     version = _SERVER_TOOLS.get(kind) if isinstance(kind, str) else None
     return tool if version is None else {**tool, "type": version, "name": kind}
+
+
+def _runs_code(call: ProviderCall) -> bool:
+    """Whether Anthropic's container for code is among the tools; what is in it reads any file."""
+    return any(str(tool.get("type")).startswith("code_execution") for tool in call.tools or ())
 
 
 def _thinking_fields(call: ProviderCall) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from cloud.llm.openai_compat.async_client import AsyncOpenAICompatClient
 from llmring.exceptions import ValidationError
+from llmring.files.forms import COMPATIBLE, OPENAI, FileForms
 from llmring.messages import openai_messages, unmarked_tools
 from llmring.providers.base import ProviderCall
 from llmring.providers.openai.models import fitting_effort, is_reasoning_model
@@ -35,6 +36,10 @@ class CompatibleProvider(RemoteProvider):
             del further[authorization]
             further["Authorization"] = f"Bearer {self.api_key or 'none'}"
         return _sdk_client(self, further)
+
+    def file_forms(self, call: ProviderCall) -> FileForms:
+        """How the model of a call takes files; see `BaseLLMProvider.file_forms`."""
+        return COMPATIBLE
 
     def messages(self, call: ProviderCall) -> list[dict[str, Any]]:
         """The messages; content parts keep their cache markers, which some servers know."""
@@ -69,6 +74,10 @@ class OpenAIProvider(RemoteProvider):
 
     def _make_sdk_client(self) -> Any:
         return _sdk_client(self)
+
+    def file_forms(self, call: ProviderCall) -> FileForms:
+        """How the model of a call takes files; see `BaseLLMProvider.file_forms`."""
+        return OPENAI
 
     def arguments(self, call: ProviderCall) -> dict[str, Any]:
         """See `RemoteProvider.arguments`; what reasoning models refuse is put in their words.
