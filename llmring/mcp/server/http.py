@@ -19,6 +19,7 @@ from llmring.mcp.server.serving import sdk_server
 
 if TYPE_CHECKING:
     from local_llm_kit.server.guard import Guard
+    from local_llm_kit.server.http_server import HTTPServer
 
 #: Where clients connect.
 PATH = "/mcp"
@@ -41,14 +42,20 @@ class LoopbackServer:
         self._sdk = sdk_server(offer)
         self._guard = _guard(api_key_file)
         self._socket = _listening(port)
+        self._http: HTTPServer | None = None
         self.url = f"http://{HOST}:{self._socket.getsockname()[1]}{PATH}"
+
+    def stop(self) -> None:
+        """Ask it to end, from any thread."""
+        if self._http is not None:
+            self._http.should_exit = True
 
     def close(self) -> None:
         """Give the port back; repeatable."""
         self._socket.close()
 
     async def run(self, ready: Callable[[str], None] | None = None) -> None:
-        """Serve until SIGINT, SIGTERM, or the task is cancelled.
+        """Serve until `stop`, SIGINT or SIGTERM.
 
         :param ready: called with the address once it listens.
         """
@@ -57,11 +64,12 @@ class LoopbackServer:
         app = self._sdk.streamable_http_app(
             streamable_http_path=PATH, host=HOST, max_request_body_size=_MAX_BODY_BYTES
         )
-        server = HTTPServer(_Guarded(app, self._guard), lambda: None, _GRACE_S)
-        server.on_ready = None if ready is None else lambda: ready(self.url)
+        # Streams in which a client waits for news have no end of their own; they are cut.
+        self._http = HTTPServer(_Guarded(app, self._guard), lambda: None, _GRACE_S)
+        self._http.on_ready = None if ready is None else lambda: ready(self.url)
         try:
             async with self._sdk.session_manager.run():
-                await server.serve(sockets=[self._socket])
+                await self._http.serve(sockets=[self._socket])
         finally:
             self.close()
 
