@@ -101,7 +101,7 @@ def _parameters(function: Callable[..., Any], name: str) -> list[inspect.Paramet
     for one in found:
         if one.kind not in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY):
             raise ToolError(
-                f"the function {name!r} takes {str(one)!r}, which cannot be given by name; wrap it "
+                f"the function {name!r} takes {one.name!r}, which cannot be given by name; wrap it "
                 "in a function that takes what the model is to give"
             )
     return [one.replace(annotation=hints.get(one.name, one.annotation)) for one in found]

@@ -85,7 +85,9 @@ def _described(part: Mapping[str, Any]) -> str:
     what = "image" if "image" in kind else "audio" if "audio" in kind else "file"
     media_type = _media_type(part)
     told = f"{media_type}, " if media_type else ""
-    return f"[{what}: {told}about {_size(part) * 3 // 4:,} bytes; this model cannot see it]"
+    # Base64 has four characters for three bytes.
+    n_kib = -(-_size(part) * 3 // 4096)
+    return f"[{what}: {told}{n_kib:,} KiB; this model cannot see it]"
 
 
 def _media_type(part: Mapping[str, Any]) -> str:
