@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from llmring.exceptions import ConfigurationError
 from llmring.mcp.client.calls import Approve
 from llmring.mcp.client.connection import MCPConnection
 from llmring.mcp.client.enhanced import EnhancedLLM
+from llmring.mcp.client.types import Limits, OnChange
 from llmring.mcp.tools import Tool
 from llmring.service import LLMRing
 
@@ -20,8 +23,12 @@ if TYPE_CHECKING:
     Where = str | os.PathLike[str] | Sequence[str] | ServerAddress
 
 
+logger = logging.getLogger("llmring.tools")
+
 #: What the names of MCP servers' tools begin with.
 PREFIX = "mcp_"
+#: Longest call of a tool, in seconds, where there is to be no bound.
+MAX_CALL_S = 86_400.0
 
 
 async def create_enhanced_llm(
@@ -41,6 +48,7 @@ async def create_enhanced_llm(
     max_tool_rounds: int = 5,
     approve: Approve | None = None,
     tool_timeout_s: float | None = 60.0,
+    on_change: OnChange | None = None,
     store: ConversationStore | str | os.PathLike[str] | None = None,
 ) -> EnhancedLLM:
     """A model of the ring with the tools of MCP servers, which are started or reached now.
@@ -61,6 +69,8 @@ async def create_enhanced_llm(
     :param lockfile_path: as for `LLMRing`.
     :param mcp_servers: further servers: addresses as `llmring.mcp.client.address` takes them, or
         connections, which `close` ends, too.
+    :param on_change: decides about tools that a server has changed since they were first seen; None
+        withholds them, which the log tells.
     :param store: where conversations are kept, as for `LLMRingSession`; None keeps none.
     :raises ConfigurationError: a value cannot work, or a package is not installed.
     :raises MCPError: a server cannot be started or reached.
@@ -69,7 +79,9 @@ async def create_enhanced_llm(
         raise ConfigurationError(f"model is {model!r}, but llm_model {llm_model!r}; give one")
     given: list[Where | MCPConnection | None] = [mcp_server_path, mcp_server_url, *mcp_servers]
     connections = [
-        one if isinstance(one, MCPConnection) else MCPConnection(one, prefix=PREFIX)
+        one
+        if isinstance(one, MCPConnection)
+        else MCPConnection(one, prefix=PREFIX, on_change=on_change, limits=_limits(tool_timeout_s))
         for one in given
         if one is not None
     ]
@@ -92,10 +104,21 @@ async def create_enhanced_llm(
     try:
         for connection in connections:
             await connection.connect()
+        await llm.list_tools()
     except BaseException:
         await llm.close()
         raise
+    for connection in connections:
+        if changed := [one.tool for one in connection.changes if one.kind != "removed"]:
+            logger.warning("%r: withheld, for they are not as approved: %s", connection, changed)
     return llm
+
+
+def _limits(timeout_s: float | None) -> Limits:
+    """Limits of a connection that leave a call its time."""
+    usual = Limits()
+    longest_s = MAX_CALL_S if timeout_s is None else timeout_s + 1.0
+    return replace(usual, call_s=max(usual.call_s, longest_s))
 
 
 def _ring(

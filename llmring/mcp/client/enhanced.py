@@ -149,6 +149,11 @@ class EnhancedLLM:
         """
         return list((await self._toolbox.current()).values())
 
+    @property
+    def connections(self) -> list[ToolSource]:
+        """The connections to MCP servers."""
+        return list(self._toolbox.sources)
+
     def add_connection(self, connection: ToolSource) -> None:
         """Use the tools of another MCP server, from the next turn on; this closes it."""
         self._toolbox.sources.append(connection)
