@@ -15,7 +15,7 @@ import typing
 from LLM.lazy import lazy_names as _lazy_names
 
 if typing.TYPE_CHECKING:
-    from llmring.mcp.client.addresses import ServerAddress, address, addresses
+    from llmring.mcp.client.addresses import ServerAddress, address, configured_servers
     from llmring.mcp.client.connection import MCPConnection
     from llmring.mcp.client.create import create_enhanced_llm
     from llmring.mcp.client.enhanced import EnhancedLLM
@@ -44,7 +44,7 @@ if typing.TYPE_CHECKING:
 
 # Which module each public name lives in.
 _HOMES = {
-    "llmring.mcp.client.addresses": "ServerAddress address addresses",
+    "llmring.mcp.client.addresses": "ServerAddress address configured_servers",
     "llmring.mcp.client.connection": "MCPConnection",
     "llmring.mcp.client.create": "create_enhanced_llm",
     "llmring.mcp.client.enhanced": "EnhancedLLM",
@@ -82,6 +82,6 @@ __all__ = [
     "TurnEnded",
     "TurnStream",
     "address",
-    "addresses",
+    "configured_servers",
     "create_enhanced_llm",
 ]

@@ -108,7 +108,9 @@ def address(where: str | os.PathLike[str] | Sequence[str] | ServerAddress) -> Se
     return _of_path(Path(text).expanduser())
 
 
-def addresses(config: str | os.PathLike[str] | Mapping[str, Any]) -> dict[str, ServerAddress]:
+def addresses(
+    config: str | os.PathLike[str] | Mapping[str, Any],
+) -> dict[str, ServerAddress]:
     """The servers of a configuration in the form that other clients have.
 
     ``{"mcpServers": {NAME: {"command": …, "args": […], "env": {…}, "cwd": …}, NAME: {"url": …,
@@ -212,7 +214,7 @@ def _of_command(
 
 def _of_path(path: Path) -> ServerAddress:
     if path.suffix == ".json":
-        servers = addresses(path)
+        servers = configured_servers(path)
         if len(servers) != 1:
             raise ConfigurationError(f"{path} names {len(servers)} servers; exactly one is needed")
         return next(iter(servers.values()))

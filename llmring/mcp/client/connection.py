@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
@@ -74,6 +75,7 @@ class MCPConnection:
         self._instructions: str | None = None
         self._offered: dict[str, types.Tool] | None = None
         self._generation = 0
+        self._reading: concurrent.futures.Future[None] | None = None
 
     def __repr__(self) -> str:
         return f"MCPConnection({self._address.label!r})"
@@ -266,14 +268,25 @@ class MCPConnection:
 
     async def _listed(self) -> dict[str, types.Tool]:
         """The server's tools by its names, compared with those that were approved."""
-        if self._offered is None:
-            generation = self._generation
+        while (offered := self._offered) is None:
+            if self._reading is None:
+                return await self._read()
+            # Whoever asked first reads for all; the user is asked about a change once.
+            await asyncio.shield(asyncio.wrap_future(self._reading))
+        return offered
+
+    async def _read(self) -> dict[str, types.Tool]:
+        generation, reading = self._generation, concurrent.futures.Future[None]()
+        self._reading = reading
+        try:
             offered = await self._ask("tools", listing.tools)
             await self._approvals.review({name: pin_of(tool) for name, tool in offered.items()})
-            if self._generation != generation:
-                return offered  # changed meanwhile: whoever asks next reads it anew
-            self._offered = offered
-        return self._offered
+            if self._generation == generation:  # else it has changed, and is read anew
+                self._offered = offered
+        finally:
+            self._reading = None
+            reading.set_result(None)
+        return offered
 
     def _tool(self, tool: types.Tool, name: str) -> Tool:
         return Tool(

@@ -23,7 +23,7 @@ def legal_names(names: Iterable[str], prefix: str = "") -> dict[str, str]:
     :return: the server's name to the model's.
     """
     known = list(names)
-    given = {name: prefix + name for name in known if _is_legal(prefix + name)}
+    given = {name: prefix + name for name in known if name and _is_legal(prefix + name)}
     # A legal name can only meet one that was made here, and then keeps it.
     taken = set(given.values())
     for name in known:
@@ -34,7 +34,7 @@ def legal_names(names: Iterable[str], prefix: str = "") -> dict[str, str]:
 
 
 def _is_legal(name: str) -> bool:
-    return 0 < len(name) <= MAX_CHARS and not _ILLEGAL.search(name)
+    return len(name) <= MAX_CHARS and not _ILLEGAL.search(name)
 
 
 def _made(prefix: str, name: str, taken: set[str]) -> str:

@@ -8,7 +8,6 @@ background's loop has the session, and callers await its answers from wherever t
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -28,7 +27,8 @@ T = TypeVar("T")
 
 # Seconds for a server to end: its input closes, then it is asked to end, then it is killed.
 _CLOSE_S = 10.0
-_logger = logging.getLogger("llmring.mcp")
+# Seconds for a connection that broke to end, so that the cause is known.
+_END_S = 0.5
 
 
 @dataclass(slots=True)
@@ -37,11 +37,13 @@ class _Held:
 
     :param client: the SDK's, once the server has answered.
     :param leave: set to end the session.
+    :param ended_by: the error that the session ended by.
     """
 
     task: asyncio.Task[None]
     client: asyncio.Future[Client]
     leave: asyncio.Event
+    ended_by: BaseException | None = None
 
 
 class Session:
@@ -74,11 +76,11 @@ class Session:
                 # It does not know the handshake that all know today, but its successor.
                 return await self._enter("auto")
         except TimeoutError:
-            problem = f"did not answer within {timeout_s:g} s"
+            problem, cause = f"did not answer within {timeout_s:g} s", None
         except Exception as err:  # noqa: BLE001 - whatever the SDK and its libraries raise
-            problem = f"cannot be connected: {self._reason(_cause(err))}"
-        # The SDK's errors hold requests, and those the headers.
-        raise await self._error(problem)
+            problem, cause = "cannot be connected", _cause(err)
+        # The SDK's errors hold requests, and those the headers, so they are no `__cause__`.
+        raise await self._error(problem, cause)
 
     async def ask(
         self, what: str, question: Callable[[Client], Awaitable[T]], timeout_s: float
@@ -91,16 +93,16 @@ class Session:
         """
         held = self._held
         if held is None or held.task.done():
-            raise await self._error(f"{what}: the connection has ended")
+            cause = held.ended_by if held else None
+            raise await self._error(f"{what}: the connection has ended", cause)
         try:
             async with asyncio.timeout(timeout_s):
                 return await question(held.client.result())
         except TimeoutError:
-            problem, code = f"{what} took longer than {timeout_s:g} s", None
+            problem, cause = f"{what} took longer than {timeout_s:g} s", None
         except Exception as err:  # noqa: BLE001 - whatever the SDK and its libraries raise
-            cause = _cause(err)
-            problem, code = f"{what}: {self._reason(cause)}", getattr(cause, "code", None)
-        raise await self._error(problem, code)
+            problem, cause = what, await self._reason_of_end(held, _cause(err))
+        raise await self._error(problem, cause)
 
     async def close(self) -> None:
         """End the session, and a program that was started for it. Once is enough."""
@@ -152,36 +154,60 @@ class Session:
         except Exception as err:
             if not ready.done():
                 raise
-            _logger.warning("%s: %s", self._address.label, self._reason(_cause(err)))
+            if self._held is not None:
+                self._held.ended_by = _cause(err)
 
-    def _reason(self, cause: BaseException) -> str:
-        """Why something failed, on one line."""
+    async def _reason_of_end(self, held: _Held, cause: BaseException) -> BaseException:
+        """What a session ended by: its requests are only told that it has."""
+        if self._address.url and _is_closed(cause):
+            await asyncio.wait({held.task}, timeout=_END_S)
+        return held.ended_by or cause
+
+    async def _error(self, problem: str, cause: BaseException | None) -> MCPError:
         from mcp.shared.exceptions import MCPError as SDKError
 
-        if self._route.refusal is not None and not isinstance(cause, TimeoutError):
-            status, said = self._route.refusal, excerpt(str(cause))
-            hint = "; its headers must hold a key that it takes" if status in (401, 403) else ""
-            return f"HTTP {status}: {said}{hint}"
-        if isinstance(cause, FileNotFoundError):
-            return f"no such program or folder: {cause.filename!r}"
-        text = excerpt(str(cause))
-        return text if isinstance(cause, SDKError) and text else f"{type(cause).__name__}: {text}"
-
-    def _has_ended(self, code: int | None) -> bool:
-        from mcp import types
-
-        return code == types.CONNECTION_CLOSED or self._held is None or self._held.task.done()
-
-    async def _error(self, problem: str, code: int | None = None) -> MCPError:
+        code = cause.code if isinstance(cause, SDKError) else None
+        # A refusal by HTTP alone comes as one of these, its status lost.
+        status = self._route.refusal if code in _stand_ins() else None
+        reason = "" if cause is None else f": {_reason(cause, status)}"
+        ended = self._held is None or self._held.task.done() or _is_closed(cause)
         # A program that goes on says nothing of this; what it wrote before is of something else.
-        words = await self._route.last_words() if self._has_ended(code) else ""
-        text = f"MCP server {self._address.label}: {problem}"
-        text = scrub_text(text, self._address.secrets)
-        text += f"; it wrote last:\n{words}" if words else ""
-        details = {"stderr": words} if words else {}
-        return MCPError(
-            text, details=details, status_code=self._route.refusal, code=code and str(code)
+        words = await self._route.last_words() if ended else ""
+        text = scrub_text(
+            f"MCP server {self._address.label}: {problem}{reason}", self._address.secrets
         )
+        return MCPError(
+            f"{text}; it wrote last:\n{words}" if words else text,
+            details={"stderr": words} if words else {},
+            status_code=status,
+            code=None if code is None else str(code),
+        )
+
+
+def _reason(cause: BaseException, status: int | None) -> str:
+    """Why something failed, on one line."""
+    from mcp.shared.exceptions import MCPError as SDKError
+
+    said = excerpt(str(cause))
+    if status is not None:
+        hint = "; its headers must hold a key that it takes" if status in (401, 403) else ""
+        return f"HTTP {status}: {said}{hint}"
+    if isinstance(cause, FileNotFoundError):
+        return f"no such program or folder: {cause.filename!r}"
+    return said if isinstance(cause, SDKError) and said else f"{type(cause).__name__}: {said}"
+
+
+def _stand_ins() -> tuple[int, ...]:
+    from mcp import types
+
+    return types.INTERNAL_ERROR, types.METHOD_NOT_FOUND, types.INVALID_REQUEST
+
+
+def _is_closed(error: BaseException | None) -> bool:
+    from mcp import types
+    from mcp.shared.exceptions import MCPError as SDKError
+
+    return isinstance(error, SDKError) and error.code == types.CONNECTION_CLOSED
 
 
 def _require_sdk() -> None:

@@ -57,7 +57,7 @@ class Route:
 
     @property
     def refusal(self) -> int | None:
-        """The HTTP status of the last message that the server refused."""
+        """The HTTP status of the last message, if the server refused it."""
         return self._refusal
 
     async def last_words(self) -> str:
@@ -117,8 +117,8 @@ class Route:
         """Note a refusal, and bound the body before it is read."""
         import httpx2
 
-        if response.status_code >= 400 and response.request.method == "POST":
-            self._refusal = response.status_code
+        if response.request.method == "POST":
+            self._refusal = response.status_code if response.status_code >= 400 else None
         if response.headers.get("content-encoding", "identity").lower() != "identity":
             raise httpx2.DecodingError("the answer is compressed, which was not asked for")
         if not response.headers.get("content-type", "").startswith("text/event-stream"):
