@@ -108,7 +108,7 @@ def address(where: str | os.PathLike[str] | Sequence[str] | ServerAddress) -> Se
     return _of_path(Path(text).expanduser())
 
 
-def addresses(
+def configured_servers(
     config: str | os.PathLike[str] | Mapping[str, Any],
 ) -> dict[str, ServerAddress]:
     """The servers of a configuration in the form that other clients have.
