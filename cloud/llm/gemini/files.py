@@ -103,10 +103,11 @@ class GeminiFiles:
         return unknown or refusal.status_code == 404
 
     def _beginning(self, file: FileSource) -> FileRequest:
+        # Spelled as the official SDK does (3.4); proto3's JSON takes either spelling.
         facts = {
-            "displayName": file.filename,
-            "mimeType": file.media_type,
-            "sizeBytes": file.size_bytes,
+            "display_name": file.filename,
+            "mime_type": file.media_type,
+            "size_bytes": file.size_bytes,
         }
         headers = {
             "X-Goog-Upload-Protocol": "resumable",
