@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
+from pydantic_core import to_json
+
+from cloud.llm.json_schemas.check import check_schema
 from LLM.exceptions import InvalidRequestError
 from llmring.exceptions import ToolError
 from llmring.mcp.client.functions import tool_of
@@ -15,6 +19,10 @@ from llmring.structured.arguments import argument_check
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _MAX_NAME = 64
+#: Most of a schema that is told as text, in characters.
+_MAX_SCHEMA_CHARS = 4000
+
+logger = logging.getLogger("llmring.tools")
 
 
 class ToolSource(Protocol):
@@ -103,8 +111,34 @@ class Toolbox:
 
         :raises LLMRingError: a source cannot be asked.
         """
-        self._theirs = [tool for source in self.sources for tool in await source.tools()]
+        self._theirs = [_usable(tool) for source in self.sources for tool in await source.tools()]
         return self.known()
+
+
+def _usable(tool: Tool) -> Tool:
+    """A server's tool, under a schema that providers take.
+
+    They refuse the whole request where one schema is in an older dialect, or is none. In its place
+    stands the bare list of arguments, and the schema as text; the server checks what it is given.
+    """
+    try:
+        check_schema(tool.parameters)
+    except InvalidRequestError as err:
+        logger.warning("the schema of the tool %s cannot be used: %s", tool.name, err.message)
+        return replace(tool, parameters=_bare(tool.parameters))
+    return tool
+
+
+def _bare(parameters: dict[str, Any]) -> dict[str, Any]:
+    properties, required = parameters.get("properties"), parameters.get("required")
+    names = list(properties) if isinstance(properties, dict) else []
+    text = to_json(parameters).decode()[:_MAX_SCHEMA_CHARS]
+    return {
+        "type": "object",
+        "description": f"The arguments have this schema: {text}",
+        "properties": {name: {} for name in names},
+        "required": [name for name in names if isinstance(required, list) and name in required],
+    }
 
 
 def _free(name: str, taken: dict[str, Tool]) -> str:

@@ -19,7 +19,7 @@ from llmring.exceptions import ValidationError
 from llmring.messages import openai_messages, unmarked_tools
 from llmring.providers.base import BaseLLMProvider, PromptSize, ProviderCall
 from llmring.providers.local.answers import chat_response, chunk_events
-from llmring.providers.local.format import local_format
+from llmring.providers.local.format import local_format, local_tools
 from llmring.providers.single_flight import SingleFlight
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ def _arguments(call: ProviderCall, *, stream: bool = False) -> dict[str, Any]:
     named = {
         "temperature": call.temperature,
         "max_tokens": call.max_tokens,
-        "tools": unmarked_tools(nested_tools(call.tools)),
+        "tools": local_tools(unmarked_tools(nested_tools(call.tools))),
         "tool_choice": nested_choice(call.tool_choice),
         "response_format": local_format(call.response_format),
         "timeout": call.timeout_s,

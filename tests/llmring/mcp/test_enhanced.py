@@ -117,11 +117,34 @@ def test_tools_of_one_name_get_numbers() -> None:
     assert asyncio.run(main()) == ["a", "a_2", long, "a_3", "x" * 62 + "_2"]
 
 
-def test_a_schema_of_a_server_that_cannot_be_checked_is_the_servers_to_check() -> None:
-    odd = tool("odd", properties={"n": {"minimum": 1, "exclusiveMinimum": True}})
-    said = Said(calls=[("odd", {"n": 0})])
-    turn, _, _ = ask(said, SUNNY, connections=[Server(odd)])
+def test_an_old_schema_of_a_server_is_told_in_words() -> None:
+    old = tool("old", properties={"n": {"minimum": 1, "exclusiveMinimum": True}}, required=["n"])
+    turn, _, bodies = ask(Said(calls=[("old", {"n": 0})]), SUNNY, connections=[Server(old)])
     assert told(turn) == ['{"n": 0}']
+    parameters = bodies[0]["tools"][0]["function"]["parameters"]
+    assert (parameters["properties"], parameters["required"]) == ({"n": {}}, ["n"])
+    assert '"exclusiveMinimum":true' in parameters["description"]
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"properties": {"n": {"type": "string", "pattern": "^(?=a)"}}},
+        {"properties": {"n": {"type": "string"}}, "unevaluatedProperties": False},
+        {"properties": {"n": {"items": [{"type": "string"}]}}},
+        {"properties": {"n": {"$dynamicRef": "#a"}}},
+        {"properties": 3},
+    ],
+    ids=["pattern", "unevaluated", "tuple", "dynamic", "none"],
+)
+def test_one_odd_schema_keeps_no_model_from_calling_tools(schema: dict[str, Any]) -> None:
+    async def main() -> Any:
+        connection = Server(tool("odd", **schema), tool("get_weather"))
+        async with make(model="local:tiny", connections=[connection]) as llm:
+            question = [{"role": "user", "content": "What is the weather in Paris?"}]
+            return await llm.chat(question, temperature=0.0, max_tokens=60)
+
+    assert asyncio.run(main()).rounds[0].tool_calls
 
 
 def test_closing_closes_all_even_if_one_fails() -> None:
