@@ -136,7 +136,8 @@ def _google(media_type: str) -> Form | None:
         return None
 
     def part(copy: FileUploadResponse, _: str) -> Part:
-        return {"fileData": {"mimeType": media_type, "fileUri": copy.metadata["uri"]}}
+        address = copy.metadata.get("uri") or copy.file_id
+        return {"type": "file", "file": {"file_id": address, "mime_type": media_type}}
 
     return ByReference(part, media_type)
 

@@ -27,6 +27,8 @@ class HashedStream(io.RawIOBase):
         self._digest = hashlib.sha256()
         self._n_hashed = 0
         self._lock = threading.Lock()
+        #: Whether the content was found to be another.
+        self.changed = False
 
     def readable(self) -> bool:
         """It is."""
@@ -68,6 +70,7 @@ class HashedStream(io.RawIOBase):
                 self._n_hashed += len(piece)
             is_whole = bool(piece) and self._n_hashed >= self._file.size_bytes
             if is_whole and self._digest.hexdigest() != self._sha256:
+                self.changed = True
                 raise OSError("its content has changed")
             buffer[: len(piece)] = piece
             return len(piece)

@@ -33,6 +33,7 @@ class OpenFile:
     """A file that may be read, open.
 
     :param path: as the caller has it, for errors.
+    :param name: what providers are told.
     :param size_bytes: as it was when it was opened; who reads another number is told.
     """
 
@@ -95,7 +96,9 @@ def open_file(path: str | os.PathLike[str], rules: FileRules) -> Iterator[OpenFi
                 f"{shown} has {found.st_size:,} bytes, and {rules.max_size_bytes:,} are allowed; "
                 "split it, or raise LLMRING_MAX_FILE_SIZE_BYTES"
             )
-        yield OpenFile(shown, os.path.basename(os.fsdecode(path)), found.st_size, stream)
+        # A name that is no UTF-8 has lone surrogates in it, which no provider takes.
+        name = os.path.basename(os.fsdecode(path)).encode("utf-8", "replace").decode()
+        yield OpenFile(shown, name, found.st_size, stream)
 
 
 def shown_path(path: object) -> str:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import BinaryIO, cast
 
 from LLM.exceptions import InvalidRequestError
-from llmring.exceptions import FileSizeError
+from llmring.exceptions import FileProcessingError, FileSizeError
 from llmring.files.hashed import HashedStream
 from llmring.files.reading import changed, open_file
 from llmring.files.rules import FileRules
@@ -87,10 +87,11 @@ async def upload(
                     cast(BinaryIO, stream), filename=file.name, media_type=media_type
                 )
             except InvalidRequestError as err:
-                # Without a status it is of this machine: the file could not be read to its end.
-                if err.status_code is not None:
-                    raise
-                raise changed(file.path) from err
+                if stream.changed:
+                    raise changed(file.path) from err
+                if err.status_code is None:  # nobody has answered: the trouble is here
+                    raise FileProcessingError(f"{file.path} is not sent: {err.message}") from err
+                raise
     return Copy(provider, media_type, content_hash, response)
 
 

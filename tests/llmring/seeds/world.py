@@ -65,8 +65,8 @@ class World:
 
     def asked(self) -> list[tuple[str, dict[str, Any]]]:
         """Of each chat, the ``provider:model`` and the body, in order."""
-        found = [(_asked(r), json.loads(r.body)) for r in self.server.requests if r.body]
-        return [(model, body) for model, body in found if model]
+        found = [(_asked(request), request.body) for request in self.server.requests]
+        return [(model, json.loads(body)) for model, body in found if model]
 
     def models(self) -> list[str]:
         """The models that were asked, in order."""
@@ -79,10 +79,10 @@ class World:
 
 
 def _asked(request: Request) -> str:
-    body = json.loads(request.body)
+    """The ``provider:model`` of a chat; empty for another request."""
     for path, provider in ((OPENAI, "openai"), (ANTHROPIC, "anthropic"), (OLLAMA, "ollama")):
         if request.path == path:
-            return f"{provider}:{body['model']}"
+            return f"{provider}:{json.loads(request.body)['model']}"
     found = re.match(r"/v1beta/models/([^:]+):", request.path)
     return f"google:{found[1]}" if found else ""
 
