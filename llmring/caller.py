@@ -111,6 +111,8 @@ class Caller:
         self.files = FileRegistry()
         #: Is told of each answer's model and priced usage, as soon as it is there; may not raise.
         self.on_answer: Callable[[Job, str, dict[str, Any]], None] | None = None
+        #: Is told of each answer that the caller gets; may not raise.
+        self.on_response: Callable[[Job, LLMResponse], None] | None = None
 
     def job(self, request: LLMRequest, profile: str | None) -> Job:
         """What a request takes, checked.
@@ -168,7 +170,10 @@ class Caller:
             if failure is err:
                 raise
             raise failure from err
-        return llm_response(response, model, usage, parsed, job.attempts.told)
+        told = llm_response(response, model, usage, parsed, job.attempts.told)
+        if self.on_response is not None:
+            self.on_response(job, told)
+        return told
 
     async def _priced(self, job: Job, model: str, usage: dict[str, Any]) -> dict[str, Any]:
         pin = job.pins.get(model.partition(":")[0])

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, overload
+from typing import Any, Literal, Self, overload
 
 from llmring.arguments import as_request
-from llmring.caller import DEFAULT_ALIAS, Caller, Job
+from llmring.call_logs import CallLogs
+from llmring.caller import Caller
+from llmring.conversations.store_address import StoreAddress
 from llmring.costs import Costs
 from llmring.exceptions import ConfigurationError, ValidationError
 from llmring.lockfile import (
@@ -28,10 +30,6 @@ from llmring.schemas import LLMRequest, LLMResponse
 from llmring.settings import RingSettings
 from llmring.streams import ChatStream
 
-if TYPE_CHECKING:
-    from llmring.conversations.protocol import UsageStore
-    from llmring.conversations.usage_log import UsageLog
-
 
 class LLMRing:
     """One service over all providers: aliases of a lockfile, fallback, cost.
@@ -50,14 +48,20 @@ class LLMRing:
     :param registry_url: address of a registry of models, in place of the bundled one.
     :param lockfile_path: the lockfile; None for ``LLMRING_LOCKFILE_PATH``, ``./llmring.lock``, or
         the bundled one.
+    :param server_url: address of an llmring server where calls are noted; None for
+        ``LLMRING_SERVER_URL``, else they are noted in a database on this machine
+        (``LLMRING_DATABASE_URL``, else a file in the user's data folder).
+    :param api_key: the key for that server; None for ``LLMRING_API_KEY``.
+    :param log_metadata: note each call that was answered in the usage log, in the background: when,
+        which model, how many tokens, at what cost; nothing of what is said. Nothing is noted where
+        ``LLMRING_LOG_METADATA`` is 0.
+    :param log_conversations: also keep what is said, each call as a conversation of its own.
     :param alias_cache_size: most resolved aliases that are kept; 0 keeps none.
     :param alias_cache_ttl: seconds that they are kept.
     :param timeout: seconds that one try may take; for a stream, until it begins, and then for each
         gap. None takes ``LLMRING_PROVIDER_TIMEOUT_S``, else 60.
     :param strict_cost: raise `CostTrackingError` where a call's cost cannot be told; None takes
         ``LLMRING_STRICT_COST``, else False.
-    :param log_metadata: note each call that was answered in the usage log, in the background: when,
-        which model, how many tokens, at what cost; nothing of what is said.
     :raises LockfileError: the lockfile is missing or broken.
     :raises ConfigurationError: another value cannot work.
     """
@@ -67,12 +71,14 @@ class LLMRing:
         origin: str = "llmring",
         registry_url: str | None = None,
         lockfile_path: str | os.PathLike[str] | None = None,
-        *,
+        server_url: str | None = None,
+        api_key: str | None = None,
+        log_metadata: bool = True,
+        log_conversations: bool = False,
         alias_cache_size: int = 1000,
         alias_cache_ttl: float = 3600.0,
         timeout: float | None = None,
         strict_cost: bool | None = None,
-        log_metadata: bool = False,
     ) -> None:
         self.origin = origin
         self.settings = RingSettings.read(os.environ, timeout, strict_cost)
@@ -85,9 +91,14 @@ class LLMRing:
         self._models = Models(
             self.aliases, self.providers, self.registry, self._caller, self.settings.timeout_s
         )
-        self._usage_log: UsageLog | None = None
-        if log_metadata:
-            self._note_calls()
+        self._store_address = self._find_store(server_url, api_key)
+        self._logs = CallLogs(
+            self._store_address,
+            origin,
+            calls=log_metadata and self.settings.log_metadata,
+            conversations=log_conversations,
+        )
+        self._logs.watch(self._caller)
         self._closed = False
 
     def __repr__(self) -> str:
@@ -103,25 +114,11 @@ class LLMRing:
         """Free what the providers hold; the ring can make no calls any more. Repeatable."""
         self._closed = True
         await self.providers.close()
-        if self._usage_log is not None:
-            await self._usage_log.close()
+        await self._logs.close()
 
-    def _open_usage_store(self) -> UsageStore:
+    def _find_store(self, server_url: str | None, api_key: str | None) -> StoreAddress:
         """Where calls are noted."""
-        from llmring.conversations.opening import open_store
-
-        return open_store()
-
-    def _note_calls(self) -> None:
-        from llmring.conversations.usage_log import UsageLog
-
-        log = self._usage_log = UsageLog(self._open_usage_store, self.origin)
-
-        def note(job: Job, model: str, usage: dict[str, Any]) -> None:
-            asked, facts = job.request.model or DEFAULT_ALIAS, job.request.metadata
-            log.call(model, usage, alias=asked, profile=job.profile, metadata=facts)
-
-        self._caller.on_answer = note
+        return StoreAddress.read(os.environ, server_url, api_key)
 
     # Calls
 

@@ -14,7 +14,7 @@ TIMEOUT_S = 60.0
 #: What stands for no bound: a day, the longest that the clients take.
 NO_TIMEOUT_S = 86_400.0
 _NONE = frozenset({"none", "off"})
-_TRUE, _FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"", "0", "false", "no", "off"})
+_TRUE, _FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +24,13 @@ class RingSettings:
     :param timeout_s: seconds that a try may take; for a stream, until it begins, and each gap.
     :param retry_policy: decides on further rounds of tries.
     :param strict_cost: whether a call whose cost cannot be told is an error.
+    :param log_metadata: whether calls may be noted.
     """
 
     timeout_s: float
     retry_policy: RetryPolicy
     strict_cost: bool
+    log_metadata: bool = True
 
     @classmethod
     def read(
@@ -68,6 +70,7 @@ class RingSettings:
                 statuses=RETRIED_STATUSES | {529},
             ),
             strict_cost=strict_cost,
+            log_metadata=flag(environ, "LLMRING_LOG_METADATA", usual=True),
         )
 
 
@@ -103,12 +106,14 @@ def number(
     return value
 
 
-def flag(environ: Mapping[str, str], name: str) -> bool:
+def flag(environ: Mapping[str, str], name: str, *, usual: bool = False) -> bool:
     """Whether a variable says yes; not set is no.
 
     :raises ConfigurationError: it says neither yes nor no.
     """
     text = environ.get(name, "").strip().lower()
+    if not text:
+        return usual
     if text in _TRUE or text in _FALSE:
         return text in _TRUE
     raise ConfigurationError(f"{name} is {text[:40]!r}; set 1 or 0")

@@ -6,6 +6,7 @@ import ipaddress
 import os
 import socket
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -76,6 +77,9 @@ def _guarded_getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> Any:
     return _getaddrinfo(host, *args, **kwargs)
 
 
+_folder: list[tempfile.TemporaryDirectory[str]] = []
+
+
 def pytest_configure() -> None:
     for name, guarded in (("connect", _guarded_connect), ("connect_ex", _guarded_connect_ex)):
         setattr(socket.socket, name, guarded)
@@ -84,6 +88,9 @@ def pytest_configure() -> None:
         os.environ.pop(name, None)
         os.environ.pop(name.lower(), None)
     os.environ["HF_HUB_OFFLINE"] = "1"
+    # What rings note of their calls goes into no file of the user's.
+    _folder.append(tempfile.TemporaryDirectory(prefix="llmring-tests-"))
+    os.environ["LLMRING_DATABASE_URL"] = f"{_folder[0].name}/conversations.sqlite"
 
 
 @pytest.hookimpl(trylast=True)
@@ -96,6 +103,8 @@ def pytest_unconfigure() -> None:
         if time.monotonic() >= last:
             print(f"\nthreads that tests have left running: {left}", file=sys.stderr, flush=True)
             os._exit(1)
+    for folder in _folder:
+        folder.cleanup()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -9,6 +9,7 @@ from llmring.exceptions import ConfigurationError
 
 #: Names another database than the user's own file.
 VARIABLE = "LLMRING_DATABASE_URL"
+_SQLITE = "sqlite+aiosqlite://"
 _POSTGRES = ("postgresql", "postgres", "postgresql+psycopg")
 _FORMS = "give the path of a file, sqlite:///PATH, or postgresql://USER:PASSWORD@HOST/DATABASE"
 
@@ -20,9 +21,21 @@ def data_folder() -> Path:
     return user_data_path("llmring", appauthor=False)
 
 
+def config_folder() -> Path:
+    """Where what the user has set is; it need not exist."""
+    from platformdirs import user_config_path
+
+    return user_config_path("llmring", appauthor=False)
+
+
 def default_path() -> Path:
     """The user's own file; it need not exist."""
     return data_folder() / "conversations.sqlite"
+
+
+def default_url() -> str:
+    """Its address, as `database_url` gives it."""
+    return f"{_SQLITE}/{default_path()}"
 
 
 def database_url(where: str | os.PathLike[str] | None) -> str:
@@ -37,9 +50,9 @@ def database_url(where: str | os.PathLike[str] | None) -> str:
         raise ConfigurationError(f"a database cannot be at {text!r}; {_FORMS}")
     scheme, found, rest = (text or str(default_path())).partition("://")
     if not found:
-        return f"sqlite+aiosqlite:///{Path(scheme).expanduser().absolute()}"
+        return f"{_SQLITE}/{Path(scheme).expanduser().absolute()}"
     if scheme in ("sqlite", "sqlite+aiosqlite") and (not rest or rest.startswith("/")):
-        return f"sqlite+aiosqlite://{rest}"
+        return f"{_SQLITE}{rest}"
     if scheme in _POSTGRES:
         return f"postgresql+psycopg://{rest}"
     # The rest may hold a password.

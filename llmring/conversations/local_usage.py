@@ -54,12 +54,19 @@ class LocalUsage:
 
     async def add_usage(self, records: Sequence[UsageRecord]) -> None:
         """Add records: all of them, or none. One whose id is there already is left out."""
-        if self._store is None:
-            rows = [usage_row(record, self._owner) for record in records]
-            if await in_thread(lambda: add_rows(self._url, rows)):
-                return
-            self._store = await in_thread(lambda: open_store(self._url, self._owner))
-        await self._store.add_usage(records)
+        rows = [usage_row(record, self._owner) for record in records]
+        if self._store is None and await in_thread(lambda: add_rows(self._url, rows)):
+            return
+        store = self._store or await in_thread(lambda: open_store(self._url, self._owner))
+        if not self._url.startswith(_SQLITE):
+            self._store = store
+            await store.add_usage(records)
+            return
+        # The tables stand now, and the next records go by the short way.
+        try:
+            await store.add_usage(records)
+        finally:
+            await store.close()
 
     async def close(self) -> None:
         """Free what it holds. Repeatable."""
@@ -70,7 +77,9 @@ class LocalUsage:
 
 def usage_row(record: UsageRecord, owner: str) -> list[Any]:
     """The values of `_COLUMNS`, as the store itself writes them."""
-    values = {name: kept(value) if isinstance(value, str) else value for name, value in record}
+    values: dict[str, Any] = {
+        name: kept(value) if isinstance(value, str) else value for name, value in record
+    }
     values["owner"] = kept(owner)
     values["timestamp"] = record.timestamp.astimezone(UTC).isoformat(timespec="microseconds")
     values["metadata"] = kept_json(record.metadata)

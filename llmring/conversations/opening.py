@@ -6,14 +6,13 @@ import os
 from typing import TYPE_CHECKING
 
 from llmring.conversations.addresses import database_url
+from llmring.conversations.store_address import OWNER
 from llmring.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
     from llmring.conversations.sql.database import SQLDatabase
     from llmring.conversations.sql.store import SQLStore
 
-#: Whose conversations those of a ring are, where nobody says otherwise.
-OWNER = "local"
 _MAX_OWNER_CHARS = 200
 
 

@@ -27,9 +27,9 @@ from llmring.conversations.types import (
 class ConversationStore(Protocol):
     """Conversations and their messages.
 
-    Every method raises `StoreError` where the store cannot be used; what was being
-    written is then there as a whole, or not at all. When a method returns, what it wrote is on the
-    disk.
+    Every method raises `StoreError` where the store cannot be used (`ServerError` where it is a
+    server's); what was being written is then there as a whole, or not at all. When a method
+    returns, what it wrote is on the disk.
     """
 
     async def create_conversation(self, fields: ConversationFields) -> Conversation:
@@ -102,12 +102,20 @@ class ConversationStore(Protocol):
         ...
 
 
-class UsageStore(Protocol):
-    """The usage log: a record for each call. Errors are those of `ConversationStore`."""
+class UsageSink(Protocol):
+    """Where calls are noted. Errors are those of `ConversationStore`."""
 
     async def add_usage(self, records: Sequence[UsageRecord]) -> None:
         """Add records: all of them, or none. One whose id is there already is left out."""
         ...
+
+    async def close(self) -> None:
+        """Free what it holds. Repeatable."""
+        ...
+
+
+class UsageStore(UsageSink, Protocol):
+    """The usage log: a record for each call."""
 
     async def usage(
         self, which: UsageFilter | None = None, limit: int = 100, offset: int = 0
@@ -121,8 +129,4 @@ class UsageStore(Protocol):
 
     async def usage_by(self, group: Group, which: UsageFilter | None = None) -> list[UsageTotals]:
         """Calls by what they share: days in order, anything else by cost, then tokens."""
-        ...
-
-    async def close(self) -> None:
-        """Free what the store holds. Repeatable."""
         ...

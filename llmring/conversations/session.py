@@ -9,12 +9,17 @@ from uuid import UUID
 
 from pydantic import ValidationError as PydanticValidationError
 
-from llmring.conversations.addresses import database_url
 from llmring.conversations.export import as_dict, to_json, to_markdown
-from llmring.conversations.opening import OWNER, open_store
-from llmring.conversations.protocol import ConversationStore, UsageStore
+from llmring.conversations.protocol import ConversationStore
+from llmring.conversations.store_address import OWNER, StoreAddress
 from llmring.conversations.types import Conversation, ConversationFields, LoggingLevel, NewMessage
-from llmring.exceptions import ConfigurationError, ConversationError, StoreError, ValidationError
+from llmring.exceptions import (
+    ConfigurationError,
+    ConversationError,
+    ServerError,
+    StoreError,
+    ValidationError,
+)
 from llmring.schemas import LLMRequest, LLMResponse, Message
 from llmring.service import LLMRing
 
@@ -34,7 +39,9 @@ class LLMRingSession(LLMRing):
 
     A turn is kept when the call that makes it returns: as a whole, on the disk.
 
-    :param server_url: address of an llmring server that keeps them, with its `api_key`.
+    :param server_url: address of an llmring server that keeps them; None for
+        ``LLMRING_SERVER_URL``, unless `store` is given.
+    :param api_key: the server's key, which says whose they are; None for ``LLMRING_API_KEY``.
     :param enable_conversations: False makes every method for conversations an error.
     :param message_logging_level: how much of messages is kept: ``full``, ``metadata`` (when, by
         whom, how long, at what cost) or ``none``.
@@ -61,8 +68,10 @@ class LLMRingSession(LLMRing):
         **settings: Any,
     ) -> None:
         self._owner = owner
-        self._usage_place: str | None = None
-        super().__init__(origin, registry_url, lockfile_path, **settings)
+        self._given_place = store if isinstance(store, (str, os.PathLike)) else None
+        if server_url is not None and store is not None:
+            raise ConfigurationError("server_url and store are two places; give one of them")
+        super().__init__(origin, registry_url, lockfile_path, server_url, api_key, **settings)
         if message_logging_level not in _LEVELS:
             raise ConfigurationError(
                 f"message_logging_level is {message_logging_level!r}; give {', '.join(_LEVELS)}"
@@ -73,12 +82,8 @@ class LLMRingSession(LLMRing):
         self._owns_store = False
         if not enable_conversations:
             return
-        if server_url is not None:
-            raise ConfigurationError("conversations cannot be kept at a server yet; give store=…")
         if store is None or isinstance(store, (str, os.PathLike)):
-            # The usage log is opened later, when the program may be in another folder.
-            self._usage_place = database_url(store)
-            self._store, self._owns_store = open_store(self._usage_place, owner), True
+            self._store, self._owns_store = self._store_address.open(), True
         else:
             self._store = store
 
@@ -88,8 +93,8 @@ class LLMRingSession(LLMRing):
         if self._store is not None and self._owns_store:
             await self._store.close()
 
-    def _open_usage_store(self) -> UsageStore:
-        return open_store(self._usage_place, self._owner)
+    def _find_store(self, server_url: str | None, api_key: str | None) -> StoreAddress:
+        return StoreAddress.read(os.environ, server_url, api_key, self._given_place, self._owner)
 
     @property
     def store(self) -> ConversationStore:
@@ -150,8 +155,8 @@ class LLMRingSession(LLMRing):
         :param store_messages: False keeps nothing.
         :param profile: as for `chat`.
         :raises ConversationNotFoundError: there is none; nothing was sent.
-        :raises StoreError: the store cannot be used. Where the model had answered, the answer is in
-            ``details["response"]``.
+        :raises StoreError: (at a server `ServerError`) it cannot be kept. Where the model had
+            answered, the answer is in ``details["response"]``.
         :raises LLMRingError: the call failed, as for `chat`; nothing is kept.
         """
         if conversation_id is None:
@@ -167,7 +172,7 @@ class LLMRingSession(LLMRing):
                     self.message_logging_level,
                     context=context,
                 )
-            except (StoreError, ConversationError, ValidationError) as err:
+            except (StoreError, ServerError, ConversationError, ValidationError) as err:
                 err.details["response"] = response
                 raise
         return response

@@ -7,13 +7,18 @@ import inspect
 import logging
 import os
 from collections.abc import Callable
-from typing import Any, TypeVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from llmring.conversations.addresses import database_url
-from llmring.conversations.opening import OWNER, open_store
+from llmring.conversations.store_address import OWNER, StoreAddress
 from llmring.conversations.usage_log import UsageLog
 from llmring.exceptions import ConfigurationError
 from llmring.logging.reading import CallFacts
+from llmring.settings import flag
+
+if TYPE_CHECKING:
+    from llmring.conversations.conversation_log import ConversationLog
+    from llmring.schemas import Message
 
 F = TypeVar("F", bound=Callable[..., Any])
 _logger = logging.getLogger("llmring.usage")
@@ -21,27 +26,40 @@ _ORIGIN = "llmring-decorator"
 
 
 def log_llm_call(
+    server_url: str | None = None,
+    api_key: str | None = None,
     provider: str = "auto",
     model: str | None = None,
     alias: str | None = None,
+    log_metadata: bool = True,
+    log_conversations: bool = False,
     origin: str = _ORIGIN,
     *,
     store: str | os.PathLike[str] | None = None,
     owner: str = OWNER,
 ) -> Callable[[F], F]:
-    """Note each answer that a function gives, in the background; nothing of what is said.
+    """Note each answer that a function gives, in the background.
 
+    :param server_url: as for `LLMRing`.
+    :param api_key: as for `LLMRing`.
     :param provider: who answers; ``auto`` reads it off the answer.
     :param model: the provider's name of the model; None reads it off the answer.
     :param alias: for the log.
+    :param log_metadata: note the call: when, which model, how many tokens, at what cost.
+    :param log_conversations: also keep what is said: the function's parameter ``messages`` (or
+        ``message``, ``contents``, ``prompt``, ``input``, ``question``, ``text``), and the answer's
+        text.
     :param origin: who calls.
-    :param store: where the log is, as for `open_store`.
+    :param store: where the log is without a server, as for `open_store`.
     :param owner: whose it is.
     :return: a decorator of functions and coroutine functions.
-    :raises ConfigurationError: no database can be at `store`; or (when a function is decorated) it
-        gives pieces of an answer.
+    :raises ConfigurationError: no server or database can be there; or (when a function is
+        decorated) it gives pieces of an answer.
     """
-    noting = _Noting(provider, model, alias, origin, store, owner)
+    address = StoreAddress.read(os.environ, server_url, api_key, store, owner)
+    noting = _Noting(
+        address, origin, provider, model, alias, calls=log_metadata, said=log_conversations
+    )
 
     def decorate(function: F) -> F:
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
@@ -53,16 +71,18 @@ def log_llm_call(
 
             @functools.wraps(function)
             async def wrapper(*args: Any, **kwargs: Any) -> Any:
+                asked = noting.question(function, args, kwargs)
                 answer = await function(*args, **kwargs)
-                noting.answer(answer)
+                noting.answer(answer, asked)
                 return answer
 
         else:
 
             @functools.wraps(function)
             def wrapper(*args: Any, **kwargs: Any) -> Any:
+                asked = noting.question(function, args, kwargs)
                 answer = function(*args, **kwargs)
-                noting.answer(answer)
+                noting.answer(answer, asked)
                 return answer
 
         return wrapper  # type: ignore[return-value]  # it takes and gives what `function` does
@@ -71,9 +91,13 @@ def log_llm_call(
 
 
 def log_llm_stream(
+    server_url: str | None = None,
+    api_key: str | None = None,
     provider: str = "auto",
     model: str | None = None,
     alias: str | None = None,
+    log_metadata: bool = True,
+    log_conversations: bool = False,
     origin: str = _ORIGIN,
     *,
     store: str | os.PathLike[str] | None = None,
@@ -87,7 +111,10 @@ def log_llm_stream(
 
     :raises ConfigurationError: (when a function is decorated) it is no generator function.
     """
-    noting = _Noting(provider, model, alias, origin, store, owner)
+    address = StoreAddress.read(os.environ, server_url, api_key, store, owner)
+    noting = _Noting(
+        address, origin, provider, model, alias, calls=log_metadata, said=log_conversations
+    )
 
     def decorate(function: F) -> F:
         wrapper: Callable[..., Any]
@@ -95,7 +122,8 @@ def log_llm_stream(
 
             @functools.wraps(function)
             async def wrapper(*args: Any, **kwargs: Any) -> Any:
-                facts, chunks = CallFacts(), function(*args, **kwargs)
+                facts = _Call(noting.question(function, args, kwargs))
+                chunks = function(*args, **kwargs)
                 try:
                     async for chunk in chunks:
                         noting.chunk(facts, chunk)
@@ -109,7 +137,8 @@ def log_llm_stream(
 
             @functools.wraps(function)
             def wrapper(*args: Any, **kwargs: Any) -> Any:
-                facts, chunks = CallFacts(), function(*args, **kwargs)
+                facts = _Call(noting.question(function, args, kwargs))
+                chunks = function(*args, **kwargs)
                 try:
                     for chunk in chunks:
                         noting.chunk(facts, chunk)
@@ -128,47 +157,91 @@ def log_llm_stream(
     return decorate
 
 
+@dataclass(slots=True)
+class _Call:
+    """What is known of a call so far.
+
+    :param asked: what was said to the model; None where that is not kept.
+    :param texts: the pieces of its answer.
+    """
+
+    asked: list[Message] | None
+    facts: CallFacts = field(default_factory=CallFacts)
+    texts: list[str] = field(default_factory=list)
+
+
 class _Noting:
     """What a decorator notes, and where. Its methods do not raise."""
 
     def __init__(
         self,
+        address: StoreAddress,
+        origin: str,
         provider: str,
         model: str | None,
         alias: str | None,
-        origin: str,
-        store: str | os.PathLike[str] | None,
-        owner: str,
+        *,
+        calls: bool,
+        said: bool,
     ) -> None:
         self._provider = None if provider == "auto" else provider
         self._model = model
         self._alias = alias
-        # A relative path is meant from where the program is now.
-        where = None if store is None else database_url(store)
-        self._log = UsageLog(lambda: open_store(where, owner), origin, _priced)
+        self._log: UsageLog | None = None
+        self._said: ConversationLog | None = None
+        if calls and flag(os.environ, "LLMRING_LOG_METADATA", usual=True):
+            self._log = UsageLog(address.usage_sink, origin, _priced)
+        if said:
+            from llmring.conversations.conversation_log import ConversationLog
 
-    def answer(self, answer: Any) -> None:
+            self._said = ConversationLog(address.open, origin)
+
+    def question(self, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """What a function is asked, read before it may change it; None where it is not kept."""
+        if self._said is None:
+            return None
+        try:
+            from llmring.logging.saying import question
+
+            return question(function, args, kwargs)
+        except Exception:  # somebody else's objects, in somebody else's call
+            _logger.debug("what was asked could not be read", exc_info=True)
+            return []
+
+    def answer(self, answer: Any, asked: Any) -> None:
         """Note a whole answer."""
-        facts = CallFacts()
-        self.chunk(facts, answer)
-        self._note(facts)
+        call = _Call(asked)
+        self.chunk(call, answer)
+        self._note(call)
 
-    def chunk(self, facts: CallFacts, chunk: Any) -> None:
+    def chunk(self, call: _Call, chunk: Any) -> None:
         """Take in a piece of an answer."""
         try:
-            facts.read(chunk)
-        except Exception:  # somebody else's object, in somebody else's call
+            call.facts.read(chunk)
+            if call.asked is not None:
+                from llmring.logging.saying import answer_text
+
+                call.texts.append(answer_text(chunk))
+        except Exception:  # as above
             _logger.debug("an answer of %s could not be read", type(chunk), exc_info=True)
 
-    def end(self, facts: CallFacts) -> None:
+    def end(self, call: _Call) -> None:
         """Note an answer whose pieces were taken in."""
-        if facts.counts:
-            self._note(facts)
+        if call.facts.counts:
+            self._note(call)
 
-    def _note(self, facts: CallFacts) -> None:
-        provider = self._provider or facts.provider or "unknown"
-        model = (self._model or facts.model or "unknown").removeprefix(f"{provider}:")
-        self._log.call(f"{provider}:{model}", facts.usage, alias=self._alias)
+    def _note(self, call: _Call) -> None:
+        provider = self._provider or call.facts.provider or "unknown"
+        own_name = (self._model or call.facts.model or "unknown").removeprefix(f"{provider}:")
+        model = f"{provider}:{own_name}"
+        if self._log is not None:
+            self._log.call(model, call.facts.usage, alias=self._alias)
+        if self._said is not None and call.asked is not None:
+            from llmring.schemas import LLMResponse
+
+            usage = call.facts.usage or {}
+            response = LLMResponse(content="".join(call.texts), model=model, usage=usage)
+            self._said.call(call.asked, response, alias=self._alias)
 
 
 @functools.cache

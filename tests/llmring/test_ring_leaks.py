@@ -43,6 +43,7 @@ def assert_nothing_grows(
         async def rounds(n: int) -> tuple[int, int, int]:
             for _ in range(n):
                 await work(ring)
+            await ring._logs.flush()
             await _settle()
             return PROCESS.memory_info().rss, PROCESS.num_fds(), len(gc.get_objects())
 

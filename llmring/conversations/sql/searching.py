@@ -10,8 +10,9 @@ from sqlalchemy import ColumnElement, and_, func, literal, null, select, union_a
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from llmring.conversations.contents import excerpt
+from llmring.conversations.kept_text import kept
 from llmring.conversations.sql.tables import conversations, messages
-from llmring.conversations.sql.values import Words, kept
+from llmring.conversations.sql.values import Words
 from llmring.conversations.types import SearchHit
 
 

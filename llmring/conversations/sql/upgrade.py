@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from llmring.conversations.sql.engines import APPLICATION_ID
+from llmring.conversations.local_usage import APPLICATION_ID
 from llmring.conversations.sql.errors import Unusable
 
 #: The last step of `migrations/`.

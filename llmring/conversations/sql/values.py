@@ -15,6 +15,7 @@ from sqlalchemy.types import TypeEngine
 
 from llmring.conversations.kept_text import kept, kept_json, original
 
+
 class Words(TypeDecorator[str]):
     """Any `str`."""
 

@@ -326,8 +326,9 @@ def test_a_message_needs_a_conversation(use: Callable[..., Any]) -> None:
 
 @pytest.mark.parametrize(
     "settings",
-    [{"server_url": "https://api.llmring.ai"}, {"message_logging_level": "all"},
-     {"owner": ""}, {"owner": "x" * 201}, {"store": "mysql://x"},
+    [{"server_url": "http://api.llmring.ai"}, {"api_key": "x"},
+     {"server_url": "https://api.llmring.ai", "store": "kept.sqlite"},
+     {"message_logging_level": "all"}, {"owner": ""}, {"owner": "x" * 201}, {"store": "mysql://x"},
      {"store": "postgresql://u:p@h:port/y"}],
     ids=str,
 )  # fmt: skip
@@ -353,6 +354,7 @@ def test_the_file_is_in_the_users_data_folder(
     use: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.delenv("LLMRING_DATABASE_URL")
     use(lambda ring: ring.create_conversation(), store=None)
     file = tmp_path / "llmring" / "conversations.sqlite"
     assert file.stat().st_mode & 0o777 == 0o600

@@ -5,19 +5,30 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
-from llmring import LLMRing, LLMRingSession
-from llmring.conversations import UsageRecord, open_store, usage_log
+from llmring import LLMRingSession
+from llmring.conversations import UsageRecord, background_notes, open_store, usage_log
+from llmring.conversations.addresses import database_url
+from llmring.conversations.local_usage import LocalUsage, add_rows, usage_row
+from llmring.conversations.store_address import OWNER
 from llmring.conversations.usage_log import UsageLog
-from llmring.exceptions import AnswerValidationError, CostTrackingError, StoreError
+from llmring.exceptions import (
+    AnswerValidationError,
+    ConfigurationError,
+    CostTrackingError,
+    StoreError,
+)
 from tests.llmring.pools import Pool, error_of, good
 from tests.llmring.rings import request
 
@@ -100,7 +111,7 @@ def test_many_calls_are_written_together() -> None:
 
 
 def test_a_failure_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(usage_log, "RETRY_S", 0.0)
+    monkeypatch.setattr(background_notes, "RETRY_S", 0.0)
     store = Store(failures=1)
     log = log_to(store)
     log.call("openai:gpt", USAGE)
@@ -108,15 +119,41 @@ def test_a_failure_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(store.records) == 1
 
 
-def test_what_cannot_be_written_is_told(
+def test_what_cannot_be_written_waits_and_is_told_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(usage_log, "RETRY_S", 0.0)
-    log = log_to(Store(failures=2))
+    for name in ("RETRY_S", "LAST_RETRY_S"):
+        monkeypatch.setattr(background_notes, name, 0.0)
+    store = Store(failures=5)
+    log = log_to(store)
     with caplog.at_level(logging.WARNING, "llmring.usage"):
         log.call("openai:gpt", USAGE)
-        assert flushed(log)
-    assert caplog.messages == ["1 calls are not in the usage log: the disk is full"]
+        while not store.records:
+            flushed(log)
+    assert caplog.messages == [
+        "calls cannot be noted for now, and are kept in memory: the disk is full"
+    ]
+
+
+def test_what_cannot_be_written_at_the_end_is_lost_and_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    log = log_to(Store(failures=10))
+    with caplog.at_level(logging.WARNING, "llmring.usage"):
+        for _ in range(3):
+            log.call("openai:gpt", USAGE)
+        asyncio.run(log.close())
+    assert caplog.messages == ["3 calls are not in the log: the disk is full"]
+
+
+def test_the_end_waits_so_long_and_no_longer(caplog: pytest.LogCaptureFixture) -> None:
+    log = log_to(Store(delay_s=10.0))
+    log.call("openai:gpt", USAGE)
+    began = time.perf_counter()
+    with caplog.at_level(logging.WARNING, "llmring.usage"):
+        asyncio.run(log.notes.close(0.05))
+    assert time.perf_counter() - began < 2.0
+    assert caplog.messages == ["1 calls are not in the log: there was no time to write them"]
 
 
 def test_too_many_at_once_are_left_out_and_told(
@@ -129,25 +166,82 @@ def test_too_many_at_once_are_left_out_and_told(
         for _ in range(50):
             log.call("openai:gpt", USAGE)
         assert flushed(log)
-    assert 3 <= len(store.records) < 50
-    assert f"{50 - len(store.records)} calls are not in the usage log" in caplog.messages[0]
+    assert len(store.records) == 3
+    assert caplog.messages == ["47 calls are not in the log: too many waited to be written"]
+
+
+def test_what_can_never_be_written_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    def nowhere() -> Any:
+        raise ConfigurationError("there is no driver")
+
+    log = UsageLog(nowhere, "app")
+    with caplog.at_level(logging.WARNING, "llmring.usage"):
+        for _ in range(3):
+            log.call("openai:gpt", USAGE)
+            assert flushed(log)
+    assert caplog.messages == ["1 calls are not in the log: there is no driver"]
+
+
+def test_a_call_that_cannot_be_told_takes_no_other_along(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    store = Store()
+    log = log_to(store)
+    with caplog.at_level(logging.WARNING, "llmring.usage"):
+        log.call("openai:gpt", {"prompt_tokens": "Tell nobody."})
+        log.call("openai:gpt", USAGE)
+        assert flushed(log)
+    assert len(store.records) == 1
+    assert caplog.messages == ["1 calls are not in the log: they cannot be told (ValidationError)"]
+
+
+def test_facts_that_json_cannot_say_are_told_as_text() -> None:
+    store = Store()
+    log = log_to(store)
+    log.call("openai:gpt", USAGE, metadata={"when": UUID(int=7), "n": 1})
+    assert flushed(log)
+    assert store.records[0].metadata == {"when": str(UUID(int=7)), "n": 1}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system cannot fork")
+def test_a_forked_child_notes_its_own_calls_alone(tmp_path: Path) -> None:
+    where = tmp_path / "usage.sqlite"
+    program = (
+        "import asyncio, os\n"
+        "from llmring.conversations.local_usage import LocalUsage\n"
+        "from llmring.conversations.usage_log import UsageLog\n"
+        f"log = UsageLog(lambda: LocalUsage({database_url(where)!r}, 'local'), 'app')\n"
+        "log.call('openai:parent', None)\n"
+        "pid = os.fork()\n"
+        "if pid == 0:\n"
+        "    log.call('openai:child', None)\n"
+        "    asyncio.run(log.close())\n"
+        "    os._exit(0)\n"
+        "os.waitpid(pid, 0)\n"
+        "asyncio.run(log.close())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True,
+                          env={**os.environ, "PYTHONPATH": str(ROOT)})  # fmt: skip
+    assert done.stderr == ""
+    assert sorted(record.model for record in read_log(where)) == ["child", "parent"]
+
+
+def read_log(where: Path, owner: str = OWNER) -> list[UsageRecord]:
+    async def main() -> list[UsageRecord]:
+        store = open_store(where, owner)
+        try:
+            return await store.usage()
+        finally:
+            await store.close()
+
+    return asyncio.run(main())
 
 
 @pytest.fixture
 def noted(tmp_path: Path) -> Callable[[], list[UsageRecord]]:
     """What the user's own log holds."""
 
-    def read() -> list[UsageRecord]:
-        async def main() -> list[UsageRecord]:
-            store = open_store()
-            try:
-                return await store.usage()
-            finally:
-                await store.close()
-
-        return asyncio.run(main())
-
-    return read
+    return lambda: read_log(tmp_path / "usage.sqlite")
 
 
 @pytest.fixture(autouse=True)
@@ -158,7 +252,7 @@ def own_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_ring_notes_what_was_answered(
     pool: Callable[..., Pool], noted: Callable[[], list[UsageRecord]], streamed: bool
 ) -> None:
-    one = pool(good, log_metadata=True, origin="app")
+    one = pool(good, origin="app")
     one.ask(streamed)
     asyncio.run(one.ring.close())
     (record,) = noted()
@@ -172,9 +266,9 @@ def test_a_call_whose_answer_is_refused_is_noted(
 ) -> None:
     form = {"type": "json_schema", "strict": True,
             "json_schema": {"name": "a", "schema": {"type": "object"}}}  # fmt: skip
-    one = pool(good, log_metadata=True)
+    one = pool(good)
     assert isinstance(error_of(one, streamed, response_format=form), AnswerValidationError)
-    strict = pool(good, log_metadata=True, strict_cost=True)
+    strict = pool(good, strict_cost=True)
     assert isinstance(error_of(strict, streamed), CostTrackingError)
     for ring in (one.ring, strict.ring):
         asyncio.run(ring.close())
@@ -185,19 +279,19 @@ def test_a_ring_whose_log_fails_answers(
     pool: Callable[..., Pool], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(usage_log, "RETRY_S", 0.0)
+    monkeypatch.setattr(background_notes, "RETRY_S", 0.0)
     (tmp_path / "usage.sqlite").mkdir()
-    one = pool(good, log_metadata=True)
+    one = pool(good)
     with caplog.at_level(logging.WARNING, "llmring.usage"):
         assert one.chat().content == "Hello!"
         asyncio.run(one.ring.close())
-    assert "1 calls are not in the usage log: cannot use the database" in caplog.text
+    assert "1 calls are not in the log: cannot use the database" in caplog.text
 
 
 def test_a_session_tells_the_conversation(tmp_path: Path) -> None:
     async def main() -> tuple[Any, list[UsageRecord]]:
         where = tmp_path / "kept.sqlite"
-        async with LLMRingSession(store=where, log_metadata=True, owner="ada") as ring:
+        async with LLMRingSession(store=where, owner="ada") as ring:
             made = await ring.create_conversation(max_tokens=3)
             await ring.chat_with_conversation(request("local:tiny", metadata={"a": 1}), made)
         store = open_store(where, "ada")
@@ -216,7 +310,7 @@ def test_what_waits_is_written_when_the_program_ends(
 ) -> None:
     program = (
         "from llmring import LLMRing\n"
-        "ring = LLMRing(log_metadata=True)\n"
+        "ring = LLMRing()\n"
         "print(ring.chat('local:tiny', messages=[{'role': 'user', 'content': 'Hi'}],"
         " max_tokens=2).model)\n"
     )
@@ -228,8 +322,85 @@ def test_what_waits_is_written_when_the_program_ends(
     assert [record.model for record in noted()] == ["tiny"]
 
 
-def test_nothing_is_noted_unless_asked(pool: Callable[..., Pool], tmp_path: Path) -> None:
-    one = pool(good)
+@pytest.mark.parametrize(
+    ("environ", "settings"),
+    [({}, {"log_metadata": False}), ({"LLMRING_LOG_METADATA": "0"}, {"log_metadata": True})],
+    ids=["the program", "the user"],
+)
+def test_noting_can_be_turned_off(
+    pool: Callable[..., Pool], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    environ: dict[str, str], settings: dict[str, Any],
+) -> None:  # fmt: skip
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    one = pool(good, **settings)
     one.chat()
+    asyncio.run(one.ring.close())
     assert not (tmp_path / "usage.sqlite").exists()
-    assert isinstance(one.ring, LLMRing)
+
+
+def test_a_file_that_stands_is_written_without_sqlalchemy(tmp_path: Path) -> None:
+    ask = (
+        "import sys\n"
+        "from llmring import LLMRing\n"
+        "ring = LLMRing()\n"
+        "print(ring.chat('local:tiny', messages=[{'role': 'user', 'content': 'Hi'}],"
+        " max_tokens=2).model)\n"
+        "import asyncio; asyncio.run(ring.close())\n"
+        "print('sqlalchemy' in sys.modules)\n"
+    )
+    told = [
+        subprocess.run([sys.executable, "-c", ask], cwd=ROOT, capture_output=True, text=True,
+                       env={**os.environ, "PYTHONPATH": str(ROOT)}).stdout
+        for _ in range(2)
+    ]  # fmt: skip
+    assert told == ["local:tiny\nTrue\n", "local:tiny\nFalse\n"]
+    assert len(read_log(tmp_path / "usage.sqlite")) == 2
+
+
+@pytest.mark.parametrize(
+    "record",
+    [UsageRecord(model="m", provider="p"),
+     UsageRecord(model="m\0\ud800\ufdd0", provider="p", cost=0.25, alias="ä", profile="x",
+                 id_at_origin="7", conversation_id=UUID(int=7), input_tokens=2**42,
+                 metadata={"a": ["\ud800", 1.5, None]})],
+    ids=["plain", "odd"],
+)  # fmt: skip
+def test_both_ways_write_the_same(tmp_path: Path, record: UsageRecord) -> None:
+    where, owner = tmp_path / "usage.sqlite", "eve\ud800"
+
+    async def write(sink: Any) -> None:
+        await sink.add_usage([record])
+        await sink.close()
+
+    asyncio.run(write(open_store(where, "ada")))
+    asyncio.run(write(LocalUsage(database_url(where), owner)))
+    asyncio.run(write(LocalUsage(database_url(where), owner)))  # it is there already
+    assert read_log(where, owner) == read_log(where, "ada") == [record]
+    with closing(sqlite3.connect(where)) as connection:
+        rows = connection.execute("SELECT * FROM llmring_usage ORDER BY owner").fetchall()
+    ours, theirs = ([*row] for row in rows)
+    assert ours[1:] == theirs[1:]
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["PRAGMA application_id = 7", "PRAGMA journal_mode = DELETE",
+     "ALTER TABLE llmring_usage ADD COLUMN more TEXT"],
+)  # fmt: skip
+def test_a_file_that_is_not_as_it_should_be_is_left_to_the_store(
+    tmp_path: Path, change: str
+) -> None:
+    where = tmp_path / "usage.sqlite"
+    read_log(where)
+    row = usage_row(UsageRecord(model="m", provider="p"), OWNER)
+    assert add_rows(database_url(where), [row])
+    with closing(sqlite3.connect(where)) as connection:
+        connection.execute(change)
+    assert not add_rows(database_url(where), [row])
+
+
+def test_what_is_no_file_of_ours_is_left_to_the_store(tmp_path: Path) -> None:
+    (tmp_path / "other").write_text("no database")
+    for where in (tmp_path / "none", tmp_path, tmp_path / "other", "sqlite://", "postgresql://x/y"):
+        assert not add_rows(database_url(where), [])

@@ -17,7 +17,7 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from openai.types.responses import Response
 
 from llmring import LLMResponse
-from llmring.conversations import UsageRecord, open_store, usage_log
+from llmring.conversations import UsageRecord, background_notes, open_store
 from llmring.exceptions import ConfigurationError
 from llmring.logging import log_llm_call, log_llm_stream
 from llmring.logging.decorators import CallFacts
@@ -75,8 +75,8 @@ def noted() -> Callable[[], list[UsageRecord]]:
     """What was noted, once all is written."""
 
     async def read() -> list[UsageRecord]:
-        for log in list(usage_log._logs):
-            await log.close()
+        for notes in list(background_notes._all):
+            await notes.flush()
         store = open_store()
         try:
             return (await store.usage())[::-1]
@@ -110,7 +110,7 @@ def test_an_answer_is_noted_and_given_as_it_is(
 def test_a_plain_function_will_do_and_facts_may_be_given(
     noted: Callable[[], list[UsageRecord]],
 ) -> None:
-    @log_llm_call("groq", "llama-x")
+    @log_llm_call(provider="groq", model="llama-x")
     def ask() -> Any:
         return CHAT
 
@@ -219,15 +219,14 @@ def test_an_answer_that_bites_breaks_nothing(noted: Callable[[], list[UsageRecor
 
 
 def test_a_log_that_cannot_be_written_breaks_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(usage_log, "RETRY_S", 0.0)
     ask = log_llm_call(store=tmp_path)(lambda: CHAT)
     with caplog.at_level(logging.WARNING, "llmring.usage"):
         assert ask() is CHAT
-        for log in list(usage_log._logs):
-            asyncio.run(log.flush())
-    assert "1 calls are not in the usage log: cannot use the database at" in caplog.text
+        for notes in list(background_notes._all):
+            asyncio.run(notes.close())
+    assert "1 calls are not in the log: cannot use the database at" in caplog.text
 
 
 def test_a_path_is_meant_from_where_the_program_was(
