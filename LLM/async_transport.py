@@ -130,7 +130,7 @@ class AsyncTransport:
     ) -> Answer:
         """POST a body that may be read while it is sent.
 
-        An answer that comes before the body is sent is told; the rest is then not sent.
+        Where the server answers before it has read all, the rest is not sent.
 
         :param target: as in `upload_url`.
         :param headers: beside those of every request.

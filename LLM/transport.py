@@ -133,7 +133,7 @@ class Transport:
     ) -> Answer:
         """POST a body that may be read while it is sent.
 
-        An answer that comes before the body is sent is told; the rest is then not sent.
+        Where the server answers and closes before it has read all, the answer is told.
 
         :param target: as in `upload_url`.
         :param headers: beside those of every request.

@@ -14,6 +14,7 @@ from cloud.llm.parts import (
     InlineData,
     Part,
     file_content,
+    guessed,
     inline_data,
     is_address,
     part_text,
@@ -99,6 +100,9 @@ def _file(part: Part, where: str) -> Block:
         source = {"type": "url", "url": content}
     else:
         source = {"type": "file", "file_id": file["file_id"]}
+        told = file.get("mime_type") or file.get("format") or guessed(file.get("filename"))
+        if isinstance(told, str) and told.lower().startswith("image/"):
+            return {"type": "image", "source": source}
     title = file.get("filename")
     return {"type": "document", "source": source, **({"title": title} if title else {})}
 

@@ -72,6 +72,10 @@ PARTS: dict[str, tuple[Any, Any]] = {
             "source": {"type": "file", "file_id": "file_011CNha8iCJcU1wXNR6q4V8w"},
         },
     ),
+    "uploaded image": (
+        file(None, file_id="file_1", mime_type="image/png"),
+        {"type": "image", "source": {"type": "file", "file_id": "file_1"}},
+    ),
     "text of responses": ({"type": "output_text", "text": "a"}, {"type": "text", "text": "a"}),
     "image of responses": (
         {"type": "input_image", "image_url": f"data:image/png;base64,{PNG}"},

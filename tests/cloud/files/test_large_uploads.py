@@ -32,6 +32,12 @@ def slow(connection: Connection) -> None:
         connection.wait(0.02)
 
 
+def refuse(connection: Connection) -> None:
+    connection.sock.recv(1000)
+    connection.send(wire.answer({"error": {"message": "too large"}}, 413))
+    connection.close()
+
+
 def sink(connection: Connection) -> None:
     """Take a request without keeping it, and answer."""
     buffer = bytearray(64 * 1024)
@@ -63,6 +69,13 @@ def test_an_upload_ends_at_its_deadline(twin: Twin, server_reads: object, large:
         with pytest.raises(LLMTimeoutError, match=r"within 0\.3 s"):
             twin("OpenAICompat", "upload_file", large, timeout=0.3, client=settings)
     assert server.connections == 1
+
+
+@both_twins
+def test_a_refusal_before_the_connection_closes_is_told(twin: Twin, large: Path) -> None:
+    server = ScriptedServer((b"",), on_connect=[refuse])
+    with server, pytest.raises(InvalidRequestError, match="too large"):
+        twin("OpenAICompat", "upload_file", large, client={"base_url": server.url})
 
 
 @both_twins
