@@ -27,6 +27,7 @@ if typing.TYPE_CHECKING:
         ToolUse,
         TurnEnded,
     )
+    from llmring.mcp.client.functions import tool_of
     from llmring.mcp.client.pins import PinStore
     from llmring.mcp.client.stream import TurnStream
     from llmring.mcp.client.turn import Turn
@@ -49,6 +50,7 @@ _HOMES = {
     "llmring.mcp.client.create": "create_enhanced_llm",
     "llmring.mcp.client.enhanced": "EnhancedLLM",
     "llmring.mcp.client.events": "Event ToolEnded ToolProgress ToolStarted ToolUse TurnEnded",
+    "llmring.mcp.client.functions": "tool_of",
     "llmring.mcp.client.pins": "PinStore",
     "llmring.mcp.client.stream": "TurnStream",
     "llmring.mcp.client.turn": "Turn",
@@ -84,4 +86,5 @@ __all__ = [
     "address",
     "configured_servers",
     "create_enhanced_llm",
+    "tool_of",
 ]
