@@ -16,6 +16,7 @@ from llmring.answers import llm_response, usage_dict
 from llmring.attempts import Attempts
 from llmring.exceptions import CostTrackingError, wrap_exception
 from llmring.failover import Answered, Failover
+from llmring.files.addresses import with_downloads
 from llmring.files.attaching import with_files
 from llmring.files.registry import FileRegistry, RegisteredFile
 from llmring.lockfile.resolution import AliasResolver
@@ -206,6 +207,7 @@ class Caller:
     ) -> T:
         """Make one try of a job at a model, whose provider is given the files that it lacks."""
         provider, call = self.call(job, model)
+        call = await with_downloads(provider, call)
         if not job.files:
             return await ask(provider, call)
         try:

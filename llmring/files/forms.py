@@ -58,11 +58,13 @@ class FileForms:
     :param takes: what it takes, for errors.
     :param form_of: gives the form of a media type; None for one that it does not take.
     :param max_size_bytes: the largest file that it keeps; None where it keeps none.
+    :param fetches: what it fetches from an address itself: ``image``, ``document``.
     """
 
     takes: str
     form_of: Callable[[str], Form | None]
     max_size_bytes: int | None = None
+    fetches: frozenset[str] = frozenset()
 
 
 def in_message(media_type: str) -> InMessage:
@@ -144,15 +146,20 @@ def _google(media_type: str) -> Form | None:
 
 _SEEN = "images (PNG, JPEG, GIF, WebP)"
 
+_ALL = frozenset({"document", "image"})
+
 #: What every model takes that sees.
 PLAIN = FileForms(f"text and {_SEEN}", _plain)
-COMPATIBLE = FileForms(f"PDF, text and {_SEEN}", _compatible)
-OPENAI = FileForms(f"PDF, text and {_SEEN}", _openai, 512 * 1024**2)
+COMPATIBLE = FileForms(f"PDF, text and {_SEEN}", _compatible, fetches=frozenset({"image"}))
+OPENAI = FileForms(f"PDF, text and {_SEEN}", _openai, 512 * 1024**2, frozenset({"image"}))
 ANTHROPIC = FileForms(
-    f"PDF, text and {_SEEN}, and with the tool code_execution any file", _anthropic, 500 * 1024**2
+    f"PDF, text and {_SEEN}, and with the tool code_execution any file",
+    _anthropic,
+    500 * 1024**2,
+    _ALL,
 )
 #: With the tool ``code_execution``, whose container gets the file.
-ANTHROPIC_CONTAINER = FileForms("any file", _container, 500 * 1024**2)
+ANTHROPIC_CONTAINER = FileForms("any file", _container, 500 * 1024**2, _ALL)
 GOOGLE = FileForms(
-    "PDF, text, images (PNG, JPEG, WebP, HEIC, HEIF), audio and video", _google, 2 * 1024**3
+    "PDF, text, images (PNG, JPEG, WebP, HEIC, HEIF), audio and video", _google, 2 * 1024**3, _ALL
 )

@@ -111,7 +111,7 @@ class Keeper:
             id=f"file-o{number}" if provider == "openai" else f"file_a{number}",
             name=str(part.get_filename()),
             media_type=part.get_content_type(),
-            data=bytes(part.get_payload(decode=True)),  # type: ignore[arg-type]  # as it is no form
+            data=bytes(part.get_payload(decode=True)),
         )
 
     def _google_upload(self, request: Request, query: str) -> bytes:
