@@ -1,4 +1,4 @@
-"""What tests drive and pip cannot bring: the browser that shows pages, and a PostgreSQL."""
+"""What tests drive and pip cannot bring: a browser that shows pages, a PostgreSQL, npm."""
 
 from __future__ import annotations
 
@@ -37,6 +37,8 @@ def _has_postgres() -> bool:
 _PROGRAMS = (
     _Program("chromium", lambda: shutil.which("chromium") is not None),
     _Program("postgresql", _has_postgres),
+    # Servers of the Model Context Protocol that others wrote.
+    _Program("npm", lambda: shutil.which("npm") is not None),
 )
 
 

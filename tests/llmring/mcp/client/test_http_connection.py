@@ -154,11 +154,13 @@ def test_what_the_server_refuses_is_an_error(connection: MCPConnection, question
 
 
 def test_headers_go_with_each_request_and_the_session_is_ended(
-    connection: MCPConnection, served: tuple[str, Noting]
+    connection: MCPConnection, served: tuple[str, Noting], caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("DEBUG")
     requests = served[1].requests
     requests.clear()
     using(connection, MCPConnection.ping)
+    assert KEY not in caplog.text
     assert {headers["authorization"] for _, headers in requests} == {f"Bearer {KEY}"}
     assert {headers["accept-encoding"] for _, headers in requests} == {"identity"}
     assert [method for method, _ in requests][-1] == "DELETE"
