@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.llmring.seeds import (
     test_api_reference,
+    test_file_samples,
     test_guide,
     test_libraries,
     test_lockfiles,
@@ -13,7 +14,6 @@ from tests.llmring.seeds import (
 from tests.llmring.seeds.world import GUIDE, REFERENCE
 
 _SESSIONS = "sessions, conversations and the server are not there yet"
-_FILES = "files are not there yet"
 _MCP = "MCP is not there yet"
 
 #: Blocks of the guide that no test runs, each with the reason.
@@ -21,7 +21,6 @@ NOT_RUN = {
     "1. Install": "installs the package of that name from the registry",
     "3. Create a lockfile: lock chat": _MCP,
     "Conversational Setup": _MCP,
-    "File Registration": _FILES,
     "Real-time Audio/Video Streaming": "calls OpenAI's SDK alone, over a WebSocket",
     "OpenAI Agents SDK": "there is no package openai_agents (the SDK's is called agents)",
     "Packaging Lockfiles: pyproject.toml": "settings of a build tool",
@@ -38,16 +37,17 @@ REFERENCE_NOT_RUN = {
     "LLMRingExtended: Example": _SESSIONS,
     "ConversationManager": _SESSIONS,
     "ConversationManager: Example": _SESSIONS,
-    "File Utilities: Quick Example": _FILES,
 }
 
 
 def test_every_block_of_the_guide_is_run_or_excused() -> None:
     run = test_guide.RUN | test_libraries.RUN | test_lockfiles.RUN | test_shell.RUN | test_mcp.RUN
+    run |= test_file_samples.RUN
     assert run | set(NOT_RUN) == set(GUIDE)
     assert run & set(NOT_RUN) == set()
 
 
 def test_every_block_of_the_reference_is_run_or_excused() -> None:
-    assert test_api_reference.RUN | set(REFERENCE_NOT_RUN) == set(REFERENCE)
-    assert test_api_reference.RUN & set(REFERENCE_NOT_RUN) == set()
+    run = test_api_reference.RUN | test_file_samples.REFERENCE_RUN
+    assert run | set(REFERENCE_NOT_RUN) == set(REFERENCE)
+    assert run & set(REFERENCE_NOT_RUN) == set()
