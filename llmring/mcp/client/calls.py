@@ -18,7 +18,7 @@ from cloud.llm.types import ToolCall
 from LLM.exceptions import InvalidRequestError, LLMError, LLMResponseError
 from llmring.exceptions import LLMRingError
 from llmring.mcp.client.events import ToolEnded, ToolProgress, ToolStarted, ToolUse
-from llmring.mcp.client.telling import MAX_RESULT_CHARS, bounded
+from llmring.mcp.client.telling import MAX_RESULT_CHARS, bounded, checked
 from llmring.mcp.tools import Progress, Tool, ToolResult
 from llmring.structured.arguments import argument_check
 
@@ -150,7 +150,7 @@ class RoundOfCalls:
         timeout_s = self._settings.timeout_s
         try:
             async with asyncio.timeout(timeout_s) as deadline:
-                return await tool.run(call.arguments, tell)
+                return checked(await tool.run(call.arguments, tell))
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is None or task.cancelling():
@@ -166,13 +166,21 @@ class RoundOfCalls:
                 # The message may quote what the arguments hold; a log must not.
                 logger.warning("the tool %s failed: %s", call.name, type(err).__name__)
                 logger.debug("the tool %s failed", call.name, exc_info=err)
-                problem = f"{type(err).__name__}: {err}"
+                problem = _words(err)
         return ToolResult(f"the call failed: {problem[:_MAX_ERROR_CHARS]}", is_error=True)
 
     def _ended(self, call: ToolUse, result: ToolResult, elapsed_s: float = 0.0) -> ToolEnded:
         told = bounded(result, self._settings.max_result_chars)
         self._results[call.position] = told
         return ToolEnded(call, told, elapsed_s)
+
+
+def _words(error: Exception) -> str:
+    """An error's name and message, if it can say one."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # noqa: BLE001  # its class is a stranger's
+        return type(error).__name__
 
 
 def _unknown(name: str, tools: Mapping[str, Tool]) -> str:

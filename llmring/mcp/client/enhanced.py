@@ -184,7 +184,8 @@ class EnhancedLLM:
         :return: the final answer; its `messages` are what the turn adds.
         :raises ValidationError: the arguments make no request.
         :raises MCPError: the tools of a server cannot be read.
-        :raises ProviderError: no model answered. What calls of tools have done is done.
+        :raises ProviderError: no model answered. What calls of tools have done is done:
+            ``details["messages"]`` has them and their results, behind which a turn can go on.
         :raises ConversationError: the ring keeps no conversations, or has none of that id.
         :raises StoreError: the turn cannot be kept; it is in ``details["response"]``.
         """

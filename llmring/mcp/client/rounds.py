@@ -8,6 +8,8 @@ from contextlib import aclosing
 from typing import Any
 
 from LLM.exceptions import InvalidRequestError
+from llmring.caller import DEFAULT_ALIAS
+from llmring.exceptions import LLMRingError
 from llmring.mcp.client.calls import CallSettings, RoundOfCalls
 from llmring.mcp.client.events import Event, TurnEnded
 from llmring.mcp.client.telling import in_words, shows_more_than_text
@@ -51,7 +53,8 @@ class Rounds:
         :param request: the conversation, and the tools that the provider itself runs.
         :param tools: those that can be called, by name.
         :param streamed: tell the pieces of the model's text.
-        :raises LLMRingError: no model answered.
+        :raises LLMRingError: no model answered. ``details["messages"]`` has the calls and results
+            of the rounds before.
         """
         messages = list(request.messages)
         asking = _Asking(self._ring, profile, streamed=streamed)
@@ -59,12 +62,16 @@ class Rounds:
         for number in range(1, self._max_rounds + 2):
             is_last = number > self._max_rounds
             asked = _asked(request, messages, tools, number, is_last=is_last)
-            async with aclosing(asking.answer(asked)) as pieces:
-                async for piece in pieces:
-                    if isinstance(piece, StreamChunk):
-                        yield piece
-                    else:
-                        answers.append(piece)
+            try:
+                async with aclosing(asking.answer(asked)) as pieces:
+                    async for piece in pieces:
+                        if isinstance(piece, StreamChunk):
+                            yield piece
+                        else:
+                            answers.append(piece)
+            except LLMRingError as err:
+                err.details["messages"] = messages[len(request.messages) :]
+                raise
             answer = answers[-1]
             if is_last and answer.tool_calls:
                 # It was told not to; a conversation with a call that has no result is refused.
@@ -143,7 +150,7 @@ class _Asking:
         :param model: what the request names.
         """
         if self._sees is None:
-            facts = await self._ring.get_enhanced_model_info(model or "fast", self._profile)
+            facts = await self._ring.get_enhanced_model_info(model or DEFAULT_ALIAS, self._profile)
             self._sees = facts.get("supports_vision") is not False
         return self._sees
 

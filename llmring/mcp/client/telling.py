@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from llmring.exceptions import ToolError
 from llmring.mcp.tools import ToolResult
 from llmring.schemas import Message
 
@@ -21,8 +22,27 @@ _MAX_PARTS = 100
 _TEXTS = frozenset({"text", "input_text", "output_text"})
 
 
+def checked(result: Any) -> ToolResult:
+    """What a tool has given, if it is a result.
+
+    :raises ToolError: it is none.
+    """
+    if not isinstance(result, ToolResult):
+        raise ToolError(f"it gave a {type(result).__name__}, and no ToolResult")
+    content: Any = result.content
+    is_parts = isinstance(content, list) and all(
+        isinstance(part, dict) and isinstance(part.get("type"), str) for part in content
+    )
+    if not is_parts and not isinstance(content, str):
+        raise ToolError("what it gave is neither text nor a list of content parts")
+    return result
+
+
 def bounded(result: ToolResult, max_chars: int = MAX_RESULT_CHARS) -> ToolResult:
     """A result that is not too long; what is left out is said in its place.
+
+    Lone surrogates, such as the names of files can have, become question marks: no request can
+    carry them. Texts that say nothing are left out, which some providers refuse.
 
     :param max_chars: most characters of text.
     """
@@ -38,8 +58,9 @@ def bounded(result: ToolResult, max_chars: int = MAX_RESULT_CHARS) -> ToolResult
     for part in parts:
         if part.get("type") in _TEXTS:
             text = str(part.get("text", ""))
-            told.append({**part, "text": _cut(text, chars_left)})
-            chars_left = max(0, chars_left - len(text))
+            if text:
+                told.append({**part, "text": _cut(text, chars_left)})
+                chars_left = max(0, chars_left - len(text))
             continue
         size = _size(part)
         if size > data_left:
@@ -115,6 +136,7 @@ def _text(text: str) -> Part:
 
 
 def _cut(text: str, max_chars: int) -> str:
+    text = text.encode(errors="replace").decode()
     if len(text) <= max_chars:
         return text
     return f"{text[:max_chars]}\n[cut: {len(text) - max_chars:,} more characters]"

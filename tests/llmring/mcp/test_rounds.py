@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from llmring import LLMRing, StreamChunk
-from llmring.exceptions import ToolError
+from llmring.exceptions import ProviderAnswerError, ProviderRequestError, ToolError
 from llmring.mcp.client import EnhancedLLM, ToolEnded, ToolProgress, ToolUse
 from llmring.mcp.tools import OnProgress, Progress, Tool, ToolResult
 from tests.llmring.mcp.turns import (
@@ -210,6 +210,50 @@ def test_a_tool_that_fails_is_told_to_the_model(error: BaseException, problem: s
     assert [event.result.is_error for event in events if isinstance(event, ToolEnded)] == [True]
 
 
+class Speechless(Exception):
+    def __str__(self) -> str:
+        raise OddError
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ("text", "it gave a str, and no ToolResult"),
+        (ToolResult([1]), "neither text nor a list of content parts"),  # type: ignore[list-item]
+        (ToolResult([{"text": "x"}]), "neither text nor a list of content parts"),
+        (Speechless(), "the call failed: Speechless"),
+    ],
+    ids=["text", "numbers", "no type", "speechless"],
+)
+def test_a_result_that_is_none_is_told_to_the_model(given: Any, problem: str) -> None:
+    async def give(arguments: dict[str, Any], on_progress: OnProgress | None) -> Any:
+        if isinstance(given, Exception):
+            raise given
+        return given
+
+    turn, _, _ = ask(Said(calls=[("raw", {})]), SUNNY, tools=[raw_tool(give)])
+    assert problem in told(turn)[0]
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_names_of_files_that_are_no_text_reach_every_provider(provider: str) -> None:
+    async def give(arguments: dict[str, Any], on_progress: OnProgress | None) -> ToolResult:
+        return ToolResult([{"type": "text", "text": "a\udcff"}, {"type": "text", "text": ""}])
+
+    said = (Said(calls=[("raw", {})]), SUNNY)
+    if provider == "ollama":
+        said = (SUNNY, *said)
+    turn, _, _ = ask(*said, provider=provider, tools=[raw_tool(give)])
+    assert told(turn) == [[{"type": "text", "text": "a?"}]]
+
+
+def test_an_error_has_what_the_rounds_before_it_did(streamed: bool) -> None:
+    refused = wire.answer({"error": {"message": "no", "type": "invalid"}}, 400)
+    with pytest.raises(ProviderRequestError) as caught:
+        ask(CALLED, refused, streamed=streamed, tools=[get_weather])
+    assert [one.role for one in caught.value.details["messages"]] == ["assistant", "tool"]
+
+
 def test_a_tool_that_takes_too_long_is_ended() -> None:
     ended = []
 
@@ -326,8 +370,6 @@ def test_leaving_a_turn_ends_all_calls_that_run(way: str) -> None:
 
 
 def test_a_turn_that_was_left_has_no_answer() -> None:
-    from llmring.exceptions import ProviderAnswerError
-
     async def use(llm: EnhancedLLM) -> None:
         stream = llm.chat_stream(QUESTION)
         await stream.aclose()
