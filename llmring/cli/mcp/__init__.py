@@ -9,6 +9,12 @@ from local_llm_kit.cli.lazy_group import LazyGroup
 __all__ = ["mcp"]
 
 _COMMANDS = {
+    "servers": ("llmring.cli.mcp.servers", "The servers that are registered: list, add, remove."),
+    "register": ("llmring.cli.mcp.servers:register_server", "Register a server under a name."),
+    "apply": ("llmring.cli.mcp.applying", "Register the servers of a configuration file."),
+    "tools": ("llmring.cli.mcp.offered", "List the tools that servers offer to models."),
+    "prompts": ("llmring.cli.mcp.offered", "List the prompts that servers have ready."),
+    "resources": ("llmring.cli.mcp.offered", "List what can be read at servers."),
     "lockfile-server": (
         "llmring.cli.mcp.serving:lockfile_server",
         "Offer the lockfile's tools to any MCP client.",
@@ -17,7 +23,8 @@ _COMMANDS = {
 
 _EXAMPLES = """\b
 Examples:
-  llmring mcp lockfile-server --help
+  llmring mcp servers list
+  llmring mcp tools
 """
 
 

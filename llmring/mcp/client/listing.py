@@ -54,7 +54,15 @@ async def resource_templates(client: Client) -> list[ResourceTemplate]:
     """The templates of resources; none for a server without."""
     if client.server_capabilities.resources is None:
         return []
-    listed = await _pages(client.list_resource_templates, lambda page: page.resource_templates)
+    from mcp.shared.exceptions import MCPError
+    from mcp.types import METHOD_NOT_FOUND
+
+    try:
+        listed = await _pages(client.list_resource_templates, lambda page: page.resource_templates)
+    except MCPError as err:
+        if err.error.code == METHOD_NOT_FOUND:
+            return []  # a server may have resources and know nothing of templates
+        raise
     return [
         ResourceTemplate(
             uri_template=one.uri_template,

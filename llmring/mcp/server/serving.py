@@ -51,6 +51,7 @@ def sdk_server(offer: Offer) -> Server[Any]:
         on_list_tools=handlers.list_tools,
         on_call_tool=handlers.call_tool,
         on_list_resources=handlers.list_resources,
+        on_list_resource_templates=handlers.list_resource_templates,
         on_read_resource=handlers.read_resource,
         on_list_prompts=handlers.list_prompts,
         on_get_prompt=handlers.get_prompt,
@@ -113,6 +114,12 @@ class _Handlers:
             for one in await _asked(self._offer.resources)
         ]
         return types.ListResourcesResult(resources=resources)
+
+    async def list_resource_templates(self, *_: Any) -> types.ListResourceTemplatesResult:
+        from mcp import types
+
+        # Clients ask for them wherever there are resources, and some take a refusal ill.
+        return types.ListResourceTemplatesResult(resource_templates=[])
 
     async def read_resource(
         self, _: ServerRequestContext[Any, Any], params: types.ReadResourceRequestParams

@@ -16,7 +16,10 @@ from tests.seed_002 import providers
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The working folder, empty; what ``.env`` files set is gone behind the test."""
     before = dict(os.environ)
-    for name in ("XDG_CACHE_HOME", "LOCAL_LLM_KIT_CACHE_DIR", "OLLAMA_MODELS"):
+    for name in (
+        "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "LOCAL_LLM_KIT_CACHE_DIR",
+        "OLLAMA_MODELS",
+    ):  # fmt: skip
         monkeypatch.setenv(name, str(tmp_path / "caches" / name))
     monkeypatch.delenv("NO_COLOR", raising=False)
     folder = tmp_path / "folder"

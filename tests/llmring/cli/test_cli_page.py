@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,16 @@ from tests.llmring.cli.test_help import COMMANDS, GROUPS, WAITING
 
 PAGE = (ROOT / "docs" / "llmring_cli.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```console\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture(autouse=True)
+def program(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The program `llmring` is found, by whoever starts it."""
+    script = folder.parent / "bin" / "llmring"
+    script.parent.mkdir()
+    script.write_text(f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -m llmring "$@"\n')
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{script.parent}{os.pathsep}{os.environ['PATH']}")
 
 
 def steps(block: str) -> list[tuple[str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import pytest
@@ -12,7 +13,9 @@ import pytest
 from LLM import __version__
 from llmring import __main__
 from llmring.cli import cli
+from llmring.mcp.server.lockfile.serving import lockfile_offer
 from tests.llmring.cli.support import ROOT, run, shown
+from tests.llmring.mcp.serving.served import serving_aside
 
 #: What help must not load: clients, models' shapes, and what only running a command needs.
 HEAVY = {
@@ -37,6 +40,13 @@ WAITING = {("mcp", "lockfile-server")}
 GROUPS = {command[:-1] for command in COMMANDS}
 
 
+@pytest.fixture(scope="module")
+def lockfile_url() -> Iterator[str]:
+    """The address of a server of the lockfile's tools."""
+    with serving_aside(lockfile_offer()) as url:
+        yield url
+
+
 def examples(*command: str) -> list[str]:
     """The lines under `Examples` in a command's help."""
     _, _, block = run(*command, "--help").stdout.partition("Examples:\n")
@@ -51,7 +61,12 @@ def test_every_command_has_help_with_examples(command: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize("command", [(), *sorted({*COMMANDS} - WAITING)], ids=" ".join)
-def test_the_examples_run_as_they_stand(command: tuple[str, ...]) -> None:
+def test_the_examples_run_as_they_stand(
+    command: tuple[str, ...], folder: Path, lockfile_url: str
+) -> None:
+    if command[:1] == ("mcp",) and command[-1] != "register":
+        run("mcp", "register", "lockfile", lockfile_url)
+        (folder / "servers.json").write_text('{"mcpServers": {"docs": {"command": "docs"}}}')
     if command in [("lock", "check"), ("lock", "validate"), ("lock", "bump-registry")]:
         run("lock", "init")
     for line in examples(*command):

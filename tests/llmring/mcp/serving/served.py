@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 from llmring.mcp.server.http import LoopbackServer
@@ -23,3 +24,21 @@ async def serving(offer: Offer, api_key_file: Path | None = None) -> AsyncIterat
     finally:
         server.stop()
         await running
+
+
+@contextlib.contextmanager
+def serving_aside(offer: Offer, port: int = 0) -> Iterator[str]:
+    """Serve over HTTP, in a thread; the address."""
+    server, is_ready = LoopbackServer(offer, port), threading.Event()
+
+    def run() -> None:
+        asyncio.run(server.run(lambda _: is_ready.set()))
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        assert is_ready.wait(10)
+        yield server.url
+    finally:
+        server.stop()
+        thread.join(10)

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 from mcp import Client, types
+from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
 
 from llmring.exceptions import ConfigurationError, LockfileError, ToolError
+from llmring.mcp.client import listing
 from llmring.mcp.server.offers import Offer, OfferedPrompt, OfferedResource
 from llmring.mcp.server.serving import sdk_server
 from llmring.mcp.tools import OnProgress, Progress, Tool, ToolResult
@@ -192,6 +194,17 @@ def test_a_resource_that_cannot_be_read_says_why() -> None:
     offer = Offer("test", [], "", lambda: [resource])
     with pytest.raises(MCPError, match=r"llmring\.lock cannot be read"):
         asked(offer, lambda client: client.read_resource("x://a"))
+
+
+def test_a_server_that_knows_nothing_of_templates_has_none() -> None:
+    async def none(*_: Any) -> types.ListResourcesResult:
+        return types.ListResourcesResult(resources=[])
+
+    async def main() -> Any:
+        async with Client(Server("plain", on_list_resources=none)) as client:
+            return await listing.resource_templates(client)
+
+    assert asyncio.run(main()) == []
 
 
 def test_two_tools_of_one_name_are_refused() -> None:
