@@ -8,6 +8,7 @@ background's loop has the session, and callers await its answers from wherever t
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -27,6 +28,7 @@ T = TypeVar("T")
 
 # Seconds for a server to end: its input closes, then it is asked to end, then it is killed.
 _CLOSE_S = 10.0
+_logger = logging.getLogger("llmring.mcp")
 # Seconds for a connection that broke to end, so that the cause is known.
 _END_S = 0.5
 
@@ -150,7 +152,12 @@ class Session:
         try:
             async with client:
                 ready.set_result(client)
-                await leave.wait()
+                listening = asyncio.create_task(_listen(client, self._address))
+                try:
+                    await leave.wait()
+                finally:
+                    listening.cancel()
+                    await asyncio.wait({listening})
         except Exception as err:
             if not ready.done():
                 raise
@@ -208,6 +215,29 @@ def _is_closed(error: BaseException | None) -> bool:
     from mcp.shared.exceptions import MCPError as SDKError
 
     return isinstance(error, SDKError) and error.code == types.CONNECTION_CLOSED
+
+
+async def _listen(client: Client, address: ServerAddress) -> None:
+    """Have the server tell of changed tools; those of older versions do so unasked.
+
+    The notifications themselves go to the session's handlers.
+    """
+    from mcp.client.subscriptions import SubscriptionLost
+    from mcp.shared.exceptions import MCPError as SDKError
+    from mcp.types.version import MODERN_PROTOCOL_VERSIONS
+
+    offers = client.server_capabilities.tools
+    if client.protocol_version not in MODERN_PROTOCOL_VERSIONS or not (
+        offers and offers.list_changed
+    ):
+        return
+    try:
+        async with client.listen(tools_list_changed=True) as events:
+            async for _ in events:
+                continue
+    except (SDKError, SubscriptionLost) as err:
+        text = scrub_text(excerpt(str(err)), address.secrets)
+        _logger.warning("%s: changes of its tools are not told any more: %s", address.label, text)
 
 
 def _require_sdk() -> None:

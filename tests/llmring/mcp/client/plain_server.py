@@ -19,6 +19,9 @@ FOLDER = Path(sys.argv[1]) if len(sys.argv) > 1 else None
 SCHEMA = {"type": "object", "properties": {"text": {"type": "string"}}}
 NAMES = ["echo", "environment", "die", "never", "progress", "raw", "change", "log", "ask", "lookup"]
 PAGE = 4
+MODERN = "2026-07-28"
+#: What a notification of changes says of whom it is for.
+SUBSCRIBED: dict[str, Any] = {}
 
 
 def send(**message: Any) -> None:
@@ -66,7 +69,8 @@ def call(name: str, arguments: dict[str, Any], params: dict[str, Any]) -> dict[s
         return result
     if name == "change" and FOLDER is not None:
         (FOLDER / "tools.json").write_text(said)
-        send(method="notifications/tools/list_changed")
+        told = {"params": {"_meta": SUBSCRIBED}} if SUBSCRIBED else {}
+        send(method="notifications/tools/list_changed", **told)
         return text("changed")
     if name == "log":
         send(method="notifications/message", params={"level": "warning", "data": said})
@@ -94,19 +98,42 @@ def result_of(method: str, params: dict[str, Any]) -> dict[str, Any] | None:
     return {}
 
 
-def serve() -> None:
+def modern_result_of(method: str, params: dict[str, Any], id: Any) -> dict[str, Any] | None:
+    """The result of a request by the protocol of 2026; None for no answer yet."""
+    result: dict[str, Any] | None = {}
+    if method == "server/discover":
+        capabilities = {"tools": {"listChanged": True}}
+        result = {"supportedVersions": [MODERN], "capabilities": capabilities}
+    elif method == "subscriptions/listen":
+        tag = {"io.modelcontextprotocol/subscriptionId": id}
+        acknowledged = {"notifications": params["notifications"], "_meta": tag}
+        send(method="notifications/subscriptions/acknowledged", params=acknowledged)
+        SUBSCRIBED.update(tag)
+        return None
+    else:
+        result = result_of(method, params)
+    return result and {**result, "resultType": "complete", "ttlMs": 0, "cacheScope": "private"}
+
+
+def serve(modern: bool) -> None:
     for message in heard():
-        if "id" in message and "method" in message:
-            result = result_of(message["method"], message.get("params") or {})
-            if result is not None:
-                send(id=message["id"], result=result)
+        if "id" not in message or "method" not in message:
+            continue
+        method, params, id = message["method"], message.get("params") or {}, message["id"]
+        if modern and method == "initialize":
+            send(id=id, error={"code": -32601, "message": "Method not found"})
+        elif modern:
+            if (result := modern_result_of(method, params, id)) is not None:
+                send(id=id, result=result)
+        elif (result := result_of(method, params)) is not None:
+            send(id=id, result=result)
 
 
 if __name__ == "__main__":
     if "--silent" in sys.argv:
         for _line in sys.stdin:
             pass
-    serve()
+    serve("--modern" in sys.argv)
     if "--stubborn" in sys.argv:
         # Neither the end of its input nor a request to end moves it.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -337,17 +336,25 @@ def test_roots_are_told_where_they_are_given(tmp_path: Path) -> None:
     assert answer["result"] == {"roots": [{"uri": "file:///srv/data"}]}
 
 
-def test_a_changed_list_is_read_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("options", "protocol"),
+    [([], "2025-11-25"), (["--modern"], "2026-07-28")],
+    ids=["handshake", "discovery"],
+)
+def test_a_changed_list_is_read_again(tmp_path: Path, options: list[str], protocol: str) -> None:
     listed = offer(tmp_path, echo="Echoes.", change="Changes.")
-    connection = plain(tmp_path)
+    connection = plain(tmp_path, *options)
 
     async def run(connection: MCPConnection) -> list[str]:
+        assert connection.server_info is not None
+        assert connection.server_info.protocol == protocol
+        await connection.ping()
         await connection.tools()
         shorter = json.dumps([tool for tool in json.loads(listed) if tool["name"] == "change"])
         await connection.call_tool("change", {"text": shorter})
-        deadline = time.monotonic() + 10
-        while len(tools := await connection.tools()) == 2 and time.monotonic() < deadline:
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(10):
+            while len(tools := await connection.tools()) == 2:
+                await asyncio.sleep(0.01)
         return [tool.name for tool in tools]
 
     assert using(connection, run) == ["change"]
