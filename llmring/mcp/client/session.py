@@ -59,6 +59,7 @@ class Session:
         self._handlers = handlers
         self._route = Route(address)
         self._held: _Held | None = None
+        self._asking: set[asyncio.Future[Any]] = set()
 
     async def open(self, timeout_s: float) -> Client:
         """Start or reach the server.
@@ -97,14 +98,21 @@ class Session:
         if held is None or held.task.done():
             cause = held.ended_by if held else None
             raise await self._error(f"{what}: the connection has ended", cause)
+        asking = asyncio.ensure_future(question(held.client.result()))
+        self._asking.add(asking)
+        asking.add_done_callback(self._asked)
         try:
-            async with asyncio.timeout(timeout_s):
-                return await question(held.client.result())
-        except TimeoutError:
-            problem, cause = f"{what} took longer than {timeout_s:g} s", None
+            await asyncio.wait({asking}, timeout=timeout_s)
+        finally:
+            # The server is told by the way; the SDK takes up to 5 s for it, and nobody waits.
+            asking.cancel()
+        if not asking.done():
+            raise await self._error(f"{what} took longer than {timeout_s:g} s", None)
+        try:
+            return asking.result()
         except Exception as err:  # noqa: BLE001 - whatever the SDK and its libraries raise
-            problem, cause = what, await self._reason_of_end(held, _cause(err))
-        raise await self._error(problem, cause)
+            cause = await self._reason_of_end(held, _cause(err))
+        raise await self._error(what, cause)
 
     async def close(self) -> None:
         """End the session, and a program that was started for it. Once is enough."""
@@ -115,6 +123,11 @@ class Session:
             if late:
                 held.task.cancel()
                 await asyncio.wait({held.task}, timeout=_CLOSE_S)
+
+    def _asked(self, asking: asyncio.Future[Any]) -> None:
+        self._asking.discard(asking)
+        if not asking.cancelled():
+            asking.exception()  # else asyncio complains that nobody looked
 
     async def _enter(self, mode: str) -> Client:
         loop = asyncio.get_running_loop()
