@@ -13,6 +13,7 @@ import pytest
 import cloud.llm
 from cloud import close_all_cloud_clients
 from cloud.llm.files import UploadedFile
+from LLM.transport import close_shared_pools
 from tests.remote import wire
 from tests.remote.scripted_server import Request, Script
 
@@ -138,7 +139,10 @@ def blocking(provider: str, method: str, *args: Any, client: Any = (), **kwargs:
     :param client: settings of the client.
     """
     asked = getattr(cloud.llm, f"{provider}Client")(api_key=KEY, **dict(client))
-    return getattr(asked, method)(*args, **kwargs)
+    try:
+        return getattr(asked, method)(*args, **kwargs)
+    finally:
+        close_shared_pools()
 
 
 def coroutine(provider: str, method: str, *args: Any, client: Any = (), **kwargs: Any) -> Any:
