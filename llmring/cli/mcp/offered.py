@@ -54,17 +54,22 @@ def _command(kind: str, ask: _Ask, summary: str) -> click.Command:
     def command(servers: tuple[str, ...], as_json: bool) -> None:
         import asyncio
 
+        from llmring.cli.mcp.noted import noted_offers
+
         chosen = _chosen(servers)
-        if not chosen and not as_json:
-            note("(no server is registered: llmring mcp servers register NAME ADDRESS)")
-            return
         told = asyncio.run(_all(chosen, kind, ask))
-        if as_json:
+        noted, problem = ([], None) if servers else asyncio.run(noted_offers(kind))
+        told += noted
+        if not told and not as_json:
+            note("(no server is registered: llmring mcp servers register NAME ADDRESS)")
+        elif as_json:
             echo_json(told)
         else:
             _show(told, kind)
         if any(one["problem"] for one in told):
             raise click.exceptions.Exit(1)
+        if problem:
+            raise problem
 
     return command
 
@@ -72,7 +77,8 @@ def _command(kind: str, ask: _Ask, summary: str) -> click.Command:
 _WHICH = """
 
 SERVER is the name of a registered server, or an address as `llmring mcp servers register` takes it;
-without it, all that are registered are asked. Ends with 1 where one cannot be asked."""
+without it, all that are registered are asked, and what the llmring server of LLMRING_SERVER_URL has
+noted is listed too. Ends with 1 where one cannot be asked."""
 
 tools = _command("tools", _tools, "List the tools that servers offer to models." + _WHICH)
 prompts = _command("prompts", _prompts, "List the prompts that servers have ready." + _WHICH)
@@ -81,18 +87,12 @@ resources = _command("resources", _resources, "List what can be read at servers.
 
 def _chosen(servers: tuple[str, ...]) -> dict[str, ServerAddress]:
     """The servers to ask, by their names."""
-    from llmring.mcp.client import address
     from llmring.mcp.registered import RegisteredServers
 
     registered = RegisteredServers()
     if not servers:
         return registered.addresses()
-    entries = registered.entries()
-    chosen = {}
-    for one in servers:
-        is_address = one not in entries and ("://" in one or "/" in one or "." in one)
-        chosen[one] = address(one) if is_address else registered.address(one)
-    return chosen
+    return {one: registered.find(one) for one in servers}
 
 
 async def _all(chosen: dict[str, ServerAddress], kind: str, ask: _Ask) -> list[dict[str, Any]]:
@@ -128,6 +128,8 @@ def _show(told: list[dict[str, Any]], kind: str) -> None:
         if server["problem"]:
             problem = printable_line(f"error: {server['server']}: {server['problem']}")
             click.echo(problem, err=True)
+        elif "noted_at" in server:
+            note(f"({server['server']}: as noted at {server['noted_at']})")
         elif not server[kind]:
             note(f"({server['server']} has no {kind})")
         if server["withheld"]:

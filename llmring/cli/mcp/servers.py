@@ -40,19 +40,30 @@ def servers() -> None:
 @click.command("list", cls=RingCommand, epilog="\b\nExamples:\n  llmring mcp servers list --json\n")
 @json_option
 def list_servers(as_json: bool) -> None:
-    """List the servers that are registered. No header, and no variable, is shown."""
+    """List the servers that are registered. No header, and no variable, is shown.
+
+    Where LLMRING_SERVER_URL names an llmring server, those that it has noted are listed too; they
+    are not used until they are registered here.
+    """
+    import asyncio
+
+    from llmring.cli.mcp.noted import noted_servers
     from llmring.mcp.registered import RegisteredServers
 
     registered = RegisteredServers()
     told = [_told(name, entry) for name, entry in registered.entries().items()]
+    noted, problem = asyncio.run(noted_servers())
+    told += noted
     if as_json:
         echo_json(told)
-        return
-    if told:
-        echo_table(
-            ("SERVER", "WHERE", ""), [(one["name"], _where(one), _rest(one)) for one in told]
-        )
-    note(f"({registered.path})" if told else f"(no server is registered: {registered.path})")
+    else:
+        if told:
+            rows = [(one["name"], _where(one), _rest(one)) for one in told]
+            echo_table(("SERVER", "WHERE", ""), rows)
+        path = registered.path
+        note(f"({path})" if len(told) > len(noted) else f"(no server is registered: {path})")
+    if problem:
+        raise problem
 
 
 def _register_options(epilog: str) -> Any:
@@ -176,4 +187,5 @@ def _rest(told: dict[str, Any]) -> str:
     words = ["disabled"] if told["disabled"] else []
     words += [f"cannot be used: {told['problem']}"] if "problem" in told else []
     words += [f"header {name}" for name in told.get("headers", ())]
+    words += [f"noted at {told['noted_at']}"] if "noted_at" in told else []
     return ", ".join([*words, *told.get("env", ())])
