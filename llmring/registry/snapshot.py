@@ -24,3 +24,8 @@ def bundled(provider: str) -> Catalog | None:
         return None
     file = _DATA / f"{provider}.json"
     return read_catalog(file.read_bytes(), provider, f"bundled for {provider!r}")
+
+
+def bundled_bytes(provider: str) -> bytes | None:
+    """The bundled file of `provider`, as a registry has it; None when there is none."""
+    return (_DATA / f"{provider}.json").read_bytes() if provider in BUNDLED else None

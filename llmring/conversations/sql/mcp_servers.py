@@ -48,14 +48,21 @@ class SQLMCPItems:
 
         return await self.database.write(work)
 
-    async def page(self, limit: int, offset: int = 0, **equal: Any) -> list[dict[str, Any]]:
+    async def page(
+        self, limit: int, offset: int = 0, is_active: bool | None = None, **equal: Any
+    ) -> list[dict[str, Any]]:
         """Some of them, in the order in which their servers told them.
 
         :param limit: 1 to `MAX_PAGE`.
+        :param is_active: of servers that are, or are not; None for all.
         :param equal: columns and the values that they must have.
         """
         check_page(limit, offset)
         query = select(*_COLUMNS).where(mcp_items.c.owner == self.owner)
+        if is_active is not None:
+            mine = mcp_servers.c.owner == self.owner
+            active = select(mcp_servers.c.id).where(mine, mcp_servers.c.is_active == is_active)
+            query = query.where(mcp_items.c.server_id.in_(active))
         query = query.where(*(mcp_items.c[name] == value for name, value in equal.items()))
         query = query.order_by(mcp_items.c.server_id, mcp_items.c.kind, mcp_items.c.position)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import re
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from llmring.conversations.types import Moment, Name
 from llmring.server.wire.base import Wire
@@ -14,6 +15,16 @@ from llmring.server.wire.base import Wire
 MAX_ITEMS = 1000
 #: The kinds of what MCP servers offer; each has its routes, in the plural.
 ItemKind = Literal["tool", "resource", "prompt"]
+_URL = re.compile(r"(?:https?|wss?|stdio)://.+")
+
+
+def _url(text: str) -> str:
+    if not _URL.fullmatch(text) or not text.isprintable():
+        raise ValueError("give https://…, http://…, ws://…, wss://… or stdio://…")
+    authority = text.partition("://")[2].partition("/")[0]
+    if "@" in authority and not text.startswith("stdio:"):
+        raise ValueError("an address here has no user and no password; clients add their own")
+    return text
 
 
 class MCPServerFields(Wire):
@@ -31,7 +42,7 @@ class MCPServerFields(Wire):
     """
 
     name: Name
-    url: Name
+    url: Annotated[Name, AfterValidator(_url)]
     transport_type: Literal["http", "streamable_http", "sse", "websocket", "stdio"] = "http"
     auth_config: None = Field(default=None, exclude=True)
     capabilities: dict[str, Any] | None = None

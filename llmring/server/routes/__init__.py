@@ -1,0 +1,1 @@
+"""The routes, as `llmring.server.wire` lists them."""
