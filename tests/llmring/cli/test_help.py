@@ -36,7 +36,7 @@ def commands(group: click.Group, *before: str) -> Iterator[tuple[str, ...]]:
 
 COMMANDS = list(commands(cli))
 #: What runs until a client leaves, or a user.
-WAITING = {("mcp", "lockfile-server")}
+WAITING = {("mcp", "lockfile-server"), ("server", "start")}
 GROUPS = {command[:-1] for command in COMMANDS}
 
 
