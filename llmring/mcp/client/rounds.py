@@ -7,9 +7,8 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any
 
-from LLM.exceptions import InvalidRequestError
 from llmring.caller import DEFAULT_ALIAS
-from llmring.exceptions import LLMRingError
+from llmring.exceptions import LLMRingError, ProviderRequestError
 from llmring.mcp.client.calls import CallSettings, RoundOfCalls
 from llmring.mcp.client.events import Event, TurnEnded
 from llmring.mcp.client.telling import in_words, shows_more_than_text
@@ -121,7 +120,7 @@ class _Asking:
                 async for piece in pieces:
                     has_begun = True
                     yield piece
-        except InvalidRequestError as err:
+        except ProviderRequestError as err:
             if has_begun:
                 raise
             logger.warning(

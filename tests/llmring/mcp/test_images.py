@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from llmring import LLMRing, Message
-from llmring.exceptions import ProviderRequestError
+from llmring.exceptions import AnswerValidationError, ProviderRequestError
 from llmring.mcp.client import EnhancedLLM
 from llmring.mcp.client.telling import MAX_RESULT_DATA, bounded, in_words
 from llmring.mcp.tools import ToolResult
@@ -56,6 +56,19 @@ def test_a_model_that_refuses_images_is_told_of_them(
 def test_a_request_that_is_refused_in_words_too_is_an_error(streamed: bool) -> None:
     with pytest.raises(ProviderRequestError, match="no images here"):
         ask(DRAWN, refuse, refuse, streamed=streamed, tools=[draw])
+
+
+def test_an_answer_that_does_not_fit_is_not_asked_for_again(streamed: bool) -> None:
+    form = {"type": "json_schema", "json_schema": {"schema": {"type": "object"}, "strict": True}}
+    with pytest.raises(AnswerValidationError):
+        ask(DRAWN, SEEN, DRAWN, streamed=streamed, tools=[draw], fields={"response_format": form})
+
+
+def test_a_stream_that_has_begun_is_not_asked_for_again() -> None:
+    error = {"message": "too long", "type": "invalid_request_error", "code": 400}
+    events = wire.event(wire.chunk("I ")) + wire.event({"error": error})
+    with pytest.raises(ProviderRequestError, match="too long"):
+        ask(DRAWN, wire.stream_answer(events), SEEN, streamed=True, tools=[draw])
 
 
 def test_a_model_that_is_known_not_to_see_is_not_asked_to() -> None:

@@ -11,6 +11,7 @@ import pytest
 from llmring import LLMRing, StreamChunk
 from llmring.exceptions import ProviderAnswerError, ProviderRequestError, ToolError
 from llmring.mcp.client import EnhancedLLM, ToolEnded, ToolProgress, ToolUse
+from llmring.mcp.client.turn import summed_usage
 from llmring.mcp.tools import OnProgress, Progress, Tool, ToolResult
 from tests.llmring.mcp.turns import (
     MODELS,
@@ -79,6 +80,16 @@ def test_usage_cost_and_attempts_are_of_all_rounds(streamed: bool) -> None:
     assert [(one["round"], one["outcome"]) for one in turn.attempts] == [
         (1, "answered"), (2, "answered")
     ]  # fmt: skip
+
+
+def test_a_turn_has_a_cost_only_if_every_round_has_one() -> None:
+    priced = {"prompt_tokens": 2, "cost_status": "priced", "cost": 1.0, "cost_breakdown": {"x": 1}}
+    free = {"prompt_tokens": 3, "cost_status": "no_pricing_in_registry", "tier": "b"}
+    assert summed_usage([priced, free]) == {
+        "prompt_tokens": 5, "cost_status": "no_pricing_in_registry", "tier": "b"
+    }  # fmt: skip
+    assert summed_usage([priced, priced])["cost_breakdown"] == {"x": 2}
+    assert summed_usage([{}, {}]) == {}
 
 
 def test_calls_of_a_round_run_at_the_same_time() -> None:
