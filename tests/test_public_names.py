@@ -17,6 +17,7 @@ PACKAGES = [
     "llmring.conversations",
     "llmring.lockfile",
     "llmring.logging",
+    "llmring.mcp.client",
     "llmring.registry",
     "local_llm_kit",
 ]

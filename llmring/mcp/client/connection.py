@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
@@ -320,7 +321,7 @@ def _teller(on_progress: OnProgress) -> ProgressFnT:
 
     async def tell(progress: float, total: float | None, message: str | None) -> None:
         told = Progress(progress, total, results.clean(message or ""))
-        if not loop.is_closed():
+        with contextlib.suppress(RuntimeError):  # the loop has been closed
             loop.call_soon_threadsafe(on_progress, told)
 
     return tell

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,6 +17,7 @@ from LLM._version import __version__
 from LLM.error_response import excerpt
 from LLM.secrets import scrub_text
 from llmring.exceptions import ConfigurationError, MCPError
+from llmring.mcp.client import sdk_errors
 from llmring.mcp.client.addresses import ServerAddress
 from llmring.mcp.client.requests import Handlers
 from llmring.mcp.client.transports import Route
@@ -74,14 +75,14 @@ class Session:
                 try:
                     return await self._enter("legacy")
                 except Exception as err:
-                    if not _is_modern(_cause(err)):
+                    if not sdk_errors.knows_no_handshake(err):
                         raise
                 # It does not know the handshake that all know today, but its successor.
                 return await self._enter("auto")
         except TimeoutError:
             problem, cause = f"did not answer within {timeout_s:g} s", None
         except Exception as err:  # noqa: BLE001 - whatever the SDK and its libraries raise
-            problem, cause = "cannot be connected", _cause(err)
+            problem, cause = "cannot be connected", sdk_errors.root(err)
         # The SDK's errors hold requests, and those the headers, so they are no `__cause__`.
         raise await self._error(problem, cause)
 
@@ -100,7 +101,8 @@ class Session:
             raise await self._error(f"{what}: the connection has ended", cause)
         asking = asyncio.ensure_future(question(held.client.result()))
         self._asking.add(asking)
-        asking.add_done_callback(self._asked)
+        asking.add_done_callback(self._asking.discard)
+        asking.add_done_callback(_look_at)
         try:
             await asyncio.wait({asking}, timeout=timeout_s)
         finally:
@@ -111,7 +113,7 @@ class Session:
         try:
             return asking.result()
         except Exception as err:  # noqa: BLE001 - whatever the SDK and its libraries raise
-            cause = await self._reason_of_end(held, _cause(err))
+            cause = await self._reason_of_end(held, sdk_errors.root(err))
         raise await self._error(what, cause)
 
     async def close(self) -> None:
@@ -124,16 +126,12 @@ class Session:
                 held.task.cancel()
                 await asyncio.wait({held.task}, timeout=_CLOSE_S)
 
-    def _asked(self, asking: asyncio.Future[Any]) -> None:
-        self._asking.discard(asking)
-        if not asking.cancelled():
-            asking.exception()  # else asyncio complains that nobody looked
-
     async def _enter(self, mode: str) -> Client:
         loop = asyncio.get_running_loop()
         client: asyncio.Future[Client] = loop.create_future()
         leave = asyncio.Event()
         task = loop.create_task(self._hold(mode, client, leave))
+        task.add_done_callback(_look_at)
         self._held = _Held(task, client, leave)
         try:
             waited: set[asyncio.Future[Any]] = {task, client}
@@ -175,22 +173,19 @@ class Session:
             if not ready.done():
                 raise
             if self._held is not None:
-                self._held.ended_by = _cause(err)
+                self._held.ended_by = sdk_errors.root(err)
 
     async def _reason_of_end(self, held: _Held, cause: BaseException) -> BaseException:
         """What a session ended by: its requests are only told that it has."""
-        if self._address.url and _is_closed(cause):
+        if self._address.url and sdk_errors.is_closed(cause):
             await asyncio.wait({held.task}, timeout=_END_S)
         return held.ended_by or cause
 
     async def _error(self, problem: str, cause: BaseException | None) -> MCPError:
-        from mcp.shared.exceptions import MCPError as SDKError
-
-        code = cause.code if isinstance(cause, SDKError) else None
-        # A refusal by HTTP alone comes as one of these, its status lost.
-        status = self._route.refusal if code in _stand_ins() else None
-        reason = "" if cause is None else f": {_reason(cause, status)}"
-        ended = self._held is None or self._held.task.done() or _is_closed(cause)
+        code = sdk_errors.code_of(cause)
+        status = self._route.refusal if sdk_errors.hides_status(code) else None
+        reason = "" if cause is None else f": {sdk_errors.reason(cause, status)}"
+        ended = self._held is None or self._held.task.done() or sdk_errors.is_closed(cause)
         # A program that goes on says nothing of this; what it wrote before is of something else.
         words = await self._route.last_words() if ended else ""
         text = scrub_text(
@@ -202,32 +197,6 @@ class Session:
             status_code=status,
             code=None if code is None else str(code),
         )
-
-
-def _reason(cause: BaseException, status: int | None) -> str:
-    """Why something failed, on one line."""
-    from mcp.shared.exceptions import MCPError as SDKError
-
-    said = excerpt(str(cause))
-    if status is not None:
-        hint = "; its headers must hold a key that it takes" if status in (401, 403) else ""
-        return f"HTTP {status}: {said}{hint}"
-    if isinstance(cause, FileNotFoundError):
-        return f"no such program or folder: {cause.filename!r}"
-    return said if isinstance(cause, SDKError) and said else f"{type(cause).__name__}: {said}"
-
-
-def _stand_ins() -> tuple[int, ...]:
-    from mcp import types
-
-    return types.INTERNAL_ERROR, types.METHOD_NOT_FOUND, types.INVALID_REQUEST
-
-
-def _is_closed(error: BaseException | None) -> bool:
-    from mcp import types
-    from mcp.shared.exceptions import MCPError as SDKError
-
-    return isinstance(error, SDKError) and error.code == types.CONNECTION_CLOSED
 
 
 async def _listen(client: Client, address: ServerAddress) -> None:
@@ -253,6 +222,12 @@ async def _listen(client: Client, address: ServerAddress) -> None:
         _logger.warning("%s: changes of its tools are not told any more: %s", address.label, text)
 
 
+def _look_at(done: asyncio.Future[Any]) -> None:
+    """Take notice of an error; asyncio complains of those that nobody looks at."""
+    if not done.cancelled():
+        done.exception()
+
+
 def _require_sdk() -> None:
     try:
         import mcp  # noqa: F401
@@ -269,25 +244,3 @@ def _client_info() -> Any:
     from mcp import types
 
     return types.Implementation(name="llmring", version=__version__)
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The errors that a group of the SDK's tasks ended by."""
-    if isinstance(error, BaseExceptionGroup):
-        for one in error.exceptions:
-            yield from _causes(one)
-    else:
-        yield error
-
-
-def _cause(error: BaseException) -> BaseException:
-    return next(_causes(error), error)
-
-
-def _is_modern(error: BaseException) -> bool:
-    """Whether a server's error says that it knows no ``initialize``."""
-    from mcp import types
-    from mcp.shared.exceptions import MCPError as SDKError
-
-    known = (types.METHOD_NOT_FOUND, types.UNSUPPORTED_PROTOCOL_VERSION)
-    return isinstance(error, SDKError) and error.code in known
