@@ -214,7 +214,7 @@ class Caller:
             return await ask(provider, await with_files(self.files, provider, call, job.files))
         except LLMAPIError as err:
             # Somebody else has deleted a copy: the next one is a new one.
-            if not self.files.forget_gone(provider, job.files, err):
+            if not await self.files.forget_gone(provider, job.files, err):
                 raise
         return await ask(provider, await with_files(self.files, provider, call, job.files))
 

@@ -134,7 +134,7 @@ class FileRegistry:
             return False
         # An upload that is under way finds the file gone, and leaves its copy to be deleted here.
         await self._flights.ended(lambda key: isinstance(key, tuple) and key[0] is file)
-        file.leftovers += file.copies.values()
+        file.leftovers += reversed(file.copies.values())
         file.copies = {}
         if errors := await self._clear(file):
             raise _left_behind(file, errors)
@@ -155,32 +155,37 @@ class FileRegistry:
         :raises FileSizeError: it is too large for the provider.
         :raises LLMError: the provider refuses it, or cannot be reached.
         """
-        for n_uploads in range(_MAX_UPLOADS + 1):
-            copy = file.copies.get(provider.name)
-            if copy is not None and copy.serves(provider, media_type):
-                file.content_hash = await asyncio.to_thread(hash_of, file.path)
-                if copy.content_hash == file.content_hash:
-                    return copy
-            if n_uploads < _MAX_UPLOADS:
-                await self._flights.result(
+        copy = file.copies.get(provider.name)
+        if copy is not None and not copy.serves(provider, media_type):
+            copy = None
+        for _ in range(_MAX_UPLOADS):
+            if copy is None:
+                copy = await self._flights.result(
                     (file, provider, media_type),
                     lambda: self._made(provider, file, media_type, max_size_bytes),
                 )
+            # Whoever had begun the upload may have done so before the file was last written.
+            file.content_hash = await asyncio.to_thread(hash_of, file.path)
+            if copy.content_hash == file.content_hash:
+                return copy
+            copy = None
         raise FileProcessingError(f"{shown_path(file.path)} changes all the time; try again later")
 
-    def forget_gone(
+    async def forget_gone(
         self, provider: BaseLLMProvider, files: Sequence[RegisteredFile], error: LLMError
     ) -> bool:
-        """Forget the copies that a provider's refusal names: they are gone.
+        """Forget the copies that a provider's refusal names, if they are gone.
 
-        :return: whether there were any.
+        :return: whether any was.
         """
         told = f"{error.message} {error.body}"
         n_gone = 0
         for file in files:
             copy = file.copies.get(provider.name)
             # Google names a file without the folder that its id begins with.
-            if copy is not None and copy.response.file_id.rpartition("/")[2] in told:
+            if copy is None or copy.response.file_id.rpartition("/")[2] not in told:
+                continue
+            if await copy.is_gone():
                 with self._lock:
                     n_gone += file.copies.pop(provider.name, None) is not None
         return n_gone > 0
@@ -221,14 +226,19 @@ class FileRegistry:
 
     async def _clear(self, file: RegisteredFile) -> list[tuple[Copy, LLMError]]:
         """Delete older copies. :return: those that could not be, which stay to be deleted."""
-        errors = []
-        for copy in list(file.leftovers):
-            try:
-                await copy.delete()
-            except LLMError as err:
-                errors.append((copy, err))
-                continue
-            file.leftovers.remove(copy)
+        errors: list[tuple[Copy, LLMError]] = []
+        with self._lock:  # uploads to several providers may end at once
+            left, file.leftovers = file.leftovers, []
+        try:
+            while left:
+                try:
+                    await left[-1].delete()
+                except LLMError as err:
+                    errors.append((left[-1], err))
+                left.pop()
+        finally:
+            with self._lock:
+                file.leftovers += [*left, *(copy for copy, _ in errors)]
         return errors
 
 

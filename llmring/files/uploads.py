@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import BinaryIO, cast
 
-from LLM.exceptions import InvalidRequestError
+from LLM.exceptions import InvalidRequestError, LLMError
 from llmring.exceptions import FileProcessingError, FileSizeError
 from llmring.files.hashed import HashedStream
 from llmring.files.reading import changed, open_file
@@ -17,6 +17,9 @@ from llmring.schemas import FileUploadResponse
 
 #: A copy that the provider deletes within this time is made anew: the call may need it so long.
 _MARGIN = timedelta(minutes=10)
+
+#: Statuses that say so of a file; Google has no 404 for it.
+_GONE = frozenset({403, 404, 410})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,14 @@ class Copy:
         """
         if not self._expires_within(timedelta(0)):
             await self.provider.delete_file(self.response.file_id)
+
+    async def is_gone(self) -> bool:
+        """Whether the provider says that it has none such; not if it cannot be asked."""
+        try:
+            await self.provider.get_file(self.response.file_id)
+        except LLMError as err:
+            return err.status_code in _GONE
+        return False
 
     def _expires_within(self, margin: timedelta) -> bool:
         expires_at = self.response.metadata.get("expires_at")

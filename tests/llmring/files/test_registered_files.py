@@ -7,17 +7,20 @@ import hashlib
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cloud import close_all_cloud_clients
+from cloud.llm.files import UploadedFile
 from llmring import FileProcessingError, FileSizeError, LLMRequest, LLMRing, Message
-from llmring.exceptions import ProviderServerError, ValidationError
+from llmring.exceptions import ProviderRequestError, ProviderServerError, ValidationError
 from llmring.files import forms
+from llmring.providers.kept_files import file_metadata
 from llmring.providers.openai.provider import OpenAIProvider
+from tests.cloud.official_types import JUDGES
 from tests.llmring.files.contents import PDF, PNG, encoded
 from tests.llmring.files.keeper import Keeper
 from tests.remote import wire
@@ -116,6 +119,8 @@ SENT: dict[tuple[str, str], tuple[Any, str | None]] = {
 def test_each_provider_gets_the_form_that_it_takes(model: str, path: str, keeper: Keeper) -> None:
     part, media_type = SENT[model, path]
     asked(model, path)
+    judge = JUDGES[model.partition(":")[0].replace("google", "gemini")]()
+    judge(keeper.world.body())
     assert keeper.parts()[0] == part
     assert keeper.parts()[1]["text"] == "Sum up"
     assert [(file.media_type, file.name) for file in keeper.uploads] == (
@@ -127,6 +132,7 @@ def test_each_provider_gets_the_form_that_it_takes(model: str, path: str, keeper
 @pytest.mark.parametrize("path", ["a.csv", "a.zip", "a.png", "a.pdf"])
 def test_code_that_runs_at_anthropic_gets_any_file(path: str, keeper: Keeper) -> None:
     asked(ANTHROPIC, path, tools=CODE)
+    JUDGES["anthropic"]()(keeper.world.body())
     assert keeper.parts()[0] == {"type": "container_upload", "file_id": "file_a0"}
     (kept,) = keeper.uploads
     assert (kept.data, kept.provider) == (Path(path).read_bytes(), "anthropic")
@@ -221,19 +227,28 @@ def test_a_file_that_has_changed_is_uploaded_anew_and_its_old_copy_deleted(keepe
 
 
 def test_a_copy_that_is_about_to_expire_is_replaced(keeper: Keeper) -> None:
-    keeper.expires = "2026-01-01T00:00:00Z"
+    soon = datetime.now(UTC) + timedelta(minutes=5)
+    keeper.expires = soon.isoformat()
 
     async def use(ring: LLMRing) -> None:
         file_id = ring.register_file("a.pdf")
-        with pytest.raises(FileProcessingError, match="all the time"):
-            await ring.chat(asking(GOOGLE, file_id))
-        keeper.expires = "2099-01-01T00:00:00Z"
+        await ring.chat(asking(GOOGLE, file_id))
+        keeper.expires = "2999-01-01T00:00:00Z"
         await ring.chat(asking(GOOGLE, file_id))
         await ring.chat(asking(GOOGLE, file_id))
 
     with_ring(use)
-    assert keeper.ids[-1] == keeper.uploads[-1].id
-    assert keeper.uploads[-1].expires == "2099-01-01T00:00:00Z"
+    assert [file.id for file in keeper.uploads] == ["files/g0", "files/g1"]
+    assert (keeper.ids, keeper.deleted) == (["files/g1"], ["files/g0"])
+
+
+def test_a_file_that_never_holds_still_is_given_up(
+    keeper: Keeper,
+) -> None:
+    keeper.on_upload = lambda file: Path("a.pdf").write_bytes(PDF + file.id.encode())
+    message = str(refused(OPENAI, "a.pdf"))
+    assert "changes all the time" in message
+    assert len(keeper.uploads) == 3
 
 
 GONE = {
@@ -265,9 +280,12 @@ def test_a_copy_that_somebody_has_deleted_is_made_again(
     assert len(keeper.uploads) == 2
 
 
-def test_a_refusal_that_names_no_copy_is_no_reason_to_upload_again(keeper: Keeper) -> None:
-    keeper.refusals["completions"] = wire.answer({"error": {"message": "too long"}}, 400)
-    with pytest.raises(Exception, match="too long"):
+@pytest.mark.parametrize("message", ["too long", "file-o0 is too long"])
+def test_a_refusal_for_another_reason_is_no_reason_to_upload_again(
+    message: str, keeper: Keeper
+) -> None:
+    keeper.refusals["completions"] = wire.answer({"error": {"message": message}}, 400)
+    with pytest.raises(ProviderRequestError, match="too long"):
         asked(OPENAI, "a.pdf")
     assert len(keeper.uploads) == 1
 
@@ -402,6 +420,19 @@ def test_an_old_copy_that_cannot_be_deleted_is_deleted_later(keeper: Keeper) -> 
     assert sorted(keeper.deleted) == ["file-o0", "file-o1"]
 
 
+def test_old_copies_at_several_providers_are_deleted_once(keeper: Keeper) -> None:
+    async def use(ring: LLMRing) -> None:
+        file_id = ring.register_file("a.pdf")
+        models = (OPENAI, ANTHROPIC, GOOGLE)
+        for content in (PDF, PDF + b"more"):
+            Path("a.pdf").write_bytes(content)
+            await asyncio.gather(*(ring.chat(asking(model, file_id)) for model in models))
+
+    with_ring(use)
+    assert len(keeper.uploads) == 6
+    assert sorted(keeper.deleted) == sorted(file.id for file in keeper.uploads[:3])
+
+
 def test_an_id_of_ones_own_is_taken_once() -> None:
     ring = LLMRing()
     assert ring.register_file(Path("a.csv"), file_id="sales") == "sales"
@@ -498,3 +529,11 @@ def test_a_provider_keeps_files_for_its_caller_too(keeper: Keeper) -> None:
                 await getattr(ring.get_provider("local"), ask)("a.pdf")
 
     with_ring(use)
+
+
+@pytest.mark.parametrize(("year", "status"), [(2000, "expired"), (2999, "ready"), (None, "ready")])
+def test_what_is_known_of_a_file_says_whether_it_can_be_used(year: int | None, status: str) -> None:
+    end = datetime(year, 1, 1, tzinfo=UTC) if year else None
+    found = file_metadata(UploadedFile("file-1", expires_at=end), "openai")
+    assert (found.status, found.file_id, found.provider) == (status, "file-1", "openai")
+    assert found.metadata == ({"expires_at": end.isoformat()} if end else {})
