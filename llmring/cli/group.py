@@ -18,6 +18,7 @@ _COMMANDS = {
     "providers": ("llmring.cli.providers", "Say which providers are set up, and what others lack."),
     "server": ("llmring.cli.server", "Keep conversations and usage on a server of your own."),
     "mcp": ("llmring.cli.mcp", "Use MCP servers, and offer the lockfile as one."),
+    "stats": ("llmring.cli.server.records", "Show what calls took: tokens and dollars."),
     "cache": ("llmring.cli.cache", "Show or clear what registries gave."),
     "completion": ("llmring.cli.completion", "Complete commands and aliases in a shell."),
 }

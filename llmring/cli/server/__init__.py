@@ -10,6 +10,12 @@ __all__ = ["server"]
 
 _COMMANDS = {
     "start": ("llmring.cli.server.start", "Keep conversations and usage for others."),
+    "init": ("llmring.cli.server.setup", "Get a key, and write a file for your shell."),
+    "status": ("llmring.cli.server.setup", "Say which server and key are set, and if they work."),
+    "key": ("llmring.cli.server.keys", "Make, list and replace keys."),
+    "stats": ("llmring.cli.server.records:server_stats", "Show what calls took."),
+    "logs": ("llmring.cli.server.records", "List calls, as a table, JSON or CSV."),
+    "conversations": ("llmring.cli.server.records", "List conversations, or show one."),
 }
 
 _EXAMPLES = """\b
