@@ -43,10 +43,12 @@ class LoopbackServer:
         self._guard = _guard(api_key_file)
         self._socket = _listening(port)
         self._http: HTTPServer | None = None
+        self._is_stopped = False
         self.url = f"http://{HOST}:{self._socket.getsockname()[1]}{PATH}"
 
     def stop(self) -> None:
-        """Ask it to end, from any thread."""
+        """Ask it to end, from any thread; one that has not begun ends at once."""
+        self._is_stopped = True
         if self._http is not None:
             self._http.should_exit = True
 
@@ -66,6 +68,7 @@ class LoopbackServer:
         )
         # Streams in which a client waits for news have no end of their own; they are cut.
         self._http = HTTPServer(_Guarded(app, self._guard), lambda: None, _GRACE_S)
+        self._http.should_exit = self._is_stopped
         self._http.on_ready = None if ready is None else lambda: ready(self.url)
         try:
             async with self._sdk.session_manager.run():

@@ -183,6 +183,12 @@ def test_a_client_with_the_key_is_served(tmp_path: Path, path: Path) -> None:
     asyncio.run(main())
 
 
+def test_a_server_that_is_stopped_before_it_runs_ends_at_once() -> None:
+    server = LoopbackServer(Offer("test", []))
+    server.stop()
+    asyncio.run(asyncio.wait_for(server.run(), 20))
+
+
 def test_a_port_that_is_taken_is_one_error() -> None:
     first = LoopbackServer(Offer("test", []))
     try:
