@@ -9,11 +9,11 @@ from tests.llmring.seeds import (
     test_libraries,
     test_lockfiles,
     test_mcp,
+    test_server_samples,
     test_shell,
 )
 from tests.llmring.seeds.world import GUIDE, REFERENCE
 
-_SESSIONS = "sessions, conversations and the server are not there yet"
 _MCP = "MCP is not there yet"
 
 #: Blocks of the guide that no test runs, each with the reason.
@@ -25,29 +25,20 @@ NOT_RUN = {
     "OpenAI Agents SDK": "there is no package openai_agents (the SDK's is called agents)",
     "Packaging Lockfiles: pyproject.toml": "settings of a build tool",
     "Packaging Lockfiles: MANIFEST.in": "settings of a build tool",
-    "Self-Hosted Quickstart": _SESSIONS,
-    "Inspect Usage Data": _SESSIONS,
     "Dependencies": "installs packages, and is no Python",
     "Claude Code Skills": "commands of another program",
     "Development": "of another repository",
-}
-#: The same of the reference.
-REFERENCE_NOT_RUN = {
-    "LLMRingExtended": _SESSIONS,
-    "LLMRingExtended: Example": _SESSIONS,
-    "ConversationManager": _SESSIONS,
-    "ConversationManager: Example": _SESSIONS,
 }
 
 
 def test_every_block_of_the_guide_is_run_or_excused() -> None:
     run = test_guide.RUN | test_libraries.RUN | test_lockfiles.RUN | test_shell.RUN | test_mcp.RUN
-    run |= test_file_samples.RUN
+    run |= test_file_samples.RUN | test_server_samples.RUN
     assert run | set(NOT_RUN) == set(GUIDE)
     assert run & set(NOT_RUN) == set()
 
 
-def test_every_block_of_the_reference_is_run_or_excused() -> None:
+def test_every_block_of_the_reference_is_run() -> None:
     run = test_api_reference.RUN | test_file_samples.REFERENCE_RUN
-    assert run | set(REFERENCE_NOT_RUN) == set(REFERENCE)
-    assert run & set(REFERENCE_NOT_RUN) == set()
+    run |= test_server_samples.REFERENCE_RUN
+    assert run == set(REFERENCE)
