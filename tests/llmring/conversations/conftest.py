@@ -6,35 +6,59 @@ import asyncio
 import itertools
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 
 from llmring.conversations import open_database, open_store, store_in
-from llmring.conversations.sql.database import SQLDatabase
+from llmring.conversations.remote.address import ServerAddress
+from llmring.conversations.remote.connection import ServerConnection
+from llmring.conversations.remote.store import RemoteStore
 from tests.llmring.conversations.stores import BlockingStore
+from tests.llmring.server.servers import ADMIN_KEY, Client, running
 
 _numbers = itertools.count()
 
 
-@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
-def database(
+@pytest.fixture(scope="session", params=["sqlite", "postgresql", "server"])
+def opened(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[SQLDatabase]:
-    """A database of each kind, for all tests: each has owners of its own."""
-    if request.param == "sqlite":
-        url = str(tmp_path_factory.mktemp("database") / "conversations.sqlite")
-    else:
-        url = request.getfixturevalue("postgres").new_database()
-    database = open_database(url)
-    yield database
+) -> Iterator[Callable[[str], Any]]:
+    """The store of an owner, in a database of each kind and at a server; one for all tests."""
+    where = str(tmp_path_factory.mktemp("database") / "conversations.sqlite")
+    if request.param == "server":
+        with running(database=where, admin_key=ADMIN_KEY) as server:
+            yield lambda owner: remote_store(server.url, owner)
+        return
+    if request.param == "postgresql":
+        where = request.getfixturevalue("postgres").new_database()
+    database = open_database(where)
+    yield lambda owner: store_in(database, owner)
     asyncio.run(database.close())
 
 
+def remote_store(url: str, owner: str) -> RemoteStore:
+    """The store of an owner at a server, whose tenants have plainer names."""
+    tenant = owner.encode("utf-8", "surrogatepass").hex()[-200:]
+    key = Client(url, ADMIN_KEY).post("/keys", {"tenant": tenant})["key"]
+    address = ServerAddress.read({}, url, key)
+    assert address is not None
+    return RemoteStore(ServerConnection(address))
+
+
 @pytest.fixture
-def store_of(database: SQLDatabase) -> Callable[[str], BlockingStore]:
+def store_of(opened: Callable[[str], Any]) -> Iterator[Callable[[str], BlockingStore]]:
     """The store of somebody whom other tests do not know: `store_of("eve")`."""
-    number = next(_numbers)
-    return lambda owner: BlockingStore(store_in(database, f"{owner}{number}"))
+    number, made = next(_numbers), []
+
+    def make(owner: str) -> BlockingStore:
+        made.append(opened(f"{owner}{number}"))
+        return BlockingStore(made[-1])
+
+    yield make
+    for store in made:
+        if isinstance(store, RemoteStore):
+            asyncio.run(store.close())
 
 
 @pytest.fixture

@@ -88,13 +88,14 @@ def test_a_manager_talks_on(tenant: Client, capsys: pytest.CaptureFixture[str]) 
         await close_all_cloud_clients()
 
     asyncio.run(main())
-    assert capsys.readouterr().out == "Hello!\nConversation has 5 messages\n"
+    assert capsys.readouterr().out == "Hello!\nHello!\nConversation has 5 messages\n"
     assert said(tenant) == [
         "Code Review", ("user", "Review this code..."), ("assistant", "Hello!"),
         ("user", "What about performance?"), ("assistant", "Hello!"),
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("bash") is None, reason="the guide's shell is bash")
 def test_the_quickstart_leads_to_what_was_used(world: World, tmp_path: Path) -> None:
     """In a shell of its own, one sample after the other; `make` is told to do nothing."""
