@@ -47,8 +47,8 @@ def _message(item: Any) -> Message | None:
     role = _field(item, "role") or "user"
     role = _OTHER_ROLES.get(role, role)
     content = _field(item, "content")
-    if content is None:
-        content = _texts(_field(item, "parts"))
+    if content is None and (parts := _field(item, "parts")) is not None:
+        content = _texts(parts)
     if role not in _ROLES or content is None:
         return None
     if not isinstance(content, str):
