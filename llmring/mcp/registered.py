@@ -18,7 +18,12 @@ from typing import Any, Literal, NamedTuple
 from llmring.exceptions import ConfigurationError, LockfileError
 from llmring.lockfile.names import listed, shown, suggestion
 from llmring.lockfile.writing import only_writer
-from llmring.mcp.client.addresses import MAX_FILE_BYTES, ServerAddress, configured_servers
+from llmring.mcp.client.addresses import (
+    MAX_FILE_BYTES,
+    ServerAddress,
+    address,
+    configured_servers,
+)
 
 FILE_NAME = "mcp.json"
 _MAX_NAME_CHARS = 64
@@ -86,6 +91,15 @@ class RegisteredServers:
         if name not in found:
             raise ConfigurationError(f"the MCP server {name!r} is disabled in {self.path}")
         return found[name]
+
+    def find(self, where: str) -> ServerAddress:
+        """The server of a name or at an address: a registered name comes first.
+
+        :raises ConfigurationError: `where` is neither, or as `address`.
+        """
+        if where not in self.entries() and any(sign in where for sign in ("://", "/", ".")):
+            return address(where)
+        return self.address(where)
 
     def register(self, name: str, entry: Entry, *, replace: bool = False) -> None:
         """Add a server.
