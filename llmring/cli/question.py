@@ -79,17 +79,22 @@ async def _write_answer(question: Question) -> LLMResponse:
             return await stream.response
 
 
-def _chosen(ring: LLMRing, question: Question) -> str:
-    """What is asked: the model, else the ring's default alias, else the profile's first one.
+def default_model(ring: LLMRing, profile: str | None) -> str:
+    """What is asked where nothing is named: the ring's default alias, else the profile's first one.
 
-    It is told where that is no model that knows much.
+    :raises LockfileError: no such profile.
+    """
+    aliases = ring.list_aliases(profile)
+    return DEFAULT_ALIAS if DEFAULT_ALIAS in aliases else next(iter(aliases), DEFAULT_ALIAS)
+
+
+def _chosen(ring: LLMRing, question: Question) -> str:
+    """What is asked. It is told where that is no model that knows much.
 
     :raises LLMRingError: no such alias or profile, or none of its models can be asked.
     """
-    model = question.model
-    if model is None:
-        aliases = ring.list_aliases(question.profile)
-        model = DEFAULT_ALIAS if DEFAULT_ALIAS in aliases else next(iter(aliases), DEFAULT_ALIAS)
+    named = question.model
+    model = default_model(ring, question.profile) if named is None else named
     _note(demonstration_note(ring, model, question.profile))
     return model
 

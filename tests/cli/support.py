@@ -31,6 +31,8 @@ class Terminal:
         self.pid = pid
         self._fd = fd
         self.shown = ""
+        #: All that was shown, escape sequences among it.
+        self.raw = ""
 
     def press(self, keys: str) -> None:
         os.write(self._fd, keys.encode())
@@ -53,6 +55,7 @@ class Terminal:
             data = b""
         if b"\x1b[6n" in data:  # where is the cursor?
             os.write(self._fd, b"\x1b[1;1R")
+        self.raw += data.decode(errors="replace")
         self.shown += _ESCAPES.sub("", data.decode(errors="replace"))
         return bool(data)
 

@@ -9,6 +9,10 @@ from local_llm_kit.cli.lazy_group import LazyGroup
 __all__ = ["mcp"]
 
 _COMMANDS = {
+    "chat": (
+        "llmring.cli.terminal_chat.mcp_chat:mcp_chat",
+        "Chat with a model that calls the tools of MCP servers.",
+    ),
     "servers": ("llmring.cli.mcp.servers", "The servers that are registered: list, add, remove."),
     "register": ("llmring.cli.mcp.servers:register_server", "Register a server under a name."),
     "apply": ("llmring.cli.mcp.applying", "Register the servers of a configuration file."),
@@ -23,6 +27,7 @@ _COMMANDS = {
 
 _EXAMPLES = """\b
 Examples:
+  llmring mcp chat
   llmring mcp servers list
   llmring mcp tools
 """
