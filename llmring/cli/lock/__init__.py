@@ -10,6 +10,7 @@ __all__ = ["lock"]
 
 _COMMANDS = {
     "init": ("llmring.cli.lock.making", "Make a lockfile with the usual aliases."),
+    "chat": ("llmring.cli.lock.chatting:lock_chat", "Have a model advise on it, and change it."),
     "check": ("llmring.cli.lock.checking", "Check that it and its packages can be used."),
     "validate": ("llmring.cli.lock.checking", "Say all that is wrong with it, by its lines."),
     "bump-registry": (
@@ -21,6 +22,7 @@ _COMMANDS = {
 _EXAMPLES = """\b
 Examples:
   llmring lock init
+  llmring lock chat
   llmring lock check
   llmring lock validate
   llmring lock bump-registry
