@@ -26,11 +26,14 @@ if typing.TYPE_CHECKING:
         AnswerValidationError,
         CircuitBreakerError,
         ConfigurationError,
+        ConversationError,
+        ConversationNotFoundError,
         CostTrackingError,
         FileProcessingError,
         FileSizeError,
         LLMRingError,
         LockfileError,
+        MCPError,
         ModelError,
         ModelNotFoundError,
         ProviderAnswerError,
@@ -47,6 +50,11 @@ if typing.TYPE_CHECKING:
         ProviderTimeoutError,
         RegistryError,
         RegistryStaleError,
+        ServerConnectionError,
+        ServerError,
+        SessionError,
+        StoreError,
+        ToolError,
         ValidationError,
     )
     from llmring.file_utils import (
@@ -80,13 +88,15 @@ _HOMES = {
     "llmring.conversations.manager": "ConversationManager",
     "llmring.conversations.session": "LLMRingExtended LLMRingSession",
     "llmring.exceptions": (
-        "AnswerValidationError CircuitBreakerError ConfigurationError CostTrackingError "
-        "FileProcessingError FileSizeError LLMRingError LockfileError ModelError "
-        "ModelNotFoundError ProviderAnswerError ProviderAuthenticationError "
-        "ProviderConnectionError ProviderContentFilterError ProviderContextLengthError "
-        "ProviderError ProviderNotFoundError ProviderRateLimitError ProviderRequestError "
+        "AnswerValidationError CircuitBreakerError ConfigurationError ConversationError "
+        "ConversationNotFoundError CostTrackingError FileProcessingError FileSizeError "
+        "LLMRingError LockfileError MCPError ModelError ModelNotFoundError "
+        "ProviderAnswerError ProviderAuthenticationError ProviderConnectionError "
+        "ProviderContentFilterError ProviderContextLengthError ProviderError "
+        "ProviderNotFoundError ProviderRateLimitError ProviderRequestError "
         "ProviderResponseError ProviderServerError ProviderTimeoutError RegistryError "
-        "RegistryStaleError ValidationError"
+        "RegistryStaleError ServerConnectionError ServerError SessionError StoreError "
+        "ToolError ValidationError"
     ),
     "llmring.file_utils": (
         "analyze_image compare_images create_base64_image_content create_data_url "
@@ -109,7 +119,9 @@ __all__ = [
     "ChatStream",
     "CircuitBreakerError",
     "ConfigurationError",
+    "ConversationError",
     "ConversationManager",
+    "ConversationNotFoundError",
     "CostTrackingError",
     "FileMetadata",
     "FileProcessingError",
@@ -122,6 +134,7 @@ __all__ = [
     "LLMRingExtended",
     "LLMRingSession",
     "LockfileError",
+    "MCPError",
     "Message",
     "ModelError",
     "ModelNotFoundError",
@@ -140,7 +153,12 @@ __all__ = [
     "ProviderTimeoutError",
     "RegistryError",
     "RegistryStaleError",
+    "ServerConnectionError",
+    "ServerError",
+    "SessionError",
+    "StoreError",
     "StreamChunk",
+    "ToolError",
     "ValidationError",
     "__version__",
     "analyze_image",
