@@ -74,7 +74,7 @@ class LLMRequest(_Schema):
     :param cache: what to keep in the provider's cache, in its own words.
     :param metadata: facts for the usage log; not sent to the provider.
     :param json_response: ask for a JSON object; short for `response_format`.
-    :param files: ids of registered files.
+    :param files: ids of registered files, which stand before what the user says last.
     :param timeout: seconds, in place of the ring's; None takes the ring's.
     :param extra_params: the provider's own fields, sent as they are.
     """

@@ -135,6 +135,7 @@ def _broken_at(end: float, sock: socket.socket) -> Iterator[None]:
         yield
     finally:
         watchdog.cancel()
+        watchdog.join()
 
 
 def _answer(connection: http.client.HTTPConnection, parts: SplitResult, max_bytes: int) -> Download:
