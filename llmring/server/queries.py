@@ -15,7 +15,11 @@ from llmring.server.wire.base import Wire
 
 def _in_utc(moment: datetime) -> datetime:
     # A client's local time is not the server's.
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    try:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except OverflowError:
+        pass
+    raise ValueError("it is out of range in UTC")
 
 
 _Moment = Annotated[datetime, AfterValidator(_in_utc)]

@@ -35,6 +35,9 @@ from llmring.conversations.types import (
 )
 from llmring.exceptions import ConversationNotFoundError, ValidationError
 
+# Larger ones are beyond the column, which PostgreSQL does not compare.
+_MAX_POSITION = 2**31 - 1
+
 
 class SQLStore(SQLUsage):
     """A `ConversationStore` and `UsageStore` in a database.
@@ -127,7 +130,7 @@ class SQLStore(SQLUsage):
             check_page(limit, most=2**31)
         query = select(*MESSAGE_COLUMNS).where(self._of(key))
         if before is not None:
-            query = query.where(messages.c.position < before)
+            query = query.where(messages.c.position < min(before, _MAX_POSITION))
         query = query.order_by(messages.c.position.desc()).limit(limit)
 
         async def work(connection: AsyncConnection) -> list[StoredMessage]:

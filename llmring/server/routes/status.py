@@ -43,7 +43,8 @@ class _HealthCheck:
         found = self._found
         if found is None or time.monotonic() >= self._until:
             found = self._found = await self._look(call)
-            self._until = time.monotonic() + _HEALTH_S
+            # Whoever waits for the first key to be made is told at once.
+            self._until = 0.0 if found.needs_first_key else time.monotonic() + _HEALTH_S
         if found.status == "ok":
             return found
         return Response(found.model_dump_json(), 503, media_type="application/json")

@@ -37,6 +37,7 @@ def test_messages_come_with_the_conversation_when_they_are_asked_for(ada: Client
     assert [one["content"] for one in ada.get(path, message_limit=2)["messages"]] == ["c", "d"]
     assert [one["content"] for one in ada.get(f"{path}/messages", limit=1, before=3)] == ["b"]
     assert [one["content"] for one in ada.get(f"{path}/messages", limit=2, offset=1)] == ["b", "c"]
+    assert len(ada.get(f"{path}/messages", before=2**63 - 1)) == 4
 
 
 def test_a_batch_may_tell_what_came_before_and_how_much_to_keep(ada: Client) -> None:

@@ -89,3 +89,14 @@ def test_what_was_said_of_a_call_comes_back_as_it_was(ada: Client) -> None:
     (row,) = ada.get("/usage")
     assert (row["alias"], row["metadata"]) == (odd, {odd: [odd, 1.5, None]})
     assert json.dumps(row).isascii()
+
+
+@pytest.mark.parametrize(
+    "text", ["'%20OR%201=1%20--", "%00", "%ff%fe", "%ed%a0%80", "\\", "%25", "_"]
+)
+def test_what_is_looked_for_is_no_sql(ada: Client, text: str) -> None:
+    ada.post("/log", {"model": "m", "provider": "p", "alias": "a"})
+    ada.post("/conversations", {"title": "secret"})
+    for path in (f"/logs?alias={text}", f"/conversations/search?q={text}"):
+        assert ada.get(path) == []
+    assert ada.ask("GET", f"/conversations/{text}").status == 404
