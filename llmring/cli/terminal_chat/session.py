@@ -15,11 +15,14 @@ from llmring.cli.terminal_chat.servers import Servers
 from llmring.cli.terminal_chat.transcript import Transcript
 from llmring.cli.terminal_chat.work import Work, result
 from llmring.mcp.client.enhanced import EnhancedLLM
-from llmring.mcp.client.events import Event, ToolUse
+from llmring.mcp.client.events import Event, ToolProgress, ToolUse
 from llmring.mcp.tools import Tool
 from llmring.schemas import Message
 from llmring.service import LLMRing
 from local_llm_kit.cli.terminal import note
+
+#: Seconds between two news of progress that are shown.
+_PROGRESS_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +152,14 @@ class Session:
             profile=self.profile,
             temperature=part.temperature,
         )
+        clock, next_s = asyncio.get_running_loop().time, 0.0
         async with stream:
             async for event in stream:
+                if isinstance(event, ToolProgress):
+                    # A server may tell of it without end, and a terminal is slow.
+                    if clock() < next_s:
+                        continue
+                    next_s = clock() + _PROGRESS_S
                 emit(event)
 
     async def _approve(self, call: ToolUse) -> bool:

@@ -200,7 +200,7 @@ def test_progress_is_shown_and_narrow_lines_are_cut(
     with with_tools(tmp_path / "s", slow, ANSWERED, options=("--yes",)) as shown:
         ask(shown, "Where?")
         told = shown.wait_for("← mcp_progress ")
-        assert "  mcp_progress: 2 of 2 on it" in told
+        assert "  mcp_progress: 1 of 2 on it" in told
         assert '→ mcp_progress(text="a text t…\r\n' in told
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 
 import pytest
 
 from tests.cli.support import terminal
-from tests.llmring.cli.support import LOCKFILE, ROOT, run
+from tests.llmring.cli.support import LOCKFILE, ROOT, run, shown
 from tests.llmring.cli.terminal_chat.chats import calls, chat, screen
+from tests.llmring.cli.test_cli_page import fits, steps
 from tests.llmring.mcp.turns import Said
 
 LOCK_CHAT = ("lock", "chat")
@@ -50,33 +52,33 @@ def test_only_saving_is_asked_about_and_comments_stay(folder: Path) -> None:
     lockfile.write_text(ADDED)
     preview = calls("save_lockfile", preview=True)
     said = (BIND, preview, SAVE, Said("Saved."))
-    with screen(said=said, command=LOCK_CHAT) as shown:
-        shown.wait_for(">>>")
-        shown.press("Bind fast and save.\r")
-        before = shown.wait_for("[y/n/always]")
+    with screen(said=said, command=LOCK_CHAT) as seen:
+        seen.wait_for(">>>")
+        seen.press("Bind fast and save.\r")
+        before = seen.wait_for("[y/n/always]")
         assert "run save_lockfile()?" in before
         assert "run add_alias" not in before
         assert lockfile.read_text() == ADDED
-        shown.press("y\r")
-        shown.wait_for("Saved.")
+        seen.press("y\r")
+        seen.wait_for("Saved.")
     assert lockfile.read_text().startswith("# kept\n")
     assert models(lockfile) == ["openai:gpt-6-luna", "local:tiny"]
 
 
 def test_the_model_here_ends_in_a_written_lockfile(folder: Path) -> None:
-    with terminal("lock", "chat", program="llmring", PYTHONPATH=str(ROOT)) as shown:
-        shown.wait_for("local:tiny answers, a demonstration model")
-        shown.wait_for(">>>")
-        shown.press("/call add_alias alias=fast models=local:tiny\r")
-        shown.wait_for("Not saved yet")
-        shown.wait_for(">>>")
-        shown.press("Save the lockfile.\r")
-        shown.wait_for("run save_lockfile()? [y/n/always]")
-        shown.press("always\r")
-        shown.wait_for("← save_lockfile")
-        shown.wait_for(">>>")
-        shown.press("\x04")
-        assert shown.exit_code() == 0
+    with terminal("lock", "chat", program="llmring", PYTHONPATH=str(ROOT)) as seen:
+        seen.wait_for("local:tiny answers, a demonstration model")
+        seen.wait_for(">>>")
+        seen.press("/call add_alias alias=fast models=local:tiny\r")
+        seen.wait_for("Not saved yet")
+        seen.wait_for(">>>")
+        seen.press("Save the lockfile.\r")
+        seen.wait_for("run save_lockfile()? [y/n/always]")
+        seen.press("always\r")
+        seen.wait_for("← save_lockfile")
+        seen.wait_for(">>>")
+        seen.press("\x04")
+        assert seen.exit_code() == 0
     assert models(folder / "llmring.lock") == ["local:tiny"]
 
 
@@ -116,6 +118,14 @@ def test_without_any_model_it_says_what_to_set_or_install(monkeypatch: pytest.Mo
     assert told.exit_code == 1
     assert told.stderr.startswith("error: no model can be asked: set OPENAI_API_KEY")
     assert "pip install '.[llama]'" in told.stderr
+
+
+def test_the_page_shows_what_it_says() -> None:
+    page = (ROOT / "docs" / "conversational-lockfile.md").read_text("utf-8")
+    (block,) = re.findall(r"^```console\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    ((line, expected),) = steps(block)
+    text = shown(line)
+    assert fits(expected, text), text
 
 
 def test_its_chats_are_kept_apart(data_folder: Path) -> None:
