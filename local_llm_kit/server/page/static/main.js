@@ -1,6 +1,7 @@
 /** The page: brings the list, the conversation, the field and the server together. */
 
 import { listModels } from "./api.js";
+import { nextTheme } from "./colours.js";
 import { Composer } from "./composer.js";
 import { addMessage, newConversation, shownPath, showVersion } from "./conversation.js";
 import { $, announce, download, el, toast } from "./dom.js";
@@ -219,20 +220,6 @@ async function importFile(file) {
   } catch (error) {
     toast(error.message);
   }
-}
-
-/** Light, dark, or what the system says. */
-function nextTheme() {
-  const root = document.documentElement;
-  const dark = matchMedia("(prefers-color-scheme: dark)").matches;
-  const shown = root.dataset.theme ?? (dark ? "dark" : "light");
-  root.dataset.theme = shown === "dark" ? "light" : "dark";
-  // Back at what the system says, follow it again.
-  if (root.dataset.theme === (dark ? "dark" : "light")) delete root.dataset.theme;
-  if (root.dataset.theme) localStorage.setItem("theme", root.dataset.theme);
-  else localStorage.removeItem("theme");
-  $("theme").title = root.dataset.theme ? `Colours: ${root.dataset.theme}` : "Colours: as the system";
-  announce($("theme").title);
 }
 
 $("new").addEventListener("click", start);
