@@ -20,8 +20,9 @@ _COMMANDS = {
 
 _EXAMPLES = """\b
 Examples:
-  llmring server start
-  llmring server start --database postgresql://llmring@127.0.0.1/llmring
+  llmring server init --env-file .env.llmring
+  llmring server status
+  llmring server logs --limit 20 --output json
 """
 
 

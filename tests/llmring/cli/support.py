@@ -7,9 +7,12 @@ import os
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from click.testing import CliRunner, Result
 
 from llmring.cli import cli
@@ -46,6 +49,19 @@ def shown(line: str) -> str:
     result = run(*arguments, input=piped if pipe else None)
     assert result.exit_code == 0, result.output
     return result.output
+
+
+@contextmanager
+def server_set(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A server of llmring runs, and the environment has its address and keys."""
+    from tests.llmring.server.servers import ADMIN_KEY, Client, running
+
+    with running(database=str(folder.parent / "server.sqlite"), admin_key=ADMIN_KEY) as server:
+        key = Client(server.url, ADMIN_KEY).post("/keys", {})["key"]
+        monkeypatch.setenv("LLMRING_SERVER_URL", server.url)
+        monkeypatch.setenv("LLMRING_API_KEY", key)
+        monkeypatch.setenv("LLMRING_ADMIN_KEY", ADMIN_KEY)
+        yield
 
 
 def start(*arguments: str, environ: dict[str, str] | None = None, **pipes: Any) -> Any:

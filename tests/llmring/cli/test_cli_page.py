@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import re
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
-from tests.llmring.cli.support import ROOT, shown
+from tests.llmring.cli.support import ROOT, server_set, shown
 from tests.llmring.cli.test_help import COMMANDS, GROUPS, WAITING
 
 PAGE = (ROOT / "docs" / "llmring_cli.md").read_text("utf-8")
@@ -42,10 +43,14 @@ def fits(expected: str, text: str) -> bool:
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.splitlines()[0][2:])
-def test_a_block_shows_what_it_says(block: str, folder: Path) -> None:
-    for line, expected in steps(block):
-        text = shown(line)
-        assert fits(expected, text), text
+def test_a_block_shows_what_it_says(
+    block: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_of_server = block.startswith("$ llmring server")
+    with server_set(folder, monkeypatch) if is_of_server else nullcontext():
+        for line, expected in steps(block):
+            text = shown(line)
+            assert fits(expected, text), text
 
 
 def test_every_command_is_on_the_page() -> None:

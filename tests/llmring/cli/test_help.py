@@ -14,7 +14,7 @@ from LLM import __version__
 from llmring import __main__
 from llmring.cli import cli
 from llmring.mcp.server.lockfile.serving import lockfile_offer
-from tests.llmring.cli.support import ROOT, run, shown
+from tests.llmring.cli.support import ROOT, run, server_set, shown
 from tests.llmring.mcp.serving.served import serving_aside
 
 #: What help must not load: clients, models' shapes, and what only running a command needs.
@@ -62,8 +62,13 @@ def test_every_command_has_help_with_examples(command: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("command", [(), *sorted({*COMMANDS} - WAITING)], ids=" ".join)
 def test_the_examples_run_as_they_stand(
-    command: tuple[str, ...], folder: Path, lockfile_url: str
+    command: tuple[str, ...], folder: Path, lockfile_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if command[:1] == ("server",):
+        with server_set(folder, monkeypatch):
+            for line in examples(*command):
+                shown(line)
+        return
     if command[:1] == ("mcp",) and command[-1] != "register":
         run("mcp", "register", "lockfile", lockfile_url)
         (folder / "servers.json").write_text('{"mcpServers": {"docs": {"command": "docs"}}}')
