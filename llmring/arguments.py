@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError as PydanticValidationError
 
 from llmring.exceptions import ValidationError
+from llmring.pydantic_errors import first_problem
 from llmring.schemas import LLMRequest
 
 
@@ -33,10 +34,8 @@ def as_request(
     try:
         return _named(LLMRequest(model=request, messages=messages, **fields))
     except PydanticValidationError as err:
-        first = err.errors(include_url=False, include_context=False, include_input=False)[0]
-        place = ".".join(map(str, first["loc"]))
-        problem = f"{place}: {first['msg']}"
-        if first["loc"][0] == "response_format":  # pydantic tells of the first form alone
+        problem = first_problem(err)
+        if problem.startswith("response_format"):  # pydantic tells of the first form alone
             problem = "response_format: give a dict as OpenAI has it, or a pydantic class"
     raise ValidationError(f"the arguments make no request ({problem})")
 

@@ -20,6 +20,7 @@ from llmring.exceptions import (
     StoreError,
     ValidationError,
 )
+from llmring.pydantic_errors import first_problem
 from llmring.schemas import LLMRequest, LLMResponse, Message
 from llmring.service import LLMRing
 
@@ -277,6 +278,5 @@ def _fields(fields: dict[str, Any]) -> ConversationFields:
     try:
         return ConversationFields(**fields)
     except PydanticValidationError as err:
-        first = err.errors(include_url=False, include_context=False, include_input=False)[0]
-        problem = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        problem = first_problem(err)
     raise ValidationError(f"that makes no conversation ({problem})")

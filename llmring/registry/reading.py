@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from llmring.exceptions import RegistryError
+from llmring.pydantic_errors import first_problem
 from llmring.registry.catalog import Catalog
 from llmring.registry.schemas import RegistryModel
 
@@ -78,8 +79,7 @@ def _models(entries: dict[str, Any], provider: str, source: str) -> list[Registr
         try:
             models.append(RegistryModel.model_validate(fields))
         except ValidationError as err:
-            first = err.errors(include_url=False, include_input=False, include_context=False)[0]
-            problems.append(f"{key[:64]!r}: {first['loc'][0]}: {first['msg']}")
+            problems.append(f"{key[:64]!r}: {first_problem(err)}")
     if problems:
         text = f"{len(problems)} of {len(entries)} entries cannot be read; first: {problems[0]}"
         if not models:

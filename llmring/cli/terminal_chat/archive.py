@@ -15,6 +15,7 @@ from pydantic import ValidationError as PydanticValidationError
 
 from LLM.exceptions import LLMConfigError
 from llmring.exceptions import SessionError
+from llmring.pydantic_errors import first_problem
 from llmring.schemas import Message
 from local_llm_kit.cli import files
 
@@ -104,9 +105,7 @@ def _message(fields: Any) -> Message:
     try:
         return Message.model_validate(fields)
     except PydanticValidationError as err:
-        problem = err.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, problem["loc"]))
-        raise ValueError(f"a message is damaged: {where} {problem['msg']}") from None
+        raise ValueError(f"a message is damaged: {first_problem(err)}") from None
 
 
 class Archive:

@@ -21,6 +21,7 @@ from pydantic_core import PydanticSerializationError, from_json, to_json
 from llmring.exceptions import ToolError
 from llmring.mcp.client.docstrings import described
 from llmring.mcp.tools import OnProgress, Tool, ToolResult
+from llmring.pydantic_errors import problems
 
 #: What a model is told of arguments that do not fit, at most.
 _MAX_PROBLEMS = 5
@@ -143,9 +144,7 @@ def _read(model: type[BaseModel], arguments: dict[str, Any]) -> dict[str, Any]:
     try:
         read = model.model_validate(arguments)
     except PydanticValidationError as err:
-        found = err.errors(include_url=False, include_context=False, include_input=False)
-        problems = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in found]
-        text = "; ".join(problems[:_MAX_PROBLEMS])
+        text = "; ".join(problems(err)[:_MAX_PROBLEMS])
     else:
         fields = type(read).model_fields
         return {str(fields[name].alias): getattr(read, name) for name in read.model_fields_set}
