@@ -24,7 +24,11 @@ MAX_NAME_CHARS = 1000
 MAX_PAGE = 1000
 
 
-def _in_utc(moment: datetime) -> datetime:
+def in_utc(moment: datetime) -> datetime:
+    """The same moment in UTC.
+
+    :raises ValueError: it is out of range there.
+    """
     try:
         return moment.astimezone(UTC)
     except OverflowError:
@@ -43,7 +47,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-Moment = Annotated[datetime, AfterValidator(_in_utc)]
+Moment = Annotated[datetime, AfterValidator(in_utc)]
 # pydantic's own limit on length refuses lone surrogates, which models do write.
 Name = Annotated[str, AfterValidator(_short)]
 # More than any call can have, and so little that sums stay within a 64-bit column.

@@ -8,21 +8,17 @@ from uuid import UUID
 
 from pydantic import AfterValidator, AliasChoices, Field
 
-from llmring.conversations.types import MAX_PAGE, Name, UsageFilter
+from llmring.conversations.types import MAX_PAGE, Name, UsageFilter, in_utc
 from llmring.server.wire import MAX_LOGS, MAX_MESSAGES, Tenant
 from llmring.server.wire.base import Wire
 
 
-def _in_utc(moment: datetime) -> datetime:
+def _moment(moment: datetime) -> datetime:
     # A client's local time is not the server's.
-    try:
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    except OverflowError:
-        pass
-    raise ValueError("it is out of range in UTC")
+    return in_utc(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
 
 
-_Moment = Annotated[datetime, AfterValidator(_in_utc)]
+_Moment = Annotated[datetime, AfterValidator(_moment)]
 _Offset = Annotated[int, Field(ge=0, lt=2**63)]
 _Limit = Annotated[int, Field(ge=1, le=MAX_PAGE)]
 

@@ -15,6 +15,7 @@ from local_llm_kit.cli.options import json_option
 from local_llm_kit.cli.tables import echo_json, echo_table
 from local_llm_kit.cli.terminal import note, printable
 
+# Here again, since the records' own module takes pydantic, which `--help` does without.
 _GROUPS = ("day", "model", "provider", "origin", "alias", "profile")
 _TOLD = ("day", "model", "origin", "alias")
 _LOG_COLUMNS = (

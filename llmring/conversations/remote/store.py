@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, TypeAdapter
 from pydantic import ValidationError as PydanticValidationError
 
+from llmring.conversations.checks import (
+    check_group,
+    check_page,
+    check_search,
+    conversation_key,
+)
 from llmring.conversations.remote.connection import ServerConnection
-from llmring.conversations.sql.pages import check_page
 from llmring.conversations.types import (
     MAX_PAGE,
     Conversation,
@@ -31,11 +36,11 @@ from llmring.exceptions import (
     ServerError,
     ValidationError,
 )
+from llmring.pydantic_errors import first_problem
 from llmring.server.wire import API, MAX_LOGS, MAX_MESSAGES
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 _CONVERSATIONS = f"{API}/conversations"
-_GROUPS = get_args(Group)
 
 
 class RemoteStore:
@@ -160,8 +165,7 @@ class RemoteStore:
     async def search(self, text: str, limit: int = 20, offset: int = 0) -> list[SearchHit]:
         """Where a text stands in titles and in what messages say, in any case; newest first."""
         check_page(limit, offset)
-        if not text:
-            raise ValidationError("there is nothing to search for; give some text")
+        check_search(text)
         query = {"q": text, "limit": limit, "offset": offset}
         found = await self.connection.ask("GET", f"{_CONVERSATIONS}/search", None, query)
         return self._list(SearchHit, found)
@@ -196,8 +200,7 @@ class RemoteStore:
 
     async def usage_by(self, group: Group, which: UsageFilter | None = None) -> list[UsageTotals]:
         """Calls by what they share: days in order, anything else by cost, then tokens."""
-        if group not in _GROUPS:
-            raise ValidationError(f"usage cannot be told by {group!r}; by {', '.join(_GROUPS)}")
+        check_group(group)
         found = await self.connection.ask("GET", f"{API}/stats/{group}", None, _query(which))
         return self._list(UsageTotals, found)
 
@@ -235,14 +238,14 @@ class RemoteStore:
         try:
             return model.model_validate(value)
         except PydanticValidationError as err:
-            problem = _problem(err)
+            problem = first_problem(err)
         raise self._unreadable(problem)
 
     def _list(self, model: type[ModelT], values: Any) -> list[ModelT]:
         try:
             return TypeAdapter(list[model]).validate_python(values)  # type: ignore[valid-type]
         except PydanticValidationError as err:
-            problem = _problem(err)
+            problem = first_problem(err)
         raise self._unreadable(problem)
 
     def _unreadable(self, problem: str) -> ServerError:
@@ -253,13 +256,7 @@ class RemoteStore:
 
 
 def _path(conversation_id: UUID | str) -> str:
-    try:
-        key = conversation_id if isinstance(conversation_id, UUID) else UUID(conversation_id)
-    except (ValueError, TypeError, AttributeError):
-        shown = str(conversation_id)[:80]
-    else:
-        return f"{_CONVERSATIONS}/{key}"
-    raise ConversationNotFoundError(f"no conversation {shown!r}; list_conversations has all ids")
+    return f"{_CONVERSATIONS}/{conversation_key(conversation_id)}"
 
 
 def _plain(record: BaseModel) -> dict[str, Any]:
@@ -279,9 +276,3 @@ def _plain(record: BaseModel) -> dict[str, Any]:
 
 def _query(which: UsageFilter | None) -> dict[str, Any]:
     return {} if which is None else _plain(which)
-
-
-def _problem(err: PydanticValidationError) -> str:
-    """What is wrong, without the values, which people have said."""
-    first = err.errors(include_url=False, include_context=False, include_input=False)[0]
-    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"

@@ -10,8 +10,8 @@ from uuid import UUID, uuid4
 from sqlalchemy import Row, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from llmring.conversations.checks import check_page
 from llmring.conversations.sql.database import SQLDatabase
-from llmring.conversations.sql.pages import check_page
 from llmring.conversations.sql.tables import api_keys
 from llmring.conversations.types import now
 

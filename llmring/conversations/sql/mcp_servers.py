@@ -9,8 +9,8 @@ from uuid import UUID, uuid4
 from sqlalchemy import and_, delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from llmring.conversations.checks import check_page
 from llmring.conversations.sql.database import SQLDatabase
-from llmring.conversations.sql.pages import check_page
 from llmring.conversations.sql.tables import mcp_items, mcp_servers
 
 _COLUMNS = [column for column in mcp_items.c if column.name not in ("owner", "position")]

@@ -10,8 +10,8 @@ from pydantic import BaseModel
 from sqlalchemy import ColumnElement, Row, Table, and_, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from llmring.conversations.checks import check_page
 from llmring.conversations.sql.database import SQLDatabase
-from llmring.conversations.sql.pages import check_page
 from llmring.conversations.types import now
 
 FieldsT = TypeVar("FieldsT", bound=BaseModel)

@@ -10,9 +10,14 @@ from pydantic import ValidationError as PydanticValidationError
 from sqlalchemy import ColumnElement, and_, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from llmring.conversations.checks import (
+    check_page,
+    check_search,
+    conversation_key,
+    no_conversation,
+)
 from llmring.conversations.repeats import INSTRUCTING, Told, new_ones, system_digest, told
 from llmring.conversations.sql.errors import NOT_JSON, not_json
-from llmring.conversations.sql.pages import check_page
 from llmring.conversations.sql.rows import (
     CONVERSATION_COLUMNS,
     MESSAGE_COLUMNS,
@@ -33,7 +38,8 @@ from llmring.conversations.types import (
     StoredMessage,
     now,
 )
-from llmring.exceptions import ConversationNotFoundError, ValidationError
+from llmring.exceptions import ValidationError
+from llmring.pydantic_errors import first_problem
 
 # Larger ones are beyond the column, which PostgreSQL does not compare.
 _MAX_POSITION = 2**31 - 1
@@ -66,7 +72,7 @@ class SQLStore(SQLUsage):
 
         :raises ConversationNotFoundError: the owner has none of that id.
         """
-        key = _uuid(conversation_id)
+        key = conversation_key(conversation_id)
         return await self.database.read(lambda connection: self._get(connection, key))
 
     async def change_conversation(
@@ -77,7 +83,7 @@ class SQLStore(SQLUsage):
         :raises ConversationNotFoundError: the owner has none of that id.
         :raises ValidationError: no such field, or a value cannot be one.
         """
-        key = _uuid(conversation_id)
+        key = conversation_key(conversation_id)
         checked = _changes(changes)
 
         async def work(connection: AsyncConnection) -> Conversation:
@@ -89,7 +95,7 @@ class SQLStore(SQLUsage):
 
     async def delete_conversation(self, conversation_id: UUID | str) -> bool:
         """Delete a conversation and its messages. :return: whether it was there."""
-        key = _uuid(conversation_id)
+        key = conversation_key(conversation_id)
 
         async def work(connection: AsyncConnection) -> bool:
             found = await connection.execute(delete(conversations).where(self._is(key)))
@@ -125,7 +131,7 @@ class SQLStore(SQLUsage):
         :param before: only those before this position.
         :raises ConversationNotFoundError: the owner has none of that id.
         """
-        key = _uuid(conversation_id)
+        key = conversation_key(conversation_id)
         if limit is not None:
             check_page(limit, most=2**31)
         query = select(*MESSAGE_COLUMNS).where(self._of(key))
@@ -157,7 +163,7 @@ class SQLStore(SQLUsage):
         :return: those that were kept.
         :raises ConversationNotFoundError: the owner has none of that id.
         """
-        key = _uuid(conversation_id)
+        key = conversation_key(conversation_id)
         given, before = _told(messages), _told(context)
 
         async def work(connection: AsyncConnection) -> list[StoredMessage]:
@@ -175,8 +181,7 @@ class SQLStore(SQLUsage):
     async def search(self, text: str, limit: int = 20, offset: int = 0) -> list[SearchHit]:
         """Where a text stands in titles and in what messages say, in any case; newest first."""
         check_page(limit, offset)
-        if not text:
-            raise ValidationError("there is nothing to search for; give some text")
+        check_search(text)
         folds = self.database.is_sqlite
         return await self.database.read(
             lambda connection: search(connection, self.owner, text, limit, offset, is_sqlite=folds)
@@ -192,7 +197,7 @@ class SQLStore(SQLUsage):
         query = select(*CONVERSATION_COLUMNS).where(self._is(key))
         row = (await connection.execute(query.with_for_update() if locked else query)).first()
         if row is None:
-            raise _not_found(key)
+            raise no_conversation(key)
         return conversation_of(row)
 
     async def _unknown(
@@ -248,27 +253,11 @@ def _told(messages: Sequence[NewMessage]) -> list[Told]:
     raise problem
 
 
-def _uuid(conversation_id: UUID | str) -> UUID:
-    if isinstance(conversation_id, UUID):
-        return conversation_id
-    try:
-        return UUID(conversation_id)
-    except (ValueError, TypeError, AttributeError):
-        pass
-    raise _not_found(conversation_id)
-
-
-def _not_found(conversation_id: object) -> ConversationNotFoundError:
-    shown = str(conversation_id)[:80]
-    return ConversationNotFoundError(f"no conversation {shown!r}; list_conversations has all ids")
-
-
 def _changes(changes: Mapping[str, Any]) -> dict[str, Any]:
     try:
         checked = ConversationFields.model_validate(dict(changes))
     except PydanticValidationError as err:
-        first = err.errors(include_url=False, include_context=False, include_input=False)[0]
-        problem = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        problem = first_problem(err)
     else:
         return {name: getattr(checked, name) for name in changes}
     raise ValidationError(f"a conversation cannot be changed so ({problem})")

@@ -9,14 +9,11 @@ from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from llmring.conversations.checks import check_group, check_page
 from llmring.conversations.sql.database import SQLDatabase
-from llmring.conversations.sql.pages import check_page
 from llmring.conversations.sql.rows import USAGE_COLUMNS, usage_of
 from llmring.conversations.sql.tables import usage
 from llmring.conversations.types import Group, UsageFilter, UsageRecord, UsageTotals
-from llmring.exceptions import ValidationError
-
-_GROUPS = ("day", "model", "provider", "origin", "alias", "profile")
 
 
 class SQLUsage:
@@ -98,8 +95,7 @@ class SQLUsage:
         return query
 
     def _key(self, group: Group) -> ColumnElement[Any]:
-        if group not in _GROUPS:
-            raise ValidationError(f"usage cannot be told by {group!r}; by {', '.join(_GROUPS)}")
+        check_group(group)
         if group == "model":
             return usage.c.provider + ":" + usage.c.model
         if group != "day":

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
+from llmring.conversations.checks import GROUPS
 from llmring.conversations.types import Group, UsageRecord, UsageTotals
 from llmring.server.endpoint import Call, Routes
 from llmring.server.errors import refused
 from llmring.server.queries import Filter, Logs, Usage
 from llmring.server.wire import LogAnswer, LogBatch, LogBatchAnswer, LogBody, LogRow, Stats
-
-_GROUPS = get_args(Group)
 
 
 def add_routes(routes: Routes) -> None:
@@ -52,8 +49,8 @@ async def _stats(call: Call) -> Stats:
 
 async def _stats_by(call: Call) -> list[UsageTotals]:
     group: Group = call.request.path_params["group"]
-    if group not in _GROUPS:
-        raise refused(404, f"no stats by that; there are {', '.join(_GROUPS)}", "not_found")
+    if group not in GROUPS:
+        raise refused(404, f"no stats by that; there are {', '.join(GROUPS)}", "not_found")
     return await call.tenant.store.usage_by(group, call.query(Filter).which())
 
 
