@@ -22,9 +22,11 @@ from typing import Any, Generic, TypeVar
 
 from llmring import background
 from llmring.exceptions import ConfigurationError, ValidationError
+from llmring.threads import in_daemon_thread
 
 NoteT = TypeVar("NoteT")
 RecordT = TypeVar("RecordT")
+T = TypeVar("T")
 _logger = logging.getLogger("llmring.usage")
 
 #: Seconds that notes are gathered before they are written.
@@ -227,32 +229,9 @@ async def _waited(event: asyncio.Event, seconds: float) -> None:
         return
 
 
-async def in_thread(work: Callable[[], Any]) -> Any:
-    """What `work` gives, in a thread of its own.
-
-    Unlike asyncio's threads, it may begin at the program's end, and does not hold that up.
-    """
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[Any] = loop.create_future()
-
-    def tell(result: Any, error: BaseException | None) -> None:
-        if future.done():
-            return
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(result)
-
-    def run() -> None:
-        result, error = None, None
-        try:
-            result = work()
-        except BaseException as err:  # noqa: BLE001  # whoever waits is told
-            error = err
-        loop.call_soon_threadsafe(tell, result, error)
-
-    threading.Thread(target=run, name="llmring-notes", daemon=True).start()
-    return await future
+async def in_thread(work: Callable[[], T]) -> T:
+    """What `work` gives, in a thread that may begin at the program's end."""
+    return await in_daemon_thread(work, "llmring-notes")
 
 
 def _close_all() -> None:

@@ -57,7 +57,9 @@ class LocalUsage:
         rows = [usage_row(record, self._owner) for record in records]
         if self._store is None and await in_thread(lambda: add_rows(self._url, rows)):
             return
-        store = self._store or await in_thread(lambda: open_store(self._url, self._owner))
+        store = self._store
+        if store is None:
+            store = await in_thread(lambda: open_store(self._url, self._owner))
         if not self._url.startswith(_SQLITE):
             self._store = store
             await store.add_usage(records)

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import contextvars
 import functools
 import inspect
-import threading
 import typing
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -22,6 +18,7 @@ from llmring.exceptions import ToolError
 from llmring.mcp.client.docstrings import described
 from llmring.mcp.tools import OnProgress, Tool, ToolResult
 from llmring.pydantic_errors import problems
+from llmring.threads import in_daemon_thread
 
 #: What a model is told of arguments that do not fit, at most.
 _MAX_PROBLEMS = 5
@@ -157,40 +154,11 @@ def _called(function: Callable[..., Any]) -> Callable[[dict[str, Any]], Any]:
     async def call(arguments: dict[str, Any]) -> Any:
         if is_async:
             return await function(**arguments)
-        result = await _in_thread(functools.partial(function, **arguments))
+        result = await in_daemon_thread(functools.partial(function, **arguments), "llmring-tool")
         # A plain function may give a coroutine, as those do that a decorator made.
         return await result if inspect.isawaitable(result) else result
 
     return call
-
-
-async def _in_thread(work: Callable[[], Any]) -> Any:
-    """The result of a function that runs in a thread of its own.
-
-    The thread is a daemon: one that hangs does not keep the program from ending, as the threads of
-    `asyncio.to_thread` do.
-    """
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[Any] = loop.create_future()
-    context = contextvars.copy_context()
-
-    def settle(set_it: Callable[[Any], None], value: Any) -> None:
-        if not done.done():
-            set_it(value)
-
-    def run() -> None:
-        try:
-            told = (done.set_result, context.run(work))
-        except BaseException as err:  # noqa: BLE001  # whoever waits is told
-            # A future takes no StopIteration; and an exit is the thread's alone.
-            is_plain = isinstance(err, Exception) and not isinstance(err, StopIteration)
-            failure = err if is_plain else ToolError(f"it ended with {type(err).__name__}", err)
-            told = (done.set_exception, failure)
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(settle, *told)
-
-    threading.Thread(target=run, name="llmring-tool", daemon=True).start()
-    return await done
 
 
 def _result(value: Any, name: str) -> ToolResult:

@@ -130,7 +130,7 @@ def test_what_no_future_takes_is_an_error_of_the_tool(error: BaseException) -> N
     def stop() -> None:
         raise error
 
-    with pytest.raises(ToolError, match="it ended with"):
+    with pytest.raises(RuntimeError, match="it ended with"):
         run(tool_of(stop))
 
 
