@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+#: Most characters of how a server names itself.
+_MAX_NAME_CHARS = 200
+
 
 class MCPConnection:
     """A connection to an MCP server, made by `connect` or ``async with``.
@@ -123,8 +126,8 @@ class MCPConnection:
         self._session, self._process = session, os.getpid()
         info = client.server_info
         self._server_info = ServerInfo(
-            name=results.clean(info.name) if info else "",
-            version=results.clean(info.version) if info else "",
+            name=results.clean(info.name)[:_MAX_NAME_CHARS] if info else "",
+            version=results.clean(info.version)[:_MAX_NAME_CHARS] if info else "",
             protocol=client.protocol_version,
         )
         said = client.instructions

@@ -18,6 +18,10 @@ T = TypeVar("T")
 #: Most entries of a list, and pages.
 MAX_ENTRIES = 10_000
 MAX_PAGES = 1000
+#: Most bytes of a list, as JSON.
+MAX_LIST_BYTES = 32 * 2**20
+#: Most characters of a tool's name; a tool with a longer one is left out. MCP advises 128.
+MAX_NAME_CHARS = 1024
 #: Most bytes of a tool's schema of arguments, as JSON; a tool with a larger one is left out.
 MAX_SCHEMA_BYTES = 2**16
 #: Most bytes of a tool's description; what is more is cut.
@@ -111,8 +115,12 @@ async def _pages(
 ) -> list[T]:
     found: list[T] = []
     cursor: str | None = None
+    room = MAX_LIST_BYTES
     for _ in range(MAX_PAGES):
         page = await list_page(cursor=cursor)
+        room -= len(page.model_dump_json())
+        if room < 0:
+            raise ValueError(f"the list has more than {MAX_LIST_BYTES} bytes")
         found += entries(page)
         cursor = page.next_cursor
         if len(found) > MAX_ENTRIES:
@@ -123,6 +131,9 @@ async def _pages(
 
 
 def _is_usable(tool: types.Tool) -> bool:
+    if len(tool.name) > MAX_NAME_CHARS:
+        _logger.warning("a tool is left out: its name has %d characters", len(tool.name))
+        return False
     size = len(json.dumps(tool.input_schema))
     if size > MAX_SCHEMA_BYTES:
         _logger.warning(

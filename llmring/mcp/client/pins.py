@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: Most bytes of the file of approved tools.
 MAX_FILE_BYTES = 2**26
+#: Most bytes of one server's tools in it, so that none keeps the others out.
+MAX_SERVER_BYTES = 2**22
 _VERSION = 1
 # What is kept of a description, to show what it was.
 _KEPT_CHARS = 2000
@@ -97,7 +99,7 @@ class PinStore:
         """Keep `tools` as approved, beside what was approved of the server before.
 
         :param label: of its `ServerAddress`, for who reads the file.
-        :raises MCPError: the file cannot be written.
+        :raises MCPError: the file cannot be written, or there are too many.
         """
         from llmring.lockfile.writing import only_writer
 
@@ -107,6 +109,11 @@ class PinStore:
                 servers = self._read()
                 server = servers.setdefault(identity, {"address": label, "tools": {}})
                 server["tools"].update({name: list(pin) for name, pin in tools.items()})
+                if len(json.dumps(server, indent=1)) > MAX_SERVER_BYTES:
+                    raise MCPError(
+                        f"{label} offers more tools than can be kept as approved: their names and "
+                        f"descriptions take more than {MAX_SERVER_BYTES:,} bytes in {self.path}"
+                    )
                 self._write(servers)
         except (OSError, LockfileError) as err:
             raise MCPError(f"approved tools cannot be kept in {self.path}: {err}") from err
@@ -163,6 +170,11 @@ class PinStore:
     def _write(self, servers: Mapping[str, Any]) -> None:
         """Replace the file in one step. It is its owner's alone, as `mkstemp` makes it."""
         text = json.dumps({"version": _VERSION, "servers": servers}, indent=1)
+        if len(text) > MAX_FILE_BYTES:
+            raise MCPError(
+                f"{self.path} would be larger than {MAX_FILE_BYTES:,} bytes; delete it to approve "
+                "the servers' tools anew"
+            )
         handle, name = tempfile.mkstemp(prefix=".new-", dir=self.path.parent)
         try:
             with open(handle, "w", encoding="utf-8") as file:

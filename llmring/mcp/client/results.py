@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 Part = dict[str, Any]
 
+#: Most images, audio and files of one result; Anthropic takes no more in a request.
+MAX_MEDIA = 100
+
 # Line breaks and tabs are text. The rest are C0 and C1 controls, and lone surrogates, which no
 # provider takes.
 _UNSHOWN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -103,6 +106,7 @@ class _Parts:
     def __init__(self, limits: Limits) -> None:
         self._text_bytes = limits.text_bytes
         self._data_bytes = limits.data_bytes
+        self._room = MAX_MEDIA
 
     def of(self, blocks: Iterable[Any]) -> Iterable[Part]:
         for block in blocks:
@@ -136,12 +140,16 @@ class _Parts:
         size = len(data) * 3 // 4
         if size > self._data_bytes:
             return _text(f"[{what}, {media_type}, {size} bytes: left out, too large]")
-        if not _MEDIA_TYPE.fullmatch(media_type) or _decoded(data) is None:
+        if self._room == 0:
+            return _text(f"[{what}, {media_type}: left out, too many]")
+        # What is empty is no image either, and a provider refuses the whole request for it.
+        if not _MEDIA_TYPE.fullmatch(media_type) or not _decoded(data):
             return _text(f"[{what}: left out, it cannot be read]")
         part = _media_part(data, media_type, name)
         if part is None:
             return _text(f"[{what}, {media_type}, {size} bytes: not shown]")
         self._data_bytes -= size
+        self._room -= 1
         return part
 
 

@@ -58,7 +58,7 @@ class Session:
     def __init__(self, address: ServerAddress, handlers: Handlers) -> None:
         self._address = address
         self._handlers = handlers
-        self._route = Route(address)
+        self._route = Route(address, self._break)
         self._held: _Held | None = None
         self._asking: set[asyncio.Future[Any]] = set()
 
@@ -125,6 +125,14 @@ class Session:
             if late:
                 held.task.cancel()
                 await asyncio.wait({held.task}, timeout=_CLOSE_S)
+
+    def _break(self, cause: Exception) -> None:
+        """End the session because of what the server did."""
+        if self._held is not None:
+            self._held.ended_by = self._held.ended_by or cause
+            if not self._held.client.done():
+                self._held.client.set_exception(cause)
+            self._held.leave.set()
 
     async def _enter(self, mode: str) -> Client:
         loop = asyncio.get_running_loop()

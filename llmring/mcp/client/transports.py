@@ -8,13 +8,15 @@ import os
 import sys
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from LLM.environment import is_loopback
 from LLM.secrets import scrub_text
+from llmring.mcp.client import lines
 from llmring.mcp.client.addresses import ServerAddress
+from llmring.mcp.client.incoming import Incoming
 from llmring.mcp.client.results import clean
 
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ INHERITED = _WINDOWS if sys.platform == "win32" else _POSIX
 #: Most bytes of an answer, and of an event of a stream.
 MAX_ANSWER_BYTES = 32 * 2**20
 MAX_EVENT_BYTES = 16 * 2**20
+#: Seconds between the beginnings of two streams of a server's own messages.
+STREAM_PAUSE_S = 0.5
 
 _STDERR_LINES = 20
 _STDERR_LINE_BYTES = 500
@@ -44,12 +48,16 @@ class Route:
     """A way to a server, and what it tells of failures.
 
     It is used in one event loop.
+
+    :param on_break: is told why the way cannot be used any more.
     """
 
-    def __init__(self, address: ServerAddress) -> None:
+    def __init__(self, address: ServerAddress, on_break: Callable[[Exception], None]) -> None:
         self._address = address
+        self._on_break = on_break
         self._stderr: _LastLines | None = None
         self._refusal: int | None = None
+        self._next_stream_s = 0.0
 
     def transport(self) -> Transport:
         """The way, to be entered once, by the SDK."""
@@ -79,14 +87,18 @@ class Route:
             args=list(address.command[1:]),
             env=environment(address),
             cwd=address.cwd,
+            encoding=lines.bounded(self._overlong),
         )
         self._stderr = _LastLines()
         with contextlib.ExitStack() as stack:
             # The child has its own copy; ours would keep the pipe from ending.
             sink = stack.enter_context(open(self._stderr.write_end, "w", encoding="utf-8"))
-            async with stdio_client(parameters, errlog=sink) as streams:
+            async with stdio_client(parameters, errlog=sink) as (incoming, outgoing):
                 stack.close()
-                yield streams
+                yield Incoming(incoming), outgoing
+
+    def _overlong(self) -> None:
+        self._on_break(ValueError(f"it wrote a line of more than {lines.MAX_LINE_BYTES} bytes"))
 
     @contextlib.asynccontextmanager
     async def _http(self) -> AsyncIterator[Any]:
@@ -103,15 +115,23 @@ class Route:
             timeout=httpx2.Timeout(30.0, read=None),
             # A server on this machine is never reached through a proxy.
             trust_env=not is_loopback(urlsplit(address.url).hostname or ""),
-            event_hooks={"response": [self._check]},
+            event_hooks={"request": [self._pace], "response": [self._check]},
         )
         async with (
             client,
             streamable_http_client(
                 address.url, http_client=client, max_sse_event_size=MAX_EVENT_BYTES
-            ) as streams,
+            ) as (incoming, outgoing),
         ):
-            yield streams
+            yield Incoming(incoming), outgoing
+
+    async def _pace(self, request: httpx2.Request) -> None:
+        """Open streams one after the other: a server may end each at once, and ask for more."""
+        if request.method == "GET":
+            loop = asyncio.get_running_loop()
+            pause_s = self._next_stream_s - loop.time()
+            self._next_stream_s = max(loop.time(), self._next_stream_s) + STREAM_PAUSE_S
+            await asyncio.sleep(max(pause_s, 0))
 
     async def _check(self, response: httpx2.Response) -> None:
         """Note a refusal, and bound the body before it is read."""

@@ -12,7 +12,17 @@ from typing import Any
 import pytest
 
 from llmring.exceptions import ConfigurationError, MCPError
-from llmring.mcp.client import Limits, MCPConnection, PinStore, listing, session
+from llmring.mcp.client import (
+    Limits,
+    MCPConnection,
+    PinStore,
+    incoming,
+    lines,
+    listing,
+    pins,
+    session,
+    transports,
+)
 from tests.llmring.mcp.client.connections import methods, plain, using
 from tests.llmring.mcp.client.http_servers import serving
 
@@ -82,6 +92,83 @@ def test_a_list_without_end_is_an_error(tmp_path: Path, monkeypatch: pytest.Monk
     assert methods(tmp_path).count("tools/list") == 2
 
 
+def test_a_list_of_too_many_bytes_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "MAX_LIST_BYTES", 600)
+    with pytest.raises(MCPError, match="the list has more than 600 bytes"):
+        using(plain(tmp_path), MCPConnection.tools)
+
+
+def test_a_tool_whose_name_is_too_long_is_left_out_and_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    offer_one(tmp_path, name="n" * 1025)
+    assert using(plain(tmp_path), MCPConnection.tools) == []
+    assert "a tool is left out: its name has 1025 characters" in caplog.text
+
+
+def test_a_server_does_not_fill_the_file_of_approved_tools(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    using(plain(tmp_path), MCPConnection.tools)
+    before = (tmp_path / "pins.json").read_bytes()
+    monkeypatch.setattr(pins, "MAX_SERVER_BYTES", 1000)
+    with pytest.raises(MCPError, match="offers more tools than can be kept"):
+        using(plain(tmp_path, "another"), MCPConnection.tools)
+    assert (tmp_path / "pins.json").read_bytes() == before
+
+
+def test_a_file_of_approved_tools_never_grows_beyond_what_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pins, "MAX_FILE_BYTES", 1000)
+    with pytest.raises(MCPError, match=r"would be larger than 1,000 bytes; delete it"):
+        using(plain(tmp_path), MCPConnection.tools)
+    assert not (tmp_path / "pins.json").exists()
+
+
+def test_a_line_without_end_ends_the_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines, "MAX_LINE_BYTES", 2**16)
+
+    async def run(connection: MCPConnection) -> None:
+        for _ in range(2):
+            with pytest.raises(MCPError, match="it wrote a line of more than 65536 bytes"):
+                await connection.call_tool("echo", {"text": "x" * 2**16})
+
+    using(plain(tmp_path), run)
+
+
+def test_a_first_line_without_end_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines, "MAX_LINE_BYTES", 50)
+    with pytest.raises(MCPError, match=r"cannot be connected: .* a line of more than 50 bytes"):
+        using(plain(tmp_path), MCPConnection.ping)
+
+
+def test_an_answer_of_too_many_objects_is_an_error_and_the_next_one_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(incoming, "MAX_CONTAINERS", 100)
+    block = {"type": "text", "text": "x"}
+
+    async def run(connection: MCPConnection) -> Any:
+        with pytest.raises(MCPError, match="more than 100 lists and objects"):
+            await raw(connection, json.dumps({"content": [block] * 100}))
+        return (await raw(connection, json.dumps({"content": [block] * 90}))).content
+
+    assert using(plain(tmp_path), run) == "\n".join("x" * 90)
+
+
+def test_half_an_emoji_does_not_cost_the_answer(tmp_path: Path) -> None:
+    result = r'{"content": [{"type": "text", "text": "cut \ud83d"}]}'
+    told = using(plain(tmp_path), lambda connection: raw(connection, result))
+    assert told.content == "cut \ufffd"
+
+
 def test_lines_that_are_no_messages_are_passed_over(tmp_path: Path) -> None:
     program = (
         "import runpy, sys\n"
@@ -137,6 +224,32 @@ def test_a_server_that_stalls_holds_neither_calls_nor_the_end(
         began = time.monotonic()
         using(MCPConnection(root, limits=Limits(call_s=0.2)), run)
         assert time.monotonic() - began < 3.0
+
+
+async def ending(scope: Any, receive: Any, send: Any) -> None:
+    """Ends each stream of its own messages at once, and asks for the next one without a pause."""
+    if scope["type"] != "http" or scope["method"] != "GET":
+        await stalling(scope, receive, send)
+        return
+    ending.n_streams += 1  # type: ignore[attr-defined]  # counts as a function's own
+    headers = [(b"content-type", b"text/event-stream")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b"retry: 0\r\n\r\n"})
+
+
+def test_streams_that_end_at_once_are_not_opened_all_the_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(session, "_CLOSE_S", 0.2)
+    monkeypatch.setattr(transports, "STREAM_PAUSE_S", 0.1)
+    ending.n_streams = 0  # type: ignore[attr-defined]
+
+    async def run(_: MCPConnection) -> None:
+        await asyncio.sleep(0.5)
+
+    with serving(ending) as root:
+        using(MCPConnection(root), run)
+    assert 2 <= ending.n_streams <= 20  # type: ignore[attr-defined]  # else some 150 a second
 
 
 def test_a_missing_sdk_is_named_with_what_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,6 +69,18 @@ def test_all_texts_share_the_limit() -> None:
     assert found == "a" * 8 + "\nbb\n[cut: the first 2 of 8 bytes]"
 
 
+def test_an_empty_image_is_left_out() -> None:
+    found = result({"type": "image", "data": "", "mimeType": "image/png"}).content
+    assert found == "[image: left out, it cannot be read]"
+
+
+def test_more_images_than_a_request_takes_are_left_out() -> None:
+    image = {"type": "image", "data": PNG, "mimeType": "image/png"}
+    found = result(*[image] * 101).content
+    assert [part["type"] for part in found] == ["image_url"] * 100 + ["text"]
+    assert found[-1] == text("[image, image/png: left out, too many]")
+
+
 def test_an_image_is_a_part() -> None:
     found = result(text("see"), {"type": "image", "data": PNG, "mimeType": "image/png"})
     url = f"data:image/png;base64,{PNG}"
