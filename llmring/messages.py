@@ -1,12 +1,20 @@
-"""Requests of the ring, put into the words of the layer below. Pure."""
+"""Messages of the ring: what they are, and their form in the words of the layer below. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from llmring.contents import anthropic_part, openai_part
 from llmring.schemas import Message
+
+#: Roles of messages that instruct.
+INSTRUCTING = ("system", "developer")
+
+
+def is_instructed(messages: Iterable[Message]) -> bool:
+    """Whether any of the messages instructs."""
+    return any(message.role in INSTRUCTING for message in messages)
 
 
 def wire_message(message: Message) -> dict[str, Any]:

@@ -91,7 +91,7 @@ class ConversationLog:
             await background.awaited(store.close())
 
     def _record(self, said: _Said) -> _Kept:
-        from llmring.conversations.session import answer_message, new_message
+        from llmring.conversations.turns import answer_message, new_message
         from llmring.conversations.types import ConversationFields
         from llmring.conversations.usage_log import plain
 

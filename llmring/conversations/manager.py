@@ -7,7 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from llmring.conversations.session import LLMRingSession
-from llmring.exceptions import ConversationError, ConversationNotFoundError, SessionError
+from llmring.conversations.turns import said_before
+from llmring.exceptions import ConversationNotFoundError, SessionError
 from llmring.schemas import LLMRequest, LLMResponse, Message
 
 # What of a message is sent again.
@@ -82,18 +83,11 @@ class ConversationManager:
         :raises ConversationError: what was said in it was not kept.
         """
         try:
-            conversation = await self.llm.store.get_conversation(conversation_id)
-            found = await self.llm.store.messages(conversation_id)
+            conversation, said = await said_before(self.llm.store, conversation_id)
         except ConversationNotFoundError:
             return False
-        if any(message.logging_level != "full" for message in found):
-            raise ConversationError(
-                f"what was said in conversation {conversation.id} was not kept (its logging level "
-                "is 'metadata'); start another one"
-            )
         self.current_conversation_id = conversation.id
-        told = [message.to_message() for message in found]
-        self._history = [*_instructed(conversation.system_prompt), *told]
+        self._history = [*_instructed(conversation.system_prompt), *said]
         return True
 
     def clear_history(self) -> None:

@@ -12,9 +12,7 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from llmring.conversations.types import NewMessage
-
-#: Roles that instruct; a request repeats them at its head, whatever part of the talk it has.
-INSTRUCTING = ("system", "developer")
+from llmring.messages import INSTRUCTING
 
 
 def digest(message: NewMessage) -> bytes:
@@ -34,6 +32,7 @@ class Told(NamedTuple):
     @property
     def instructs(self) -> bool:
         """Whether it is none of the talk itself."""
+        # A request repeats them at its head, whatever part of the talk it has.
         return self.message.role in INSTRUCTING
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from typing import Any, Literal
 from uuid import UUID
 
@@ -12,21 +11,19 @@ from pydantic import ValidationError as PydanticValidationError
 from llmring.conversations.export import as_dict, to_json, to_markdown
 from llmring.conversations.protocol import ConversationStore
 from llmring.conversations.store_address import OWNER, StoreAddress
-from llmring.conversations.types import Conversation, ConversationFields, LoggingLevel, NewMessage
-from llmring.exceptions import (
-    ConfigurationError,
-    ConversationError,
-    ServerError,
-    StoreError,
-    ValidationError,
+from llmring.conversations.turns import (
+    answer_in_errors,
+    answer_message,
+    completed_request,
+    new_message,
 )
+from llmring.conversations.types import ConversationFields, LoggingLevel
+from llmring.exceptions import ConfigurationError, ConversationError, ValidationError
 from llmring.pydantic_errors import first_problem
-from llmring.schemas import LLMRequest, LLMResponse, Message
+from llmring.schemas import LLMRequest, LLMResponse
 from llmring.service import LLMRing
 
 _LEVELS = ("none", "metadata", "full")
-#: What a message brings into a store.
-_FIELDS = set(Message.model_fields)
 
 
 class LLMRingSession(LLMRing):
@@ -166,16 +163,13 @@ class LLMRingSession(LLMRing):
         response = await self.chat(completed_request(request, conversation), profile)
         if store_messages and self.message_logging_level != "none":
             context = [new_message(message) for message in request.messages]
-            try:
+            with answer_in_errors(response):
                 await self.store.append(
                     conversation_id,
                     [answer_message(response)],
                     self.message_logging_level,
                     context=context,
                 )
-            except (StoreError, ServerError, ConversationError, ValidationError) as err:
-                err.details["response"] = response
-                raise
         return response
 
     async def get_conversation_history(
@@ -228,50 +222,6 @@ class LLMRingSession(LLMRing):
 
 class LLMRingExtended(LLMRingSession):
     """`LLMRingSession`, by the name that it had."""
-
-
-def new_message(message: Message) -> NewMessage:
-    """A message as a store takes it."""
-    fields = message.model_dump(include=_FIELDS)
-    if fields["timestamp"] is None:
-        del fields["timestamp"]
-    return NewMessage(**fields)
-
-
-def completed_request(request: LLMRequest, conversation: Conversation) -> LLMRequest:
-    """The request with what the conversation settles."""
-    settled: dict[str, Any] = {
-        "model": request.model or conversation.model_alias,
-        "temperature": request.temperature,
-        "max_tokens": request.max_tokens,
-        # For the usage log; it is not sent.
-        "metadata": {**(request.metadata or {}), "conversation_id": conversation.id},
-    }
-    for name in ("temperature", "max_tokens"):
-        if settled[name] is None:
-            settled[name] = getattr(conversation, name)
-    if conversation.system_prompt and not _is_instructed(request.messages):
-        prompt = Message(role="system", content=conversation.system_prompt)
-        settled["messages"] = [prompt, *request.messages]
-    return request.model_copy(update=settled)
-
-
-def _is_instructed(messages: Sequence[Message]) -> bool:
-    return any(message.role in ("system", "developer") for message in messages)
-
-
-def answer_message(response: LLMResponse) -> NewMessage:
-    """An answer as a store takes it, with what it cost."""
-    usage = response.usage or {}
-    return new_message(response.to_message()).model_copy(
-        update={
-            "model": response.model,
-            "finish_reason": response.finish_reason,
-            "input_tokens": usage.get("prompt_tokens"),
-            "output_tokens": usage.get("completion_tokens"),
-            "cost": usage.get("cost"),
-        }
-    )
 
 
 def _fields(fields: dict[str, Any]) -> ConversationFields:

@@ -71,7 +71,7 @@ class RemoteStore:
         found = await self.connection.ask("GET", _path(conversation_id))
         if isinstance(found, dict):
             found.pop("messages", None)
-        return self._read(Conversation, found)
+        return self._same(self._read(Conversation, found), conversation_id)
 
     async def change_conversation(
         self, conversation_id: UUID | str, changes: Mapping[str, Any]
@@ -82,7 +82,7 @@ class RemoteStore:
         :raises ValidationError: no such field, or a value cannot be one.
         """
         changed = await self.connection.ask("PATCH", _path(conversation_id), dict(changes))
-        return self._read(Conversation, changed)
+        return self._same(self._read(Conversation, changed), conversation_id)
 
     async def delete_conversation(self, conversation_id: UUID | str) -> bool:
         """Delete a conversation and its messages. :return: whether it was there."""
@@ -119,6 +119,7 @@ class RemoteStore:
             size = MAX_MESSAGES if limit is None else min(MAX_MESSAGES, limit - len(found))
             query = {"limit": size, "before": before}
             page = self._list(StoredMessage, await self.connection.ask("GET", path, None, query))
+            self._check_page(page, size, before)
             found = page + found
             if len(page) < size or page[0].position == 1:
                 break
@@ -233,6 +234,20 @@ class RemoteStore:
         end = await self.messages(conversation_id, len(messages))
         found = [(message.role, message.timestamp) for message in end]
         return end if found == [(one.role, one.timestamp) for one in messages] else []
+
+    def _same(self, found: Conversation, conversation_id: UUID | str) -> Conversation:
+        """The conversation, if it is the one that was asked for."""
+        if str(found.id) != str(_key(conversation_id)):
+            raise self._unreadable("it is of another conversation")
+        return found
+
+    def _check_page(self, page: Sequence[StoredMessage], size: int, before: int | None) -> None:
+        """See that pages lead to the beginning: else they would be asked for without end."""
+        positions = [message.position for message in page]
+        if len(page) > size or positions != sorted(set(positions)):
+            raise self._unreadable("its messages are not those of a page, in their order")
+        if page and (positions[0] < 1 or (before is not None and positions[-1] >= before)):
+            raise self._unreadable("its messages are not from before those that are known")
 
     def _read(self, model: type[ModelT], value: Any) -> ModelT:
         try:

@@ -16,7 +16,7 @@ from llmring.conversations.checks import (
     conversation_key,
     no_conversation,
 )
-from llmring.conversations.repeats import INSTRUCTING, Told, new_ones, system_digest, told
+from llmring.conversations.repeats import Told, new_ones, system_digest, told
 from llmring.conversations.sql.errors import NOT_JSON, not_json
 from llmring.conversations.sql.rows import (
     CONVERSATION_COLUMNS,
@@ -39,6 +39,7 @@ from llmring.conversations.types import (
     now,
 )
 from llmring.exceptions import ValidationError
+from llmring.messages import INSTRUCTING
 from llmring.pydantic_errors import first_problem
 
 # Larger ones are beyond the column, which PostgreSQL does not compare.

@@ -19,6 +19,7 @@ from llmring.mcp.client.telling import MAX_RESULT_CHARS
 from llmring.mcp.client.toolbox import Toolbox, ToolSource
 from llmring.mcp.client.turn import Turn
 from llmring.mcp.tools import Tool
+from llmring.messages import is_instructed
 from llmring.schemas import LLMRequest, Message
 from llmring.service import LLMRing
 
@@ -250,8 +251,7 @@ class EnhancedLLM:
     def _completed(self, request: LLMRequest, model: str | None) -> LLMRequest:
         """The request with what this object settles."""
         changes: dict[str, Any] = {"model": model or request.model or self.model}
-        instructed = any(one.role in ("system", "developer") for one in request.messages)
-        if self.system_prompt and not instructed:
+        if self.system_prompt and not is_instructed(request.messages):
             prompt = Message(role="system", content=self.system_prompt)
             changes["messages"] = [prompt, *request.messages]
         return request.model_copy(update=changes)

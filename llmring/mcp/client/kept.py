@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from llmring.conversations.session import (
-    LLMRingSession,
+from llmring.conversations.session import LLMRingSession
+from llmring.conversations.turns import (
+    answer_in_errors,
     answer_message,
     completed_request,
     new_message,
+    said_before,
 )
 from llmring.conversations.types import NewMessage
-from llmring.exceptions import ConversationError, StoreError, ValidationError
+from llmring.exceptions import ConversationError
 from llmring.mcp.client.turn import Turn
 from llmring.schemas import LLMRequest, Message
 from llmring.service import LLMRing
@@ -47,35 +49,23 @@ class KeptConversation:
         :raises ConversationNotFoundError: there is no such conversation.
         :raises ConversationError: what was said in it was not kept.
         """
-        store = self._session.store
-        conversation = await store.get_conversation(self._id)
-        found = await store.messages(self._id)
-        if any(message.logging_level != "full" for message in found):
-            raise ConversationError(
-                f"what was said in conversation {conversation.id} was not kept (its logging level "
-                "is 'metadata'); start another one"
-            )
+        conversation, before = await said_before(self._session.store, self._id)
         self._given = list(request.messages)
-        before = [message.to_message() for message in found]
         whole = request.model_copy(update={"messages": [*before, *self._given]})
         return completed_request(whole, conversation)
 
     async def add(self, turn: Turn) -> None:
         """Keep what was given and what the turn adds: all of it, or nothing.
 
-        :raises StoreError: the store cannot be used; the turn is in ``details["response"]``.
+        :raises StoreError: (at a server `ServerError`) the store cannot be used; the turn is in
+            ``details["response"]``.
         """
         level = self._session.message_logging_level
         if level == "none":
             return
-        try:
-            await self._session.store.append(self._id, [*self._new(), *_added(turn)], level)
-        except (StoreError, ConversationError, ValidationError) as err:
-            err.details["response"] = turn
-            raise
-
-    def _new(self) -> list[NewMessage]:
-        return [new_message(message) for message in self._given]
+        given = [new_message(message) for message in self._given]
+        with answer_in_errors(turn):
+            await self._session.store.append(self._id, [*given, *_added(turn)], level)
 
 
 def _added(turn: Turn) -> list[NewMessage]:

@@ -15,6 +15,8 @@ from llmring.exceptions import (
     ConversationError,
     ConversationNotFoundError,
     FileProcessingError,
+    LLMRingError,
+    ServerError,
     StoreError,
     ToolError,
     ValidationError,
@@ -343,17 +345,18 @@ def test_what_is_not_to_be_kept_is_not(tmp_path: Path, level: str, n_kept: int) 
     in_session(tmp_path, (SUNNY, SUNNY), use, message_logging_level=level)
 
 
+@pytest.mark.parametrize("kind", [StoreError, ServerError])
 def test_a_turn_that_cannot_be_kept_is_in_the_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: type[LLMRingError], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def use(llm: EnhancedLLM, ring: LLMRingSession) -> None:
         kept = await llm.create_conversation()
 
         async def full(*args: Any, **fields: Any) -> None:
-            raise StoreError("the disk is full")
+            raise kind("the disk is full")
 
         monkeypatch.setattr(ring.store, "append", full)
-        with pytest.raises(StoreError, match="disk is full") as caught:
+        with pytest.raises(kind, match="disk is full") as caught:
             await llm.chat(QUESTION, conversation_id=kept)
         assert caught.value.details["response"].content == "It is sunny."
 
