@@ -237,7 +237,7 @@ class RemoteStore:
 
     def _same(self, found: Conversation, conversation_id: UUID | str) -> Conversation:
         """The conversation, if it is the one that was asked for."""
-        if str(found.id) != str(_key(conversation_id)):
+        if found.id != conversation_key(conversation_id):
             raise self._unreadable("it is of another conversation")
         return found
 
