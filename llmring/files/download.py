@@ -124,7 +124,10 @@ def _connected(
 
 @contextlib.contextmanager
 def _broken_at(end: float, sock: socket.socket) -> Iterator[None]:
+    is_over: list[bool] = []
+
     def shut() -> None:
+        is_over.append(True)
         with contextlib.suppress(OSError):
             socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
@@ -133,9 +136,16 @@ def _broken_at(end: float, sock: socket.socket) -> Iterator[None]:
     watchdog.start()
     try:
         yield
+    except Exception as err:
+        if is_over:
+            raise TimeoutError("the time is over") from err
+        raise
     finally:
         watchdog.cancel()
         watchdog.join()
+    # A body of no announced length ends with the connection, whoever has ended that.
+    if is_over:
+        raise TimeoutError("the time is over")
 
 
 def _answer(connection: http.client.HTTPConnection, parts: SplitResult, max_bytes: int) -> Download:

@@ -188,8 +188,9 @@ def test_an_answer_that_is_none_is_refused(near: None, steps: list[Any]) -> None
         [hang],
         [drip(b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 99)],
         [wire.answer(b"", content_length="900"), drip(b"x" * 900)],
+        [b"HTTP/1.1 200 OK\r\n\r\n", drip(b"x" * 900)],
     ],
-    ids=["silence", "dripped headers", "dripped body"],
+    ids=["silence", "dripped headers", "dripped body", "dripped body without end"],
 )
 def test_a_slow_host_is_left_at_the_deadline(near: None, steps: list[Any]) -> None:
     assert "within 0.2 s" in refusal(*steps, timeout_s=0.2).message
