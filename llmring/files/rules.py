@@ -20,10 +20,14 @@ _SYSTEM = ("/boot", "/dev", "/etc", "/proc", "/run", "/sys", "/var/run")
 #: Files and folders of keys and passwords.
 _SECRET = frozenset(
     """
-    .aws .azure .docker .env .git-credentials .gnupg .kube .netrc .password-store .pgpass .pypirc
-    .ssh
+    .aws .azure .docker .env .git-credentials .gnupg .kube .netrc .npmrc .password-store .pgpass
+    .pypirc .ssh
     """.split()
 )
+#: Environments of one machine or one program, such as ``.env.llmring`` of `llmring server init`;
+#: and what stands in their place where others read along.
+_ENVIRONMENT = ".env."
+_EXAMPLES = (".dist", ".example", ".sample", ".template")
 #: The largest file that most providers keep: OpenAI 512 MB, Anthropic 500 MB. Google keeps 2 GB.
 _MAX_SIZE_BYTES = 512 * 1024**2
 _MAX_DOWNLOAD_BYTES = 50 * 1024**2
@@ -83,10 +87,14 @@ class FileRules:
 
 
 def _secret_in(path: str) -> str | None:
-    found = next((name for name in path.split(os.sep) if name in _SECRET), None)
+    found = next((name for name in path.split(os.sep) if _is_secret(name)), None)
     if found is None:
         return None
     return f"{found} is where keys lie; name its folder in LLMRING_FILE_ROOTS if it is to be read"
+
+
+def _is_secret(name: str) -> bool:
+    return name in _SECRET or (name.startswith(_ENVIRONMENT) and not name.endswith(_EXAMPLES))
 
 
 def _below(path: str, folder: str) -> str | None:

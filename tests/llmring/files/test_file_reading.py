@@ -39,7 +39,9 @@ def test_the_systems_folders_are_out_of_bounds(path: str) -> None:
     assert "may not be read" in refusal(path) or "is a" in refusal(path)
 
 
-@pytest.mark.parametrize("name", [".ssh/id_rsa", ".aws/credentials", ".env", "x/.netrc"])
+@pytest.mark.parametrize(
+    "name", [".ssh/id_rsa", ".aws/credentials", ".env", ".env.llmring", "x/.netrc"]
+)
 def test_places_of_keys_are_out_of_bounds_below_a_root_too(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -183,3 +185,10 @@ def test_the_environment_says_what_may_be_read(tmp_path: Path) -> None:
 def test_a_variable_that_makes_no_sense_is_named(name: str, value: str) -> None:
     with pytest.raises(ConfigurationError, match=name):
         FileRules.read({name: value})
+
+
+def test_an_example_of_an_environment_is_read(tmp_path: Path) -> None:
+    path = tmp_path / ".env.example"
+    path.write_text("KEY=")
+    with open_file(path, FileRules()) as opened:
+        assert opened.read() == b"KEY="
