@@ -201,6 +201,28 @@ def test_messages_are_asked_for_in_pages(monkeypatch: pytest.MonkeyPatch) -> Non
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "pages",
+    [[(3, 4), (3, 4)], [(3, 4), (4, 5)], [(4, 3)], [(3, 3)], [(0, 1)], [(1, 2, 3)]],
+    ids=["the same again", "later ones", "out of order", "twice", "none is 0", "too many"],
+)
+def test_pages_that_do_not_lead_to_the_beginning_are_an_error(
+    monkeypatch: pytest.MonkeyPatch, pages: list[tuple[int, ...]]
+) -> None:
+    monkeypatch.setattr("llmring.conversations.remote.store.MAX_MESSAGES", 2)
+    told = [wire.answer([{**KEPT, "position": n} for n in page]) for page in pages]
+    failure, requests = asked(lambda store: store.messages(ID), *told)
+    assert (type(failure), len(requests)) == (ServerError, len(pages))
+    assert "its messages are not" in failure.message
+
+
+@pytest.mark.parametrize("work", [get, lambda store: store.change_conversation(ID, {})])
+def test_another_conversation_than_was_asked_for_is_an_error(work: Any) -> None:
+    failure, _ = asked(work, wire.answer({**CONVERSATION, "id": str(uuid4())}))
+    assert type(failure) is ServerError
+    assert "it is of another conversation" in failure.message
+
+
 @pytest.mark.parametrize(("held", "n_sent"), [(1, 2), (0, None)])
 def test_a_long_request_is_cut_where_its_beginning_is_kept(
     held: int, n_sent: int | None, monkeypatch: pytest.MonkeyPatch
