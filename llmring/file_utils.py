@@ -23,7 +23,7 @@ from typing import Any
 from cloud.llm.parts import InlineData
 from llmring.exceptions import FileProcessingError
 from llmring.files import media_types
-from llmring.files.reading import open_file
+from llmring.files.reading import open_file, shown_path
 from llmring.files.rules import FileRules
 from llmring.files.sources import (
     Address,
@@ -68,6 +68,7 @@ def get_file_mime_type(file_path: Source) -> str:
     :return: ``application/octet-stream`` where neither tells; of a file that cannot be read, what
         its name says.
     """
+    shown_path(file_path)  # what is no path is refused by its type
     return media_types.media_type(_head(file_path), file_path)
 
 
@@ -192,7 +193,11 @@ def _head(file_path: Source) -> bytes:
         return b""
 
 
-def _text(text: str) -> list[Part]:
+def _text(text: str | None) -> list[Part]:
+    if not isinstance(text, str | None):
+        raise FileProcessingError(
+            f"the text beside a file is a {type(text).__name__}; give text, or none"
+        )
     return [{"type": "text", "text": text}] if text else []
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -19,6 +20,8 @@ from llmring.files.rules import FileRules
 MAX_INLINE_BYTES = 50 * 1024**2
 #: Shorter texts are taken for paths, unless what they hold begins as an image or a PDF does.
 _MIN_BASE64 = 100
+#: A media type without parameters. Source: RFC 9110, section 8.3.1.
+_MEDIA_TYPE = re.compile(r"[\w!#$%&'*+.^`|~-]+/[\w!#$%&'*+.^`|~-]+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +128,7 @@ def _of_data_url(url: str) -> InlineData:
     return _of_base64(inline.data, decoded, inline.media_type)
 
 
-def _of_base64(text: str, data: bytes, media_type: str | None) -> InlineData:
+def _of_base64(text: str, data: bytes, media_type: object) -> InlineData:
     if not data:
         raise FileProcessingError("the base64 data is empty; give a file with content")
     check_inline_size(len(data), "the base64 data")
@@ -133,7 +136,11 @@ def _of_base64(text: str, data: bytes, media_type: str | None) -> InlineData:
         raise FileProcessingError(
             "base64 does not tell what it holds; give mime_type=…, or a data URL"
         )
-    return InlineData(media_type, text)
+    if not isinstance(media_type, str) or not _MEDIA_TYPE.fullmatch(media_type):
+        raise FileProcessingError(
+            f"mime_type is {media_type!r:.100}; give a media type, such as 'image/png'"
+        )
+    return InlineData(media_type.lower(), text)
 
 
 def _base64_of(source: str) -> bytes | None:

@@ -204,3 +204,28 @@ def test_the_utilities_are_where_users_import_them() -> None:
     inner = {"analyze_file", "create_file_content"}
     assert inner < set(file_utils.__all__)
     assert set(file_utils.__all__) - inner <= set(llmring.__all__)
+
+
+@pytest.mark.parametrize(
+    "mime_type", [5, "x", "image/png\r\nX: y", "image/"], ids=["int", "word", "lines", "half"]
+)
+@pytest.mark.parametrize("make", [create_image_content, create_file_content])
+def test_a_type_that_is_none_is_refused(make: Callable[..., Any], mime_type: Any) -> None:
+    with pytest.raises(FileProcessingError, match="give a media type, such as 'image/png'"):
+        make(encoded(PNG), mime_type=mime_type)
+
+
+def test_types_are_written_in_any_case() -> None:
+    assert create_image_content(encoded(PNG), mime_type="IMAGE/PNG") == [IMAGE]
+
+
+def test_a_text_that_is_none_is_refused() -> None:
+    wrong: Any = 5
+    with pytest.raises(FileProcessingError, match="beside a file is a int; give text"):
+        analyze_image("shot.png", wrong)
+
+
+def test_only_a_path_has_a_type() -> None:
+    wrong: Any = None
+    with pytest.raises(FileProcessingError, match="NoneType was given where a file's path"):
+        get_file_mime_type(wrong)
