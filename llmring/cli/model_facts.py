@@ -8,16 +8,6 @@ if TYPE_CHECKING:
     from llmring.registry import RegistryModel
 
 _START = "dollars_per_million_tokens_"
-_ABILITIES = {
-    "vision": "pictures",
-    "function_calling": "tools",
-    "parallel_tool_calls": "several tools at once",
-    "json_mode": "JSON",
-    "streaming": "streams",
-    "caching": "caching",
-    "thinking": "thinking",
-    "temperature": "temperature",
-}
 
 
 def price(dollars: float | None) -> str:
@@ -50,12 +40,14 @@ def as_json(model: RegistryModel) -> dict[str, Any]:
 
 def facts(model: RegistryModel) -> list[tuple[str, str]]:
     """Headings and texts, for a page about a model; without those that have no text."""
+    from llmring.registry.schemas import ABILITIES
+
     prices = [
         (name.removeprefix(_START).replace("_", " "), value)
         for name in type(model).model_fields
         if name.startswith(_START) and (value := getattr(model, name)) is not None
     ]
-    abilities = [words for name, words in _ABILITIES.items() if getattr(model, f"supports_{name}")]
+    abilities = [words for name, words in ABILITIES.items() if getattr(model, f"supports_{name}")]
     announced = [
         f"from {one.effective_date}: {price(one.dollars_per_million_tokens_input)} in, "
         f"{price(one.dollars_per_million_tokens_output)} out"

@@ -88,6 +88,19 @@ class AnnouncedPrices(_Prices):
     effective_date: Day
 
 
+#: What models can do, by the names that a registry has behind ``supports_``, and in words.
+ABILITIES = {
+    "vision": "pictures",
+    "function_calling": "tools",
+    "parallel_tool_calls": "several tools at once",
+    "json_mode": "JSON",
+    "streaming": "streams",
+    "caching": "caching",
+    "thinking": "thinking",
+    "temperature": "temperature",
+}
+
+
 class RegistryModel(_Prices):
     """A model: its names, limits, prices and abilities. None means that the registry does not say.
 

@@ -13,6 +13,7 @@ from llmring.mcp.server.lockfile import model_lines
 from llmring.mcp.server.lockfile.bench import Answer, Bench
 from llmring.mcp.server.lockfile.schemas import MAX_LISTED
 from llmring.registry import RegistryModel
+from llmring.registry.schemas import ABILITIES
 
 _INPUT_TOKENS, _OUTPUT_TOKENS = 1_000_000, 200_000
 
@@ -90,8 +91,8 @@ def list_models(bench: Bench, arguments: Mapping[str, Any]) -> Answer:
 def filter_models(bench: Bench, arguments: Mapping[str, Any]) -> Answer:
     """The models that meet requirements, and of which others that cannot be told."""
     wanted = arguments.get("required_capabilities", [])
-    if unknown := next((one for one in wanted if one not in model_lines.ABILITIES), None):
-        known = list(model_lines.ABILITIES)
+    if unknown := next((one for one in wanted if one not in ABILITIES), None):
+        known = list(ABILITIES)
         raise ToolError(
             f"unknown capability {shown(unknown)}; there are {listed(known)}"
             f"{suggestion(unknown, known)}"

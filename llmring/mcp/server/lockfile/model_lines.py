@@ -5,19 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from llmring.registry import RegistryModel
-
-#: What models can do, by the names that the registry has behind ``supports_``, and in words.
-ABILITIES = {
-    "vision": "pictures",
-    "function_calling": "tools",
-    "parallel_tool_calls": "several tools at once",
-    "json_mode": "JSON",
-    "streaming": "streams",
-    "caching": "caching",
-    "thinking": "thinking",
-    "temperature": "temperature",
-}
-
+from llmring.registry.schemas import ABILITIES
 
 # What tells models apart; the rest nearly all can.
 _TELLING = ("vision", "function_calling", "json_mode", "thinking")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from llmring.mcp.server.lockfile.model_lines import ABILITIES
+from llmring.registry.schemas import ABILITIES
 
 #: Most models in one answer: about a thousand tokens.
 MAX_LISTED = 20
