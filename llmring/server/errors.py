@@ -16,7 +16,7 @@ from LLM.exceptions import InvalidRequestError, LLMError
 from llmring.exceptions import ConversationNotFoundError, StoreError
 from local_llm_kit.server.errors import describe, error_body
 
-_log = logging.getLogger("llmring.server")
+_logger = logging.getLogger("llmring.server")
 _KINDS = {401: "authentication_error", 403: "authentication_error", 429: "rate_limit_error"}
 _MAX_SHOWN_CHARS = 200
 
@@ -67,7 +67,7 @@ async def on_error(_: Request, error: Exception) -> Response:
         return problem(404, error.message, "not_found")
     if isinstance(error, StoreError):
         # Where the database is, and what ails it, is the log's to know.
-        _log.error("%s", error)
+        _logger.error("%s", error)
         message = "the database cannot be used now; try again later"
         return problem(503, message, "store_unavailable", headers={"retry-after": "1"})
     status, body = describe(error)
@@ -92,5 +92,5 @@ async def on_http_error(request: Request, error: Exception) -> Response:
 
 async def on_any_error(_: Request, error: Exception) -> Response:
     """The answer where the server fails."""
-    _log.error("a request failed", exc_info=error)
+    _logger.error("a request failed", exc_info=error)
     return problem(500, "the server failed; its log says why", "internal_error")

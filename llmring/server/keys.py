@@ -28,7 +28,7 @@ CACHE_S = 5.0
 TOUCH_S = 60.0
 _MAX_CACHED = 10_000
 _KEY = re.compile(rf"{KEY_PREFIX}[0-9a-f]{{32}}".encode())
-_log = logging.getLogger("llmring.server")
+_logger = logging.getLogger("llmring.server")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,4 +121,4 @@ class Keyring:
         try:
             await self.rows.touch(row.id, now())
         except StoreError as err:
-            _log.warning("when a key was last used is not noted: %s", err)
+            _logger.warning("when a key was last used is not noted: %s", err)

@@ -22,7 +22,7 @@ from llmring.mcp.client.telling import MAX_RESULT_CHARS, bounded, checked
 from llmring.mcp.tools import Progress, Tool, ToolResult
 from llmring.structured.arguments import argument_check
 
-logger = logging.getLogger("llmring.tools")
+_logger = logging.getLogger("llmring.tools")
 
 #: Is asked before a call runs; False, and the model is told that the user does not want it.
 Approve = Callable[[ToolUse], bool | Awaitable[bool]]
@@ -164,8 +164,8 @@ class RoundOfCalls:
                 problem = f"the call took longer than {timeout_s:g} s, and was ended"
             else:
                 # The message may quote what the arguments hold; a log must not.
-                logger.warning("the tool %s failed: %s", call.name, type(err).__name__)
-                logger.debug("the tool %s failed", call.name, exc_info=err)
+                _logger.warning("the tool %s failed: %s", call.name, type(err).__name__)
+                _logger.debug("the tool %s failed", call.name, exc_info=err)
                 problem = _words(err)
         return ToolResult(f"the call failed: {problem[:_MAX_ERROR_CHARS]}", is_error=True)
 
@@ -194,6 +194,6 @@ def _misfit(tool: Tool, arguments: dict[str, Any]) -> str:
     except (InvalidRequestError, LLMRingError):
         # A server's schema in an older dialect, or with patterns that could take for ever. What
         # runs the tool checks its arguments, too.
-        logger.debug("the schema of the tool %s cannot be checked here", tool.name)
+        _logger.debug("the schema of the tool %s cannot be checked here", tool.name)
         return ""
     return check(arguments)

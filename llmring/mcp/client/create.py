@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Where = str | os.PathLike[str] | Sequence[str] | ServerAddress
 
 
-logger = logging.getLogger("llmring.tools")
+_logger = logging.getLogger("llmring.tools")
 
 #: What the names of MCP servers' tools begin with.
 PREFIX = "mcp_"
@@ -110,7 +110,7 @@ async def create_enhanced_llm(
         raise
     for connection in connections:
         if changed := [one.tool for one in connection.changes if one.kind != "removed"]:
-            logger.warning("%r: withheld, for they are not as approved: %s", connection, changed)
+            _logger.warning("%r: withheld, for they are not as approved: %s", connection, changed)
     return llm
 
 

@@ -17,7 +17,7 @@ from llmring.mcp.tools import Tool
 from llmring.schemas import LLMRequest, LLMResponse, Message, StreamChunk
 from llmring.service import LLMRing
 
-logger = logging.getLogger("llmring.tools")
+_logger = logging.getLogger("llmring.tools")
 
 
 class Rounds:
@@ -123,7 +123,7 @@ class _Asking:
         except ProviderRequestError as err:
             if has_begun:
                 raise
-            logger.warning(
+            _logger.warning(
                 "a request with images from tools was refused (%s); they are described instead",
                 type(err).__name__,
             )

@@ -22,7 +22,7 @@ _MAX_NAME = 64
 #: Most of a schema that is told as text, in characters.
 _MAX_SCHEMA_CHARS = 4000
 
-logger = logging.getLogger("llmring.tools")
+_logger = logging.getLogger("llmring.tools")
 
 
 class ToolSource(Protocol):
@@ -124,7 +124,7 @@ def _usable(tool: Tool) -> Tool:
     try:
         check_schema(tool.parameters)
     except InvalidRequestError as err:
-        logger.warning("the schema of the tool %s cannot be used: %s", tool.name, err.message)
+        _logger.warning("the schema of the tool %s cannot be used: %s", tool.name, err.message)
         return replace(tool, parameters=_bare(tool.parameters))
     return tool
 
