@@ -12,13 +12,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from LLM.exceptions import LLMError
 from llmring.server.errors import on_error, problem, refused
 from llmring.server.keys import Caller
+from llmring.server.page import open_paths
 from llmring.server.service import Service
 from llmring.server.wire import API, HEALTH, REGISTRY
 from local_llm_kit.server.guard import given_key
 
 _CALLER = "llmring.caller"
 _KEYS = frozenset((f"{API}/keys".encode(), f"{API}/keys/".encode()))
-_OPEN = frozenset((HEALTH.encode(), REGISTRY.encode(), f"{REGISTRY}/".encode()))
+_OPEN = frozenset((HEALTH.encode(), REGISTRY.encode(), f"{REGISTRY}/".encode())) | open_paths()
 _OPEN_BELOW = f"{REGISTRY}/".encode()
 #: What proxies add: who comes through one may not be on this machine.
 _FORWARDED = frozenset((b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via"))

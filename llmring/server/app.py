@@ -7,6 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from LLM.exceptions import LLMError
+from llmring.server import page
 from llmring.server.access import Access
 from llmring.server.access_log import log_request
 from llmring.server.endpoint import Routes
@@ -40,7 +41,7 @@ def create_app(
     keys.add_routes(routes)
     status.add_routes(own, metrics if has_metrics else None)
     app = Starlette(
-        routes=[*routes.all, *own.all],
+        routes=[*routes.all, *own.all, *page.routes()],
         exception_handlers={
             HTTPException: on_http_error,
             LLMError: on_error,

@@ -2,37 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
+from tests.browsers import WAIT_MS, chromium
 from tests.local.server.page.peer import Peer, running_peer
-
-_WAIT_MS = 10_000
-#: No name resolves and no other address is connected to, whatever a page asks for.
-_FLAGS = ["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"]
-
-
-def _chromium() -> str:
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    if found is None:
-        missing = "chromium is not installed; on Debian: apt-get install chromium"
-        if os.environ.get("CI"):
-            pytest.fail(missing)
-        pytest.skip(missing)
-    return found
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """One browser for a module; while it is open this thread can run no event loop."""
-    with sync_playwright() as playing:
-        browser = playing.chromium.launch(executable_path=_chromium(), args=_FLAGS)
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -41,7 +24,7 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
     context = browser.new_context(
         accept_downloads=True, permissions=["clipboard-read", "clipboard-write"]
     )
-    context.set_default_timeout(_WAIT_MS)
+    context.set_default_timeout(WAIT_MS)
     yield context
     context.close()
 
