@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -24,6 +23,7 @@ from llmring.mcp.client.addresses import (
     address,
     configured_servers,
 )
+from llmring.private_files import replace_text
 
 FILE_NAME = "mcp.json"
 _MAX_NAME_CHARS = 64
@@ -163,7 +163,7 @@ class RegisteredServers:
                 before = json.dumps(document)
                 yield document
                 if json.dumps(document) != before:
-                    self._write(document)
+                    replace_text(self.path, json.dumps(document, indent=2) + "\n")
         except (OSError, LockfileError) as err:
             reason = err.strerror if isinstance(err, OSError) else err
             raise ConfigurationError(f"{self.path} cannot be written: {reason}") from err
@@ -177,21 +177,6 @@ class RegisteredServers:
         except OSError as err:
             raise ConfigurationError(f"{self.path} cannot be read: {err.strerror}") from err
         return _parsed(data, str(self.path))
-
-    def _write(self, document: Mapping[str, Any]) -> None:
-        """Replace the file in one step. It is its owner's alone, as `mkstemp` makes it."""
-        target = Path(os.path.realpath(self.path))
-        handle, name = tempfile.mkstemp(prefix=".new-", dir=target.parent)
-        try:
-            with open(handle, "w", encoding="utf-8") as file:
-                file.write(json.dumps(document, indent=2) + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(name, target)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(name)
-            raise
 
 
 def entries_of(data: bytes, where: str) -> dict[str, dict[str, Any]]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
 from llmring.exceptions import ConfigurationError
+from llmring.private_files import replace_text
 
 #: Where it is, unless somebody says otherwise.
 DEFAULT = ".env.llmring"
@@ -50,19 +50,8 @@ def write(path: Path, variables: Mapping[str, str]) -> None:
         else:
             lines.append(line)
     lines += [_assignment(name, value) for name, value in left.items()]
-    target = Path(os.path.realpath(path))
-    partial = target.with_name(f".{target.name}.{os.urandom(8).hex()}")
     try:
-        handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with open(handle, "w", encoding="utf-8") as file:
-                file.write("\n".join(lines) + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(partial, target)
-        except BaseException:
-            partial.unlink(missing_ok=True)
-            raise
+        replace_text(path, "\n".join(lines) + "\n")
     except OSError as err:
         raise _problem(path, "written", err) from err
 

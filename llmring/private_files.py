@@ -1,0 +1,29 @@
+"""Files that their owner alone can read, written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Make `text` the contents of a file in one step: whoever reads has the old or the new.
+
+    A symbolic link stays one and its target is replaced. When this returns, it is on the disk.
+
+    :raises OSError: it cannot be written; what was there is as it was.
+    """
+    target = Path(os.path.realpath(path))
+    partial = target.with_name(f".{target.name}.{os.urandom(8).hex()}")
+    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with open(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(partial)
+        raise
