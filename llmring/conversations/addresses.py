@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TypeGuard
 
 from llmring.exceptions import ConfigurationError
 
@@ -45,8 +46,11 @@ def database_url(where: str | os.PathLike[str] | None) -> str:
         ``postgresql://…``; None for `VARIABLE`, else the user's own file.
     :raises ConfigurationError: it is none of these.
     """
-    text = os.fspath(where) if where is not None else os.environ.get(VARIABLE, "").strip()
-    if not isinstance(text, str):
+    if where is None:
+        text = os.environ.get(VARIABLE, "").strip()
+    else:
+        text = os.fspath(where) if isinstance(where, os.PathLike) else where
+    if not _is_path(text):
         raise ConfigurationError(f"a database cannot be at {text!r}; {_FORMS}")
     scheme, found, rest = (text or str(default_path())).partition("://")
     if not found:
@@ -57,3 +61,14 @@ def database_url(where: str | os.PathLike[str] | None) -> str:
         return f"postgresql+psycopg://{rest}"
     # The rest may hold a password.
     raise ConfigurationError(f"a database cannot be at {scheme[:40]}://…; {_FORMS}")
+
+
+def _is_path(text: object) -> TypeGuard[str]:
+    """Whether it is text, and a file could have that name."""
+    if not isinstance(text, str):
+        return False
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:  # a lone surrogate that stands for no byte
+        return False
+    return True

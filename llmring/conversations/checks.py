@@ -12,11 +12,11 @@ from llmring.exceptions import ConversationNotFoundError, ValidationError
 GROUPS: tuple[Group, ...] = get_args(Group)
 
 
-def check_page(limit: int, offset: int = 0, most: int = MAX_PAGE) -> None:
+def check_page(limit: object, offset: object = 0, most: int = MAX_PAGE) -> None:
     """:raises ValidationError: there is no such page."""
-    if not 1 <= limit <= most:
+    if not isinstance(limit, int) or not 1 <= limit <= most:
         raise ValidationError(f"limit is {limit!r}; give 1 to {most}")
-    if not 0 <= offset < 2**63:
+    if not isinstance(offset, int) or not 0 <= offset < 2**63:
         raise ValidationError(f"offset is {offset!r}; give 0 or more")
 
 
@@ -26,10 +26,12 @@ def check_group(group: str) -> None:
         raise ValidationError(f"usage cannot be told by {group!r}; by {', '.join(GROUPS)}")
 
 
-def check_search(text: str) -> None:
-    """:raises ValidationError: every text has it."""
+def check_search(text: object) -> None:
+    """:raises ValidationError: every text has it, or it is none."""
     if not text:
         raise ValidationError("there is nothing to search for; give some text")
+    if not isinstance(text, str):
+        raise ValidationError(f"a {type(text).__name__} cannot be searched for; give some text")
 
 
 def conversation_key(conversation_id: UUID | str) -> UUID:

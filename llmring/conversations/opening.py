@@ -35,8 +35,8 @@ def open_database(
         extra = "postgres" if url.startswith("postgresql") and _has_sqlalchemy() else "ring"
         missing = err.name or "SQLAlchemy"
         raise ConfigurationError(
-            f"keeping conversations takes {missing}, which is not installed: "
-            f"pip install '.[{extra}]'",
+            f"keeping conversations takes {missing}, which is not installed; in llm-kit's folder "
+            f"run: pip install '.[{extra}]'",
             original=err,
         ) from err
 
@@ -64,9 +64,9 @@ def store_in(database: SQLDatabase, owner: str = OWNER) -> SQLStore:
     return SQLStore(database, owner)
 
 
-def check_owner(owner: str) -> None:
+def check_owner(owner: object) -> None:
     """:raises ConfigurationError: the owner cannot be one."""
-    if not 1 <= len(owner) <= _MAX_OWNER_CHARS:
+    if not isinstance(owner, str) or not 1 <= len(owner) <= _MAX_OWNER_CHARS:
         raise ConfigurationError(f"owner is {owner!r:.80}; give 1 to {_MAX_OWNER_CHARS} characters")
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import ValidationError as PydanticValidationError
 
+from llmring.arguments import as_request
 from llmring.conversations.export import as_dict, to_json, to_markdown
 from llmring.conversations.protocol import ConversationStore
 from llmring.conversations.store_address import OWNER, StoreAddress
@@ -152,11 +153,13 @@ class LLMRingSession(LLMRing):
         :param conversation_id: None keeps nothing.
         :param store_messages: False keeps nothing.
         :param profile: as for `chat`.
+        :raises ValidationError: `request` is no `LLMRequest`.
         :raises ConversationNotFoundError: there is none; nothing was sent.
         :raises StoreError: (at a server `ServerError`) it cannot be kept. Where the model had
             answered, the answer is in ``details["response"]``.
         :raises LLMRingError: the call failed, as for `chat`; nothing is kept.
         """
+        request = as_request(request, None, {})
         if conversation_id is None:
             return await self.chat(request, profile)
         conversation = await self.store.get_conversation(conversation_id)

@@ -171,7 +171,10 @@ class _Call:
 
 
 class _Noting:
-    """What a decorator notes, and where. Its methods do not raise."""
+    """What a decorator notes, and where. Its methods do not raise once it is made.
+
+    :raises ConfigurationError: a name is no text.
+    """
 
     def __init__(
         self,
@@ -184,6 +187,12 @@ class _Noting:
         calls: bool,
         said: bool,
     ) -> None:
+        names = {"provider": provider, "model": model, "alias": alias, "origin": origin}
+        for argument, name in names.items():
+            if not isinstance(name, str | None):
+                raise ConfigurationError(
+                    f"{argument} is a {type(name).__name__}; give its name as text"
+                )
         self._provider = None if provider == "auto" else provider
         self._model = model
         self._alias = alias

@@ -371,6 +371,12 @@ def test_an_impossible_address_is_refused(address: str) -> None:
     assert SECRET not in str(caught.value)
 
 
+@pytest.mark.parametrize("place", [7, b"kept", "\ud800", []], ids=["int", "bytes", "lone", "list"])
+def test_what_is_no_address_is_refused(place: Any) -> None:
+    with pytest.raises(ConfigurationError, match="give the path of a file"):
+        open_store(place)
+
+
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 

@@ -328,13 +328,33 @@ def test_a_message_needs_a_conversation(use: Callable[..., Any]) -> None:
     "settings",
     [{"server_url": "http://api.llmring.ai"}, {"api_key": "x"},
      {"server_url": "https://api.llmring.ai", "store": "kept.sqlite"},
-     {"message_logging_level": "all"}, {"owner": ""}, {"owner": "x" * 201}, {"store": "mysql://x"},
+     {"message_logging_level": "all"}, {"owner": ""}, {"owner": "x" * 201}, {"owner": None},
+     {"store": "mysql://x"}, {"store": "\ud800"},
      {"store": "postgresql://u:p@h:port/y"}],
     ids=str,
 )  # fmt: skip
 def test_an_impossible_setting_is_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError):
         LLMRingSession(**settings)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [lambda ring: ring.list_conversations(None), lambda ring: ring.list_conversations("5"),
+     lambda ring: ring.list_conversations(5, None), lambda ring: ring.search_conversations(7),
+     lambda ring: ring.search_conversations("x", None),
+     lambda ring: ring.chat_with_conversation("Hello!"),
+     lambda ring: ring.chat_with_conversation("Hello!", uuid4())],
+    ids=["no-limit", "limit", "offset", "search", "search-limit", "prompt", "prompt-in-one"],
+)  # fmt: skip
+def test_arguments_of_another_type_are_refused(
+    use: Callable[..., Any], ask: Callable[[Any], Awaitable[Any]]
+) -> None:
+    async def work(ring: LLMRingSession) -> None:
+        with pytest.raises(ValidationError, match="give"):
+            await ask(ring)
+
+    use(work)
 
 
 @pytest.mark.parametrize(

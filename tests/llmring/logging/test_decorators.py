@@ -67,6 +67,7 @@ ANSWERS: dict[str, tuple[Any, tuple[str, str, int, int, int]]] = {
 
 @pytest.fixture(autouse=True)
 def own_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLMRING_LOG_METADATA", "1")
     monkeypatch.setenv("LLMRING_DATABASE_URL", str(tmp_path / "usage.sqlite"))
 
 
@@ -242,6 +243,13 @@ def test_a_path_is_meant_from_where_the_program_was(
 def test_an_impossible_place_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="a database cannot be at"):
         log_llm_call(store="mysql://nowhere")
+
+
+@pytest.mark.parametrize("argument", ["provider", "model", "alias", "origin"])
+def test_a_name_that_is_no_text_is_refused(argument: str) -> None:
+    wrong: Any = {argument: 7}
+    with pytest.raises(ConfigurationError, match=f"{argument} is a int; give its name"):
+        log_llm_call(**wrong)
 
 
 def test_each_decorator_names_the_other() -> None:
