@@ -70,7 +70,8 @@ def start(**settings: Any) -> None:
         from llmring.server.run import serve
     except ImportError as err:
         raise ConfigurationError(
-            f"the server takes {err.name}, which is not installed: pip install '.[ring,server]'",
+            f"the server takes {err.name}, which is not installed; in llm-kit's folder run: "
+            "pip install '.[ring,server]'",
             original=err,
         ) from err
     serve(ServerOptions(**settings))

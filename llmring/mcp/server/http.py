@@ -95,8 +95,8 @@ def _guard(api_key_file: str | Path | None) -> Guard:
         from local_llm_kit.server.options import ServerOptions, api_keys
     except ModuleNotFoundError as err:
         raise ConfigurationError(
-            f"serving over HTTP takes {err.name}, which is not installed: "
-            "pip install '.[mcp,server]'",
+            f"serving over HTTP takes {err.name}, which is not installed; in llm-kit's "
+            "folder run: pip install '.[mcp,server]'",
             original=err,
         ) from err
     try:

@@ -40,7 +40,8 @@ def sdk_server(offer: Offer) -> Server[Any]:
         from mcp.server.lowlevel import Server
     except ModuleNotFoundError as err:
         raise ConfigurationError(
-            f"serving MCP takes {err.name}, which is not installed: pip install '.[mcp]'",
+            f"serving MCP takes {err.name}, which is not installed; in llm-kit's folder run: "
+            "pip install '.[mcp]'",
             original=err,
         ) from err
     handlers = _Handlers(offer)
