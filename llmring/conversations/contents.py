@@ -17,6 +17,14 @@ def text_of(content: str | list[dict[str, Any]] | dict[str, Any] | None) -> str 
     return "\n".join(texts) if texts else None
 
 
+def shown_text(content: str | list[dict[str, Any]] | dict[str, Any] | None) -> str:
+    """What a message says, for people: its text, and of each part that is none, its kind."""
+    if isinstance(content, str):
+        return content
+    parts = [content] if isinstance(content, dict) else content or []
+    return "\n".join(str(part.get("text") or f"({part.get('type', 'a part')})") for part in parts)
+
+
 def excerpt(text: str, found: str) -> str:
     """Some of a text, around the first place where `found` stands in any case, on one line."""
     at = text.casefold().find(found.casefold())

@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import ValidationError as PydanticValidationError
 
 from LLM.exceptions import LLMConfigError
+from llmring.conversations.contents import shown_text
 from llmring.exceptions import SessionError
 from llmring.pydantic_errors import first_problem
 from llmring.schemas import Message
@@ -49,7 +50,7 @@ class Chat:
         """What the chat began with; empty where nothing was asked."""
         questions = (message for message in self.messages if message.role == "user")
         first = next(questions, None)
-        return "" if first is None else text_of(first)
+        return "" if first is None else shown_text(first.content)
 
     def to_json(self) -> str:
         """The chat as its file has it."""
@@ -84,15 +85,6 @@ class Chat:
         if created_at.tzinfo is None:
             created_at = created_at.replace(tzinfo=UTC)
         return cls(session_id, model, created_at, [_message(one) for one in messages])
-
-
-def text_of(message: Message) -> str:
-    """The text of a message; of each part that is none, its kind."""
-    content = message.content
-    if isinstance(content, str):
-        return content
-    parts = [content] if isinstance(content, dict) else content or []
-    return "\n".join(str(part.get("text") or f"({part.get('type', 'a part')})") for part in parts)
 
 
 def _as_text(value: Any) -> str:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from LLM.exceptions import LLMConfigError
 from llmring.cli.terminal_chat import tool_commands
-from llmring.cli.terminal_chat.archive import Chat, text_of
+from llmring.cli.terminal_chat.archive import Chat
 from llmring.cli.terminal_chat.screen import first_line
 from llmring.cli.terminal_chat.session import Session
 from llmring.cli.terminal_chat.work import result
+from llmring.conversations.contents import shown_text
 from llmring.exceptions import SessionError
 from llmring.mcp.registered import RegisteredServers
 from llmring.schemas import Message
@@ -48,7 +49,7 @@ def _history(session: Session, _argument: str, _lines: Lines) -> str:
 
 
 def _message_lines(message: Message) -> Iterator[str]:
-    text = text_of(message)
+    text = shown_text(message.content)
     if message.role == "tool":
         yield f"  ← {printable_line(first_line(text, '(nothing)'))}"
         return

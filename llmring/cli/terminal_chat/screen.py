@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from llmring.cli.notes import failure_note
+from llmring.conversations.contents import shown_text
 from llmring.mcp.client.events import Event, ToolEnded, ToolProgress, ToolStarted
 from llmring.schemas import StreamChunk
 from local_llm_kit.cli.terminal import Output, note, printable_line
@@ -96,15 +97,7 @@ def call_line(call: ToolUse) -> str:
 def result_line(result: ToolResult, elapsed_s: float) -> str:
     """How long a call took, and the first line of what came of it."""
     failed = "failed after " if result.is_error else ""
-    return f"{failed}{elapsed_s:.2f} s: {first_line(text_of_result(result), '(nothing)')}"
-
-
-def text_of_result(result: ToolResult) -> str:
-    """The text of a result; of what is none, its kind."""
-    if isinstance(result.content, str):
-        return result.content
-    texts = (str(part.get("text") or f"({part.get('type')})") for part in result.content)
-    return "\n".join(texts)
+    return f"{failed}{elapsed_s:.2f} s: {first_line(shown_text(result.content), '(nothing)')}"
 
 
 def first_line(text: str, otherwise: str = "") -> str:

@@ -9,9 +9,10 @@ from functools import partial
 from typing import Any
 
 from LLM.exceptions import LLMConfigError
-from llmring.cli.terminal_chat.screen import first_line, text_of_result
+from llmring.cli.terminal_chat.screen import first_line
 from llmring.cli.terminal_chat.session import Session
 from llmring.cli.terminal_chat.work import result
+from llmring.conversations.contents import shown_text
 from llmring.mcp.tools import Tool, ToolResult
 from llmring.structured.arguments import argument_check
 from local_llm_kit.cli.lines import Lines
@@ -46,7 +47,7 @@ def call(session: Session, argument: str, _lines: Lines) -> str:
     if problem := argument_check(tool.parameters)(arguments):
         raise LLMConfigError(f"{name}: {problem}; /tools {name} shows its arguments")
     told: ToolResult = result(partial(tool.run, arguments, None))
-    text = text_of_result(told)
+    text = shown_text(told.content)
     return f"failed: {text}" if told.is_error else text
 
 
