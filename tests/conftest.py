@@ -89,7 +89,9 @@ def pytest_configure() -> None:
         os.environ.pop(name, None)
         os.environ.pop(name.lower(), None)
     os.environ["HF_HUB_OFFLINE"] = "1"
-    # What rings note of their calls goes into no file of the user's.
+    # What rings note of their calls goes into no file of the user's; and noting, some 20 ms for
+    # each ring that makes calls, is for the tests of noting.
+    os.environ["LLMRING_LOG_METADATA"] = "0"
     _folder.append(tempfile.TemporaryDirectory(prefix="llmring-tests-"))
     os.environ["LLMRING_DATABASE_URL"] = f"{_folder[0].name}/conversations.sqlite"
 

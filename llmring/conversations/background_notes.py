@@ -40,7 +40,7 @@ LAST_RETRY_S = 0.1
 #: Longest wait for what is not written yet when notes are closed, in seconds.
 CLOSE_S = 5.0
 #: The same when the program ends.
-EXIT_S = 2.0
+EXIT_S = 5.0
 _all: weakref.WeakSet[BackgroundNotes[Any, Any]] = weakref.WeakSet()
 
 

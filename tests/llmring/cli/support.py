@@ -61,6 +61,7 @@ def server_set(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setenv("LLMRING_SERVER_URL", server.url)
         monkeypatch.setenv("LLMRING_API_KEY", key)
         monkeypatch.setenv("LLMRING_ADMIN_KEY", ADMIN_KEY)
+        monkeypatch.setenv("LLMRING_LOG_METADATA", "1")
         yield
 
 

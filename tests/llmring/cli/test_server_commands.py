@@ -140,7 +140,9 @@ def test_stats_tell_what_calls_took(tenant: Client, command: tuple[str, ...]) ->
 
 
 def test_stats_without_a_server_tell_of_this_machine(folder: Path, openai: dict[str, str]) -> None:
-    where = {"LLMRING_DATABASE_URL": str(folder / "usage.sqlite")}
+    where = {
+        "LLMRING_DATABASE_URL": str(folder / "usage.sqlite"), "LLMRING_LOG_METADATA": "1"
+    }  # fmt: skip
     assert run("chat", "Hi", "--model", "openai:gpt-6-luna", **openai, **where).exit_code == 0
     told = json.loads(run("stats", "--json", **where).stdout)
     assert (told["summary"]["calls"], told["by_origin"][0]["key"]) == (1, "llmring chat")

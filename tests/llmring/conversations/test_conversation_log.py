@@ -24,6 +24,7 @@ ANSWER = LLMResponse(content="Hi", model="openai:gpt-x", usage={"prompt_tokens":
 
 @pytest.fixture(autouse=True)
 def own_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLMRING_LOG_METADATA", "1")
     monkeypatch.setenv("LLMRING_DATABASE_URL", str(tmp_path / "kept.sqlite"))
 
 

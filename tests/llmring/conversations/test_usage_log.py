@@ -206,6 +206,7 @@ def test_facts_that_json_cannot_say_are_told_as_text() -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system cannot fork")
 def test_a_forked_child_notes_its_own_calls_alone(tmp_path: Path) -> None:
     where = tmp_path / "usage.sqlite"
+    read_log(where)  # makes it, which takes long
     program = (
         "import asyncio, os\n"
         "from llmring.conversations.local_usage import LocalUsage\n"
@@ -246,6 +247,7 @@ def noted(tmp_path: Path) -> Callable[[], list[UsageRecord]]:
 
 @pytest.fixture(autouse=True)
 def own_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLMRING_LOG_METADATA", "1")
     monkeypatch.setenv("LLMRING_DATABASE_URL", str(tmp_path / "usage.sqlite"))
 
 
@@ -308,6 +310,7 @@ def test_a_session_tells_the_conversation(tmp_path: Path) -> None:
 def test_what_waits_is_written_when_the_program_ends(
     tmp_path: Path, noted: Callable[[], list[UsageRecord]]
 ) -> None:
+    noted()  # makes the file, which takes long
     program = (
         "from llmring import LLMRing\n"
         "ring = LLMRing()\n"

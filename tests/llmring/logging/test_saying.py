@@ -79,7 +79,8 @@ def test_what_was_asked_is_read_off_the_arguments(
 
 
 @pytest.fixture
-def tenant(tmp_path: Path) -> Iterator[Client]:
+def tenant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+    monkeypatch.setenv("LLMRING_LOG_METADATA", "1")
     with running(database=str(tmp_path / "server.sqlite")) as server:
         yield Client(server.url, Client(server.url).post("/keys", {})["key"])
 

@@ -35,6 +35,7 @@ def tenant(
     world: World, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Client]:
     """A tenant of a server that stands where the samples' address points to."""
+    monkeypatch.setenv("LLMRING_LOG_METADATA", "1")
     where = tmp_path_factory.mktemp("server") / "server.sqlite"
     with running(database=str(where)) as server:
         key = Client(server.url).post("/keys", {})["key"]
@@ -113,7 +114,8 @@ def test_the_quickstart_leads_to_what_was_used(world: World, tmp_path: Path) -> 
         (tmp_path / "llmring" / "keep.py").write_text(_KEEP)
         script = f"set -e\n{setup}\n{call}\nset -- $({keep})\n{inspect}\n"
         environ = {
-            **os.environ, "PYTHONPATH": str(ROOT), "PATH": f"{programs}:{os.environ['PATH']}"
+            **os.environ, "LLMRING_LOG_METADATA": "1", "PYTHONPATH": str(ROOT),
+            "PATH": f"{programs}:{os.environ['PATH']}"
         }  # fmt: skip
         done = subprocess.run(["bash", "-c", script], cwd=tmp_path / "llmring", env=environ,
                               capture_output=True, text=True)  # fmt: skip
