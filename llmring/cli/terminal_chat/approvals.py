@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from local_llm_kit.cli.terminal import printable_line
+
 if TYPE_CHECKING:
     from llmring.mcp.client.events import ToolUse
 
@@ -73,8 +75,11 @@ class Approvals:
 
 def arguments_text(call: ToolUse) -> str:
     """All arguments of a call, for whoever has to allow it."""
-    shown = ", ".join(
-        f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in call.arguments.items()
+    shown = printable_line(
+        ", ".join(
+            f"{name}={json.dumps(value, ensure_ascii=False)}"
+            for name, value in call.arguments.items()
+        )
     )
     further = len(shown) - _MOST_SHOWN
     return shown if further <= 0 else f"{shown[:_MOST_SHOWN]}… and {further:,} characters more"

@@ -12,7 +12,7 @@ from llmring.exceptions import MCPError
 from llmring.mcp.client.connection import MCPConnection
 from llmring.mcp.client.types import ToolChange
 from llmring.mcp.tools import Tool
-from local_llm_kit.cli.terminal import note
+from local_llm_kit.cli.terminal import note, printable_line
 
 if TYPE_CHECKING:
     from llmring.cli.terminal_chat.approvals import Ask
@@ -118,7 +118,12 @@ class Servers:
             server.told.add(change)
             note(change_text(server.label, change))
             if change.kind != "removed" and self._is_wanted(change):
-                result(partial(server.connection.approve, change.tool))
+                try:
+                    result(partial(server.connection.approve, change))
+                except MCPError as err:
+                    # It is asked about anew, as it is then.
+                    server.told.discard(change)
+                    note(err.message)
 
     def _is_wanted(self, change: ToolChange) -> bool:
         answer = self._ask(f"let the model call {change.tool} as it is now?", ("y", "n"))
@@ -132,10 +137,15 @@ def change_text(label: str, change: ToolChange) -> str:
     if change.kind == "removed":
         return f"{label} no longer has the tool {change.tool}"
     if change.kind == "added":
-        return f"{label} has a new tool {change.tool}:\n{change.description}"
+        return f"{label} has a new tool {change.tool}:\n{_shown(change.description)}"
     if change.description == change.approved:
         return f"{label} has changed the arguments or hints of its tool {change.tool}"
     return (
-        f"{label} has changed its tool {change.tool}. It said:\n{change.approved}\n"
-        f"It says now:\n{change.description}"
+        f"{label} has changed its tool {change.tool}. It said:\n{_shown(change.approved)}\n"
+        f"It says now:\n{_shown(change.description)}"
     )
+
+
+def _shown(text: str) -> str:
+    """A text with what nobody would see, and a model would: tags and marks of direction."""
+    return "\n".join(map(printable_line, text.splitlines()))

@@ -151,18 +151,23 @@ class MCPConnection:
         names = legal_names(offered, self._prefix)
         return [self._tool(tool, names[tool.name]) for tool in allowed]
 
-    async def approve(self, *names: str) -> None:
-        """Approve tools as they are now.
+    async def approve(self, *tools: str | ToolChange) -> None:
+        """Approve tools as they are now; of a `ToolChange`, only as it was told there.
 
-        :param names: the server's names of them; none for all that were added or changed.
-        :raises MCPError: there is no such tool, or it cannot be kept.
+        :param tools: the server's names of them, or what `changes` had, which nothing that the
+            server does in the meantime can stand in for; none for all that were added or changed.
+        :raises MCPError: there is no such tool, it has changed again, or it cannot be kept.
         """
-        offered = await self._listed()
-        for name in names:
+        offered = {name: pin_of(tool) for name, tool in (await self._listed()).items()}
+        for one in tools:
+            name = one if isinstance(one, str) else one.tool
             if name not in offered:
                 raise MCPError(self._says(f"has no tool {name!r}"))
+            if isinstance(one, ToolChange) and one.digest != offered[name].digest:
+                raise MCPError(self._says(f"has changed the tool {name!r} again; look at it anew"))
+        names = [one if isinstance(one, str) else one.tool for one in tools]
         chosen = names or self._approvals.withheld
-        self._approvals.approve({name: pin_of(offered[name]) for name in chosen})
+        self._approvals.approve({name: offered[name] for name in chosen})
 
     async def call_tool(
         self,

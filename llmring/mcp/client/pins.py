@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from llmring.exceptions import LockfileError, MCPError
+from llmring.mcp.client.listing import MAX_DESCRIPTION_BYTES
 from llmring.mcp.client.types import ToolChange
 
 if TYPE_CHECKING:
@@ -28,8 +29,8 @@ MAX_FILE_BYTES = 2**26
 #: Most bytes of one server's tools in it, so that none keeps the others out.
 MAX_SERVER_BYTES = 2**22
 _VERSION = 1
-# What is kept of a description, to show what it was.
-_KEPT_CHARS = 2000
+# What is kept of a description, and shown to whoever approves it: as much as a model is told.
+_KEPT_CHARS = MAX_DESCRIPTION_BYTES
 
 
 class Pin(NamedTuple):
@@ -49,7 +50,8 @@ def pin_of(tool: types.Tool) -> Pin:
     definition = tool.model_dump(mode="json", include=shown, exclude_none=True)
     # ASCII escapes keep lone surrogates encodable; keys in any order are the same schema.
     text = json.dumps(definition, sort_keys=True, separators=(",", ":"))
-    return Pin(hashlib.sha256(text.encode()).hexdigest(), (tool.description or "")[:_KEPT_CHARS])
+    told = tool.description or tool.title or ""
+    return Pin(hashlib.sha256(text.encode()).hexdigest(), told[:_KEPT_CHARS])
 
 
 def changes(approved: Mapping[str, Pin], offered: Mapping[str, Pin]) -> list[ToolChange]:
@@ -60,9 +62,9 @@ def changes(approved: Mapping[str, Pin], offered: Mapping[str, Pin]) -> list[Too
         if new is None and old is not None:
             found.append(ToolChange(name, "removed", approved=old.description))
         elif new is not None and old is None:
-            found.append(ToolChange(name, "added", new.description))
+            found.append(ToolChange(name, "added", new.description, digest=new.digest))
         elif new is not None and old is not None and new.digest != old.digest:
-            found.append(ToolChange(name, "changed", new.description, old.description))
+            found.append(ToolChange(name, "changed", new.description, old.description, new.digest))
     return found
 
 

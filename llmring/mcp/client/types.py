@@ -121,12 +121,14 @@ class ToolChange:
     :param description: what it says of itself now; empty for a removed one.
     :param approved: what it said when it was approved; empty for an added one. With the same
         description, it is the arguments, the result or the hints that have changed.
+    :param digest: of all that the tool is now, so that nothing else is approved in its place.
     """
 
     tool: str
     kind: Literal["added", "changed", "removed"]
     description: str = ""
     approved: str = ""
+    digest: str = field(default="", compare=False, repr=False)
 
 
 #: Decides about a change: whether the tool is approved as it is now.
