@@ -63,14 +63,20 @@ def _assignment(name: str, value: str) -> str:
 def _text(path: Path) -> str:
     try:
         with path.open("rb") as file:
-            return file.read(_MAX_BYTES).decode("utf-8")
+            data = file.read(_MAX_BYTES + 1)
+        if len(data) <= _MAX_BYTES:
+            return data.decode("utf-8")
     except FileNotFoundError:
         return ""
     except UnicodeDecodeError:
         pass
     except OSError as err:
         raise _problem(path, "read", err) from err
-    raise ConfigurationError(f"{str(path)!r} is no UTF-8 text; name another file with --env-file")
+    # What is not read would be missing from the file that takes its place.
+    raise ConfigurationError(
+        f"{str(path)!r} is no UTF-8 text of at most {_MAX_BYTES:,} bytes; name another file with "
+        "--env-file"
+    )
 
 
 def _problem(path: Path, done: str, err: OSError) -> ConfigurationError:

@@ -214,3 +214,11 @@ def test_a_file_that_cannot_be_used_is_told(folder: Path) -> None:
         with pytest.raises(ConfigurationError, match=path):
             env_file.write(Path(path), {"A": "1"})
     assert [name for name in os.listdir() if name != "bytes"] == []
+
+
+def test_a_file_that_is_not_read_whole_is_not_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "large"
+    path.write_text("#\n" * 600_000)
+    with pytest.raises(ConfigurationError, match="at most 1,048,576 bytes"):
+        env_file.write(path, {"A": "1"})
+    assert path.stat().st_size == 1_200_000
