@@ -18,7 +18,10 @@ PACKAGES = [
     "llmring.lockfile",
     "llmring.logging",
     "llmring.mcp.client",
+    "llmring.mcp.server",
+    "llmring.mcp.server.lockfile",
     "llmring.registry",
+    "llmring.server",
     "local_llm_kit",
 ]
 
