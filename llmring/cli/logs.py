@@ -20,8 +20,16 @@ class _Echo(logging.Handler):
 
 @contextlib.contextmanager
 def shown_warnings() -> Iterator[None]:
-    """Show what the registry warns of; what the log says of tries is told with the outcome."""
-    handlers = {"llmring": logging.NullHandler(), "llmring.registry": _Echo(logging.WARNING)}
+    """Show what the registry warns of; what the log says of tries is told with the outcome.
+
+    The SDK of MCP logs what a server sends that is no message, with a traceback. A line will do.
+    """
+    handlers = {
+        "llmring": logging.NullHandler(),
+        "llmring.registry": _Echo(logging.WARNING),
+        "mcp": _Echo(logging.WARNING),
+        "client": _Echo(logging.WARNING),  # the SDK's, too
+    }
     for name, handler in handlers.items():
         logging.getLogger(name).addHandler(handler)
     try:

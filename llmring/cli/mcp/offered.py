@@ -126,8 +126,9 @@ def _show(told: list[dict[str, Any]], kind: str) -> None:
         echo_table(("SERVER", kind[:-1].upper(), ""), rows)
     for server in told:
         if server["problem"]:
-            problem = printable_line(f"error: {server['server']}: {server['problem']}")
-            click.echo(problem, err=True)
+            # What a program wrote last stands on lines of its own.
+            problem = " ".join(server["problem"].splitlines())
+            click.echo(printable_line(f"error: {server['server']}: {problem}"), err=True)
         elif "noted_at" in server:
             note(f"({server['server']}: as noted at {server['noted_at']})")
         elif not server[kind]:

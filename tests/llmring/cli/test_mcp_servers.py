@@ -147,6 +147,16 @@ def test_a_server_that_cannot_be_asked_is_told_beside_the_others(url: str) -> No
     assert [bool(one["problem"]) for one in told] == [False, True]
 
 
+def test_what_a_program_writes_that_is_no_message_is_told_in_lines(tmp_path: Path) -> None:
+    script = tmp_path / "server.py"
+    script.write_text("import sys\nprint(1)\nsys.exit('It broke.')\n")
+    told = run("mcp", "tools", str(script)).stderr.splitlines()
+    assert told[0] == "error: Failed to parse JSONRPC message from server"
+    assert told[1].startswith(f"error: {script}: MCP server ")
+    assert told[1].endswith("; it wrote last: It broke.")
+    assert len(told) == 2
+
+
 def test_a_tool_that_has_changed_is_withheld_and_named() -> None:
     with serving_aside(offer()) as url:
         assert "add" in run("mcp", "tools", url).stdout
