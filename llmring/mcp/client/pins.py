@@ -8,11 +8,9 @@ for each server in one file in the user's data folder.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -20,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from llmring.exceptions import LockfileError, MCPError
 from llmring.mcp.client.listing import MAX_DESCRIPTION_BYTES
 from llmring.mcp.client.types import ToolChange
+from llmring.private_files import replace_text
 
 if TYPE_CHECKING:
     from mcp import types
@@ -170,21 +169,11 @@ class PinStore:
             ) from err
 
     def _write(self, servers: Mapping[str, Any]) -> None:
-        """Replace the file in one step. It is its owner's alone, as `mkstemp` makes it."""
+        """Replace the file in one step."""
         text = json.dumps({"version": _VERSION, "servers": servers}, indent=1)
         if len(text) > MAX_FILE_BYTES:
             raise MCPError(
                 f"{self.path} would be larger than {MAX_FILE_BYTES:,} bytes; delete it to approve "
                 "the servers' tools anew"
             )
-        handle, name = tempfile.mkstemp(prefix=".new-", dir=self.path.parent)
-        try:
-            with open(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(name, self.path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(name)
-            raise
+        replace_text(self.path, text)
