@@ -34,6 +34,8 @@ async def _create(call: Call, body: KeyBody) -> NewKey:
         own = caller.key.owner
         if body.tenant not in (None, own):
             raise refused(403, "a tenant's key makes keys for its tenant alone", "forbidden")
+        if caller.key.revoked_at is not None:
+            raise refused(403, "this key was replaced; use the new one to make keys", "key_ending")
         return _made(await rows.create(own, body.name, digest, hint), key)
     if caller.is_admin:
         tenant = body.tenant or uuid4().hex

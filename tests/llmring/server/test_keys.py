@@ -46,6 +46,12 @@ def test_where_there_is_an_admin_nobody_else_makes_the_first_key(tmp_path: Path)
         assert made["hint"] == made["key"][-4:]
 
 
+def test_a_key_that_was_replaced_makes_no_others(ada: Client) -> None:
+    ada.ask("POST", "/keys/rotate")
+    assert ada.get("/conversations") == []
+    assert ada.ask("POST", "/keys", {"name": "kept"}).code == "key_ending"
+
+
 def test_a_tenant_makes_lists_and_revokes_its_own_keys(ada: Client, eve: Client) -> None:
     own = ada.get("/keys/current")
     made = ada.post("/keys", {"name": "second"})
