@@ -17,7 +17,7 @@ TODAY = "2026-03-15"
 _numbers = itertools.count()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def usage_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RingServer]:
     """A server that has an admin's key."""
     file = tmp_path_factory.mktemp("usage") / "server.sqlite"
@@ -25,9 +25,9 @@ def usage_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RingServe
         yield server
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser(usage_server: RingServer) -> Iterator[Browser]:
-    """A browser. The server begins before it, and ends after it: that takes an event loop."""
+    """A browser for a module. The server begins before it, and ends after: that takes a loop."""
     with chromium() as browser:
         yield browser
 
