@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -52,6 +54,18 @@ def write(path: Path, variables: Mapping[str, str]) -> None:
     lines += [_assignment(name, value) for name, value in left.items()]
     try:
         replace_text(path, "\n".join(lines) + "\n")
+    except OSError as err:
+        raise _problem(path, "written", err) from err
+
+
+def check_writable(path: Path) -> None:
+    """Find out, before there is a key that nobody has seen, that it can be written; write nothing.
+
+    :raises ConfigurationError: it cannot.
+    """
+    _text(path)
+    try:
+        tempfile.TemporaryFile(dir=Path(os.path.realpath(path)).parent).close()
     except OSError as err:
         raise _problem(path, "written", err) from err
 

@@ -66,6 +66,8 @@ def create(
     address = ServerAddress.read(environ, server_url, api_key)
     url = address.url if address else ""
     own = "".join(address.api_key) if address and address.api_key else None
+    if update_env:
+        env_file.check_writable(path)
     made = new_key(url or _no_server(), admin_key or own, name, tenant)
     if update_env:
         env_file.write(path, {URL_VARIABLE: url, KEY_VARIABLE: "".join(made)})
@@ -135,7 +137,7 @@ def rotate(server_url: str | None, api_key: str | None, path: Path) -> None:
         urls.append(connection.address.url)
         return await connection.ask("POST", f"{API}/keys/rotate", {}, repeatable=False)
 
-    env_file.write(path, {})  # before the old key is gone: it can be written
+    env_file.check_writable(path)  # before the old key is gone
     made = with_server(ask, server_url, api_key, env_file.read(path))
     env_file.write(path, {URL_VARIABLE: urls[0], KEY_VARIABLE: made["key"]})
     click.echo(f"Wrote the new key; load it with: source {path}")

@@ -77,6 +77,7 @@ def init(
         note(f"{str(path)!r} has a key that {url} takes; --force makes another one")
         return
     if key is None:
+        env_file.check_writable(path)
         key = new_key(url, admin_key, name, tenant)
     elif not _opens(url, "".join(key)):
         raise click.ClickException(f"{url} does not take that key")

@@ -70,6 +70,23 @@ def test_init_says_why_there_is_no_key(url: str, tenant: Client, folder: Path) -
     assert (open_net.exit_code, "not encrypted" in open_net.stderr) == (1, True)
 
 
+@pytest.mark.parametrize(
+    "command", [("init",), ("key", "create", "--update-env")], ids=["init", "create"]
+)
+def test_no_key_is_made_that_cannot_be_kept(
+    url: str, folder: Path, command: tuple[str, ...]
+) -> None:
+    done = run("server", *command, "--server", url, "--env-file", "none/.env")
+    assert (done.exit_code, "cannot be written" in done.stderr) == (1, True)
+    # Nobody has the first one yet.
+    assert run("server", "init", "--server", url).exit_code == 0
+
+
+def test_a_key_that_is_not_replaced_leaves_no_file(folder: Path) -> None:
+    assert run("server", "key", "rotate").exit_code == 1
+    assert not Path(".env.llmring").exists()
+
+
 def test_the_admins_key_makes_keys_of_any_tenant(tmp_path: Path, folder: Path) -> None:
     with running(database=str(tmp_path / "s.sqlite"), admin_key=ADMIN_KEY) as server:
         done = run("server", "init", "--server", server.url, "--tenant", "ada",
