@@ -20,13 +20,14 @@ class _Echo(logging.Handler):
 
 @contextlib.contextmanager
 def shown_warnings() -> Iterator[None]:
-    """Show what the registry warns of; what the log says of tries is told with the outcome.
+    """Show what the registry and the usage log warn of; tries are told with the outcome.
 
     The SDK of MCP logs what a server sends that is no message, with a traceback. A line will do.
     """
     handlers = {
         "llmring": logging.NullHandler(),
         "llmring.registry": _Echo(logging.WARNING),
+        "llmring.usage": _Echo(logging.WARNING),
         "mcp": _Echo(logging.WARNING),
         "client": _Echo(logging.WARNING),  # the SDK's, too
     }

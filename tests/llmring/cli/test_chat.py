@@ -42,6 +42,14 @@ def test_a_demonstration_that_was_asked_for_needs_no_note() -> None:
     assert (result.exit_code, result.stdout, result.stderr) == (0, SAID, "")
 
 
+def test_a_call_that_cannot_be_noted_is_answered_and_said_to_be() -> None:
+    nowhere = {"LLMRING_SERVER_URL": "http://127.0.0.1:1", "LLMRING_LOG_METADATA": "1"}
+    result = run("chat", "Hello!", "--model", "local:tiny", *COLD, **nowhere)
+    assert (result.exit_code, result.stdout) == (0, SAID)
+    (line,) = result.stderr.splitlines()
+    assert "not in the log: the llmring server cannot be reached" in line
+
+
 def test_the_note_names_the_key_that_the_alias_wants(folder: Path) -> None:
     (folder / "llmring.lock").write_text(LOCKFILE)
     told = run("chat", "Hello!", ANTHROPIC_API_KEY="sk-ant-other").stderr
