@@ -82,6 +82,8 @@ def mcp_chat(
             is_kept=is_kept,
             all_allowed=all_allowed,
             servers=found,
+            # Who names a server wants it; who names none wants those that are there.
+            may_lack_servers=not servers and config is None,
         ),
     )
 

@@ -36,6 +36,7 @@ class Opening:
     :param part_of: what a model or alias is given, where that differs; None for `part` to all.
     :param is_asked: whether a call is asked about; None asks about all.
     :param servers: MCP servers to connect to.
+    :param may_lack_servers: one that cannot be reached is told of, and left out.
     """
 
     model: str
@@ -47,6 +48,7 @@ class Opening:
     part_of: Callable[[str], Part] | None = None
     is_asked: Callable[[ToolUse], bool] | None = None
     servers: Sequence[ServerAddress] = ()
+    may_lack_servers: bool = False
 
 
 def chat_options(function: FunctionT) -> FunctionT:
@@ -104,13 +106,25 @@ def chat(ring: LLMRing, opening: Opening) -> None:
     with session:
         session.take_model(opening.model)
         for server in opening.servers:
-            connection = session.servers.connect(server)
-            note(f"(connected to {connection.address.label})")
+            _connect(session, server, is_needed=not opening.may_lack_servers)
         history = kept.parent / "chat_history" if opening.is_kept else None
         lines = open_lines([*COMMANDS], history)
         if sys.stdin.isatty():
             _greet(session)
         converse(session, lines)
+
+
+def _connect(session: Session, server: ServerAddress, *, is_needed: bool) -> None:
+    from llmring.exceptions import MCPError
+
+    try:
+        connection = session.servers.connect(server)
+    except MCPError as err:
+        if is_needed:
+            raise
+        note(f"{err.message}; the chat begins without it")
+    else:
+        note(f"(connected to {connection.address.label})")
 
 
 def _folder(name: str) -> Path:

@@ -219,6 +219,15 @@ def test_registered_servers_are_connected_where_none_is_named(tmp_path: Path) ->
     assert chat("/connect plain", "/connect", options=("--server", "plain")).code == 0
 
 
+def test_a_registered_server_that_is_away_is_left_out(tmp_path: Path) -> None:
+    run("mcp", "register", "away", "stdio://no-such-program-anywhere")
+    run("mcp", "register", "plain", tool_server(tmp_path / "s"))
+    told = chat("/tools")
+    assert (told.code, "mcp_echo" in told.notes) == (0, True)
+    assert "the chat begins without it" in told.notes
+    assert chat("/tools", options=("--server", "away")).code == 1
+
+
 def test_a_server_that_cannot_be_used_ends_it_before_anything_is_asked() -> None:
     told = chat("Hello!", options=("--server", "no-such-file.py"))
     assert (told.code, told.answers, told.bodies) == (1, "", [])
