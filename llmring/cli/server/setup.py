@@ -92,14 +92,28 @@ def new_key(url: str, admin_key: str | None, name: str, tenant: str | None) -> A
     :raises ServerError: it makes none.
     """
     from LLM.secrets import Secret
+    from llmring.exceptions import ServerError
     from llmring.server.wire import API
 
     body = {"name": name} | ({"tenant": tenant} if tenant else {})
-    made = with_server(
-        lambda connection: connection.ask("POST", f"{API}/keys", body, repeatable=False),
-        url,
-        admin_key,
-    )
+    try:
+        made = with_server(
+            lambda connection: connection.ask("POST", f"{API}/keys", body, repeatable=False),
+            url,
+            admin_key,
+        )
+    except ServerError as err:
+        if err.status_code != 401:
+            raise
+        problem = (
+            "does not take that admin key"
+            if admin_key
+            else "has keys already, and needs one to make another"
+        )
+        raise click.ClickException(
+            f"{url} {problem}; give the admin's with --admin-key, or a key that you have with "
+            "--api-key"
+        ) from err
     return Secret(_fact(made, "key"))
 
 
