@@ -213,7 +213,8 @@ class BackgroundNotes(Generic[NoteT, RecordT]):
 
     def _warn(self, n_lost: int, why: str) -> None:
         if n_lost:
-            _logger.warning("%d %s are not in the log: %s", n_lost, self._what, why)
+            lost = f"{self._what} are" if n_lost > 1 else f"{self._what.removesuffix('s')} is"
+            _logger.warning("%d %s not in the log: %s", n_lost, lost, why)
 
 
 def _told(err: Exception) -> str:

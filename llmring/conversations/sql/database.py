@@ -52,8 +52,12 @@ class SQLDatabase:
     def __init__(self, url: str, timeout_s: float = TIMEOUT_S) -> None:
         self._url = parsed_url(url)
         self._timeout_s = timeout_s
-        #: The database, for people, without its password.
-        self.where = self._url.render_as_string(hide_password=True)
+        #: The database, for people: the path of its file, or its address without its password.
+        self.where = (
+            self._url.database or ":memory:"
+            if self.is_sqlite
+            else self._url.render_as_string(hide_password=True)
+        )
         self._first = new_engine(self._url)
         self._open: _Open | None = None
         self._opening: asyncio.Lock | None = None

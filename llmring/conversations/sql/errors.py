@@ -88,6 +88,8 @@ def problem(err: Exception) -> str:
         return "all connections are in use; call again"
     if isinstance(err, TimeoutError):
         return "it did not answer in time; call again"
+    if isinstance(err, OSError) and err.strerror:
+        return f"{err.strerror.lower()}; check the path and its permissions"
     code = code_of(err)
     if code is None:
         # PostgreSQL's driver tells so why there is no connection, in lines.

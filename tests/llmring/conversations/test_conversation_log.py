@@ -114,7 +114,7 @@ def test_what_waits_is_bounded_by_what_it_holds(
         log.call([Message(role="user", content=[image])], ANSWER)
         log.call(HELLO, ANSWER)
         asyncio.run(log.close())
-    assert caplog.messages == ["1 conversations are not in the log: too many waited to be written"]
+    assert caplog.messages == ["1 conversation is not in the log: too many waited to be written"]
     assert len(kept(open_store())) == 1
 
 

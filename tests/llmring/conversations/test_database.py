@@ -396,3 +396,12 @@ def test_a_query_is_never_made_of_text(open_new: Callable[[], BlockingStore]) ->
         store.get_conversation("x'; DROP TABLE llmring_messages; --")
     assert len(store.search("DROP TABLE")) == 1
     assert store.create_conversation(ConversationFields()).message_count == 0
+
+
+def test_a_folder_that_cannot_be_made_is_told_by_its_path(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    path = tmp_path / "file" / "kept.sqlite"
+    with pytest.raises(StoreError) as caught:
+        asyncio.run(open_store(path).list_conversations())
+    assert caught.value.message.startswith(f"cannot use the database at {path}: ")
+    assert caught.value.message.endswith("; check the path and its permissions")

@@ -153,7 +153,7 @@ def test_the_end_waits_so_long_and_no_longer(caplog: pytest.LogCaptureFixture) -
     with caplog.at_level(logging.WARNING, "llmring.usage"):
         asyncio.run(log.notes.close(0.05))
     assert time.perf_counter() - began < 2.0
-    assert caplog.messages == ["1 calls are not in the log: there was no time to write them"]
+    assert caplog.messages == ["1 call is not in the log: there was no time to write them"]
 
 
 def test_too_many_at_once_are_left_out_and_told(
@@ -179,7 +179,7 @@ def test_what_can_never_be_written_is_told_once(caplog: pytest.LogCaptureFixture
         for _ in range(3):
             log.call("openai:gpt", USAGE)
             assert flushed(log)
-    assert caplog.messages == ["1 calls are not in the log: there is no driver"]
+    assert caplog.messages == ["1 call is not in the log: there is no driver"]
 
 
 def test_a_call_that_cannot_be_told_takes_no_other_along(
@@ -192,7 +192,7 @@ def test_a_call_that_cannot_be_told_takes_no_other_along(
         log.call("openai:gpt", USAGE)
         assert flushed(log)
     assert len(store.records) == 1
-    assert caplog.messages == ["1 calls are not in the log: they cannot be told (ValidationError)"]
+    assert caplog.messages == ["1 call is not in the log: they cannot be told (ValidationError)"]
 
 
 def test_facts_that_json_cannot_say_are_told_as_text() -> None:
@@ -287,7 +287,7 @@ def test_a_ring_whose_log_fails_answers(
     with caplog.at_level(logging.WARNING, "llmring.usage"):
         assert one.chat().content == "Hello!"
         asyncio.run(one.ring.close())
-    assert "1 calls are not in the log: cannot use the database" in caplog.text
+    assert "1 call is not in the log: cannot use the database" in caplog.text
 
 
 def test_a_session_tells_the_conversation(tmp_path: Path) -> None:

@@ -227,7 +227,7 @@ def test_a_log_that_cannot_be_written_breaks_nothing(
         assert ask() is CHAT
         for notes in list(background_notes._all):
             asyncio.run(notes.close())
-    assert "1 calls are not in the log: cannot use the database at" in caplog.text
+    assert "1 call is not in the log: cannot use the database at" in caplog.text
 
 
 def test_a_path_is_meant_from_where_the_program_was(
