@@ -14,24 +14,11 @@ from typing import Any, Literal
 from pydantic import Field
 
 from cloud.llm.file_source import FileSource
-from cloud.llm.files import (
-    FileUpload,
-    Processing,
-    UploadedFile,
-    file_path,
-    in_utc,
-    no_purpose,
-    single_request,
-)
+from cloud.llm.files import FileUpload, UploadedFile, in_utc, no_purpose, single_request
 from cloud.llm.multipart import file_form
-from cloud.llm.questions import Question
+from cloud.llm.plain_files import PATH, PlainFiles
 from LLM.codec import Source, decode_answer
-from LLM.exceptions import LLMAPIError
 from LLM.types import OpenAIModel
-
-PATH = "/files"
-
-_EXAMPLE = "file_011CNha8iCJcU1wXNR6q4V8w"
 
 
 class _FileMetadata(OpenAIModel):
@@ -52,42 +39,31 @@ class _DeletedFile(OpenAIModel):
     type: Literal["file_deleted"] | None = None
 
 
-class AnthropicFiles:
+class AnthropicFiles(PlainFiles):
     """The file API of Anthropic."""
+
+    def __init__(self) -> None:
+        super().__init__("file_011CNha8iCJcU1wXNR6q4V8w")
 
     def upload(self, file: FileSource, purpose: Any) -> FileUpload:
         """See `FileCodec.upload`."""
         no_purpose(purpose, "Anthropic")
-        return FileUpload(single_request(PATH, file_form(file, {})), _read)
+        return FileUpload(single_request(PATH, file_form(file, {})), self.read)
 
-    def info(self, file_id: str) -> Question[UploadedFile]:
-        """See `FileCodec.info`."""
-        return Question("GET", f"{PATH}/{file_path(file_id, _EXAMPLE)}", _read)
+    @staticmethod
+    def read(body: bytes, status: int, source: Source) -> UploadedFile:
+        """What an answer tells of a file."""
+        told = decode_answer(_FileMetadata, body, status, source)
+        return UploadedFile(
+            id=told.id,
+            filename=told.filename,
+            media_type=told.mime_type,
+            size_bytes=told.size_bytes,
+            created_at=in_utc(told.created_at),
+            expires_at=in_utc(told.expires_at),
+        )
 
-    def state(self, file_id: str) -> Question[UploadedFile | Processing]:
-        """See `FileCodec.state`; a file can be used at once."""
-        return Question("GET", f"{PATH}/{file_path(file_id, _EXAMPLE)}", _read)
-
-    def delete(self, file_id: str) -> Question[None]:
-        """See `FileCodec.delete`."""
-        return Question("DELETE", f"{PATH}/{file_path(file_id, _EXAMPLE)}", _read_deleted)
-
-    def is_gone(self, refusal: LLMAPIError) -> bool:
-        """See `FileCodec.is_gone`."""
-        return refusal.status_code == 404
-
-
-def _read(body: bytes, status: int, source: Source) -> UploadedFile:
-    told = decode_answer(_FileMetadata, body, status, source)
-    return UploadedFile(
-        id=told.id,
-        filename=told.filename,
-        media_type=told.mime_type,
-        size_bytes=told.size_bytes,
-        created_at=in_utc(told.created_at),
-        expires_at=in_utc(told.expires_at),
-    )
-
-
-def _read_deleted(body: bytes, status: int, source: Source) -> None:
-    decode_answer(_DeletedFile, body, status, source)
+    @staticmethod
+    def read_deleted(body: bytes, status: int, source: Source) -> None:
+        """Read the answer to a deletion."""
+        decode_answer(_DeletedFile, body, status, source)

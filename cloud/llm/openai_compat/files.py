@@ -12,20 +12,17 @@ from typing import Any
 from pydantic import Field
 
 from cloud.llm.file_source import FileSource
-from cloud.llm.files import FileUpload, Processing, UploadedFile, file_path, in_utc, single_request
+from cloud.llm.files import FileUpload, UploadedFile, in_utc, single_request
 from cloud.llm.multipart import file_form
-from cloud.llm.questions import Question
+from cloud.llm.plain_files import PATH, PlainFiles
 from LLM.codec import Source, decode_answer
-from LLM.exceptions import InvalidRequestError, LLMAPIError
+from LLM.exceptions import InvalidRequestError
 from LLM.types import OpenAIModel
-
-PATH = "/files"
 
 #: What a file is for where the caller does not say: as input of any model.
 DEFAULT_PURPOSE = "user_data"
 
 _PURPOSE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-_EXAMPLE = "file-abc123"
 
 
 class _FileObject(OpenAIModel):
@@ -44,8 +41,11 @@ class _Deleted(OpenAIModel):
     deleted: bool
 
 
-class OpenAIFiles:
+class OpenAIFiles(PlainFiles):
     """The file API of OpenAI and of those that have the same."""
+
+    def __init__(self) -> None:
+        super().__init__("file-abc123")
 
     def upload(self, file: FileSource, purpose: Any) -> FileUpload:
         """See `FileCodec.upload`."""
@@ -62,30 +62,16 @@ class OpenAIFiles:
 
         return FileUpload(single_request(PATH, form), read)
 
-    def info(self, file_id: str) -> Question[UploadedFile]:
-        """See `FileCodec.info`."""
-        return Question("GET", f"{PATH}/{file_path(file_id, _EXAMPLE)}", _read)
+    @staticmethod
+    def read(body: bytes, status: int, source: Source) -> UploadedFile:
+        """What an answer tells of a file."""
+        return _file(decode_answer(_FileObject, body, status, source))
 
-    def state(self, file_id: str) -> Question[UploadedFile | Processing]:
-        """See `FileCodec.state`; a file can be used at once."""
-        return Question("GET", f"{PATH}/{file_path(file_id, _EXAMPLE)}", _read)
-
-    def delete(self, file_id: str) -> Question[None]:
-        """See `FileCodec.delete`."""
-        return Question("DELETE", f"{PATH}/{file_path(file_id, _EXAMPLE)}", _read_deleted)
-
-    def is_gone(self, refusal: LLMAPIError) -> bool:
-        """See `FileCodec.is_gone`."""
-        return refusal.status_code == 404
-
-
-def _read(body: bytes, status: int, source: Source) -> UploadedFile:
-    return _file(decode_answer(_FileObject, body, status, source))
-
-
-def _read_deleted(body: bytes, status: int, source: Source) -> None:
-    if not decode_answer(_Deleted, body, status, source).deleted:
-        raise source.error("says that it has not deleted the file", status_code=status)
+    @staticmethod
+    def read_deleted(body: bytes, status: int, source: Source) -> None:
+        """Read the answer to a deletion."""
+        if not decode_answer(_Deleted, body, status, source).deleted:
+            raise source.error("says that it has not deleted the file", status_code=status)
 
 
 def _file(told: _FileObject, sent: FileSource | None = None) -> UploadedFile:
