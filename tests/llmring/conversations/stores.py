@@ -5,9 +5,17 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+from pathlib import Path
 from typing import Any
 
-from llmring.conversations import Conversation, ConversationFields, NewMessage
+from llmring.conversations import (
+    Conversation,
+    ConversationFields,
+    NewMessage,
+    UsageRecord,
+    open_store,
+)
+from llmring.conversations.store_address import OWNER
 
 
 class BlockingStore:
@@ -50,3 +58,18 @@ def system(content: str) -> NewMessage:
 def said(messages: list[Any]) -> list[Any]:
     """What messages say."""
     return [message.content for message in messages]
+
+
+def at(path: Path | str) -> BlockingStore:
+    return BlockingStore(open_store(path))
+
+
+def read_log(where: Path, owner: str = OWNER) -> list[UsageRecord]:
+    async def main() -> list[UsageRecord]:
+        store = open_store(where, owner)
+        try:
+            return await store.usage()
+        finally:
+            await store.close()
+
+    return asyncio.run(main())

@@ -6,11 +6,9 @@ import asyncio
 import contextlib
 import gc
 import os
-import sqlite3
 import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,14 +20,10 @@ from llmring.conversations import ConversationFields, open_database, open_store
 from llmring.conversations.sql import upgrade
 from llmring.conversations.sql.tables import metadata
 from llmring.exceptions import ConfigurationError, ConversationNotFoundError, StoreError
-from tests.llmring.conversations.stores import BlockingStore, said, user
+from tests.llmring.conversations.stores import BlockingStore, at, said, user
 from tests.llmring.postgres import PostgresServer
 
 SECRET, PROMPT = "s3cret-zebra", "the lion"
-
-
-def at(path: Path | str) -> BlockingStore:
-    return BlockingStore(open_store(path))
 
 
 def run_sql(database_url: str, *statements: str) -> list[Any]:
@@ -208,115 +202,6 @@ def test_a_forked_child_opens_it_for_itself(open_new: Callable[[], BlockingStore
     assert len(store.list_conversations()) == 3
 
 
-# SQLite
-
-
-def _other_program(path: Path) -> None:
-    with sqlite3.connect(path) as other:
-        other.execute("CREATE TABLE llmring_messages (a)")
-    other.close()
-
-
-def _damage(path: Path) -> None:
-    store = at(path)
-    store.begin(user("Hi"))
-    store.close()
-    body = bytearray(path.read_bytes())
-    body[4096:] = b"\x77" * (len(body) - 4096)
-    path.write_bytes(body)
-
-
-BROKEN: dict[str, tuple[Callable[[Path], Any], str]] = {
-    "another program's": (_other_program, "another program's database"),
-    "no database": (lambda path: path.write_bytes(b"zebra" * 1000), "no database"),
-    "a folder": (lambda path: path.mkdir(), "."),
-    "damaged": (_damage, "damaged|error|malformed"),
-}
-
-
-@pytest.mark.parametrize(("spoil", "problem"), BROKEN.values(), ids=BROKEN)
-def test_a_file_that_cannot_be_used_is_left_as_it_was(
-    tmp_path: Path, spoil: Callable[[Path], Any], problem: str
-) -> None:
-    path = tmp_path / "kept.sqlite"
-    spoil(path)
-    before = path.read_bytes() if path.is_file() else b""
-    store = at(path)
-    with pytest.raises(StoreError, match=problem) as caught:
-        store.begin(user(SECRET), title=SECRET)
-    assert str(path) in str(caught.value)
-    assert SECRET not in "".join(traceback.format_exception(caught.value))
-    store.close()
-    assert (path.read_bytes() if path.is_file() else b"") == before
-
-
-def test_a_file_in_memory_is_one_for_a_store() -> None:
-    store = at("sqlite://")
-    made = store.begin(user("Hi"))
-    with ThreadPoolExecutor(4) as threads:
-        list(threads.map(lambda n: store.append(made.id, [user(str(n))]), range(8)))
-    assert store.get_conversation(made.id).message_count == 9
-    store.close()
-
-
-def test_a_locked_file_is_waited_for_and_then_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("llmring.conversations.sql.engines.BUSY_S", 0.05)
-    path = tmp_path / "kept.sqlite"
-    store = at(path)
-    made = store.begin()
-    with sqlite3.connect(path, isolation_level=None) as other:
-        other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(StoreError, match="another process keeps it locked"):
-            store.append(made.id, [user("Hi")])
-        assert store.messages(made.id) == []  # who reads does not wait
-        other.execute("ROLLBACK")
-    other.close()
-    store.append(made.id, [user("Hi")])
-    store.close()
-
-
-def test_a_full_disk_is_told_and_keeps_what_was_there(tmp_path: Path) -> None:
-    store = at(tmp_path / "kept.sqlite")
-    made = store.begin(user("Hi"))
-
-    async def fill(connection: Any) -> None:
-        # There is one connection, and it may take no more pages than it has.
-        await connection.exec_driver_sql("PRAGMA max_page_count = 1")
-
-    asyncio.run(store.store.database.read(fill))
-    with pytest.raises(StoreError, match="the disk is full; make room") as caught:
-        store.append(made.id, [user(SECRET * 10_000)])
-    assert caught.value.code == "SQLITE_FULL"
-    assert SECRET not in "".join(traceback.format_exception(caught.value))
-    assert said(store.messages(made.id)) == ["Hi"]
-    store.close()
-
-
-def test_what_is_kept_is_on_the_disk_and_well_guarded(tmp_path: Path) -> None:
-    store = at(tmp_path / "kept.sqlite")
-
-    async def work(connection: Any) -> dict[str, Any]:
-        names = ("journal_mode", "synchronous", "foreign_keys", "secure_delete", "busy_timeout")
-        return {
-            name: (await connection.exec_driver_sql(f"PRAGMA {name}")).scalar() for name in names
-        }
-
-    settings = asyncio.run(store.store.database.read(work))
-    store.close()
-    assert settings == {
-        "journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "secure_delete": 1,
-        "busy_timeout": 10_000,
-    }  # fmt: skip
-
-
-def test_nothing_is_opened_before_it_is_used(tmp_path: Path) -> None:
-    store = at(tmp_path / "new" / "kept.sqlite")
-    assert not (tmp_path / "new").exists()
-    store.close()
-
-
 # PostgreSQL
 
 
@@ -396,12 +281,3 @@ def test_a_query_is_never_made_of_text(open_new: Callable[[], BlockingStore]) ->
         store.get_conversation("x'; DROP TABLE llmring_messages; --")
     assert len(store.search("DROP TABLE")) == 1
     assert store.create_conversation(ConversationFields()).message_count == 0
-
-
-def test_a_folder_that_cannot_be_made_is_told_by_its_path(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    path = tmp_path / "file" / "kept.sqlite"
-    with pytest.raises(StoreError) as caught:
-        asyncio.run(open_store(path).list_conversations())
-    assert caught.value.message.startswith(f"cannot use the database at {path}: ")
-    assert caught.value.message.endswith("; check the path and its permissions")

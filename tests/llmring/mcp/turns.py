@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from llmring.mcp.client import EnhancedLLM, Event, Turn, TurnEnded
+from llmring.mcp.tools import Tool
 from tests.cloud.anthropic import wire as claude
 from tests.cloud.gemini import wire as gemini
 from tests.llmring.rings import with_ring
@@ -173,3 +174,15 @@ def final(events: Sequence[Event]) -> Turn:
     """The turn that the last event has."""
     (end,) = [event for event in events if isinstance(event, TurnEnded)]
     return end.turn
+
+
+SUNNY = Said("It is sunny.")
+
+
+def get_weather(city: str) -> str:
+    """Get the weather in a city."""
+    return f"{city}: sunny"
+
+
+def raw_tool(run: Any, name: str = "raw", **parameters: Any) -> Tool:
+    return Tool(name, "A tool.", {"type": "object", **parameters}, run)
