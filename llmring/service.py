@@ -10,12 +10,15 @@ from llmring.arguments import as_request
 from llmring.base import BaseRing
 from llmring.call_logs import CallLogs
 from llmring.conversations.store_address import StoreAddress
+from llmring.exceptions import ConfigurationError
 from llmring.lockfile import AliasCache, AliasResolver
 from llmring.pending import PendingResponse
 from llmring.registry import Registry
 from llmring.schemas import LLMRequest, LLMResponse
 from llmring.settings import RingSettings
 from llmring.streams import ChatStream
+
+_MAX_ORIGIN_CHARS = 200
 
 
 class LLMRing(BaseRing):
@@ -31,7 +34,7 @@ class LLMRing(BaseRing):
     It is safe to share between tasks and threads. Where no event loop runs, calls need no
     ``await``: ``ring.chat("fast", messages=[…]).content``.
 
-    :param origin: who calls, for the usage log.
+    :param origin: who calls, for the usage log; 1 to 200 characters.
     :param registry_url: address of a registry of models, in place of the bundled one.
     :param lockfile_path: the lockfile; None for ``LLMRING_LOCKFILE_PATH``, ``./llmring.lock``, or
         the bundled one.
@@ -67,6 +70,10 @@ class LLMRing(BaseRing):
         timeout: float | None = None,
         strict_cost: bool | None = None,
     ) -> None:
+        if not isinstance(origin, str) or not 1 <= len(origin) <= _MAX_ORIGIN_CHARS:
+            raise ConfigurationError(
+                f"origin is {origin!r:.80}; give a name of 1 to {_MAX_ORIGIN_CHARS} characters"
+            )
         settings = RingSettings.read(os.environ, timeout, strict_cost)
         aliases = AliasResolver(lockfile_path, cache=AliasCache(alias_cache_size, alias_cache_ttl))
         super().__init__(settings, aliases, Registry(registry_url))

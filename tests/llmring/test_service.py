@@ -223,3 +223,9 @@ def test_cancelling_a_call_ends_its_connection(pool, streamed):
             await asyncio.sleep(0.01)
 
     asyncio.run(asyncio.wait_for(main(), 5))
+
+
+@pytest.mark.parametrize("origin", [5, "", "x" * 201], ids=["number", "empty", "long"])
+def test_an_origin_that_is_no_name_is_refused(origin):
+    with pytest.raises(ConfigurationError, match="give a name of 1 to 200 characters"):
+        LLMRing(origin=origin)
