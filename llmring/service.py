@@ -70,10 +70,7 @@ class LLMRing(BaseRing):
         timeout: float | None = None,
         strict_cost: bool | None = None,
     ) -> None:
-        if not isinstance(origin, str) or not 1 <= len(origin) <= _MAX_ORIGIN_CHARS:
-            raise ConfigurationError(
-                f"origin is {origin!r:.80}; give a name of 1 to {_MAX_ORIGIN_CHARS} characters"
-            )
+        _check_origin(origin)
         settings = RingSettings.read(os.environ, timeout, strict_cost)
         aliases = AliasResolver(lockfile_path, cache=AliasCache(alias_cache_size, alias_cache_ttl))
         super().__init__(settings, aliases, Registry(registry_url))
@@ -239,3 +236,11 @@ class LLMRing(BaseRing):
             The file is no longer registered.
         """
         return await self._caller.files.deregister(file_id)
+
+
+def _check_origin(origin: object) -> None:
+    """:raises ConfigurationError: it is no name."""
+    if not isinstance(origin, str) or not 1 <= len(origin) <= _MAX_ORIGIN_CHARS:
+        raise ConfigurationError(
+            f"origin is {origin!r:.80}; give a name of 1 to {_MAX_ORIGIN_CHARS} characters"
+        )
