@@ -20,11 +20,11 @@ _PACKAGES = [
     for name in ("filesystem", "memory", "everything")
 ]
 _FOLDER = Path(sys.prefix) / "mcp-reference-servers" / _VERSION
-_INSTALL_S = 240
+_INSTALL_S = 120
 
 
 def installed() -> Path:
-    """The folder of the servers' programs; the test is skipped where there is no npm."""
+    """The folder of the servers' programs; without npm, or its registry, the test is skipped."""
     npm = shutil.which("npm")
     if npm is None or shutil.which("node") is None:
         missing = "npm is not installed; on Debian: apt-get install npm"
@@ -34,14 +34,21 @@ def installed() -> Path:
     if not _FOLDER.exists():
         new = _FOLDER.with_name(f".new-{os.getpid()}")
         new.mkdir(parents=True)
+        # A package of its own, in which npm installs; --prefix would hide the machine's settings
+        # for npm, such as its certificates.
+        (new / "package.json").write_text('{"private": true}')
         quiet = ["--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]
-        command = [npm, "install", "--prefix", str(new), *quiet, *_PACKAGES]
+        command = [npm, "install", "--fetch-retries=1", *quiet, *_PACKAGES]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=_INSTALL_S)
+            done = subprocess.run(
+                command, cwd=new, capture_output=True, text=True, timeout=_INSTALL_S
+            )
             if done.returncode:
-                pytest.fail(f"npm install failed: {done.stderr[-2000:]}")
+                pytest.skip(f"npm cannot install them: {done.stderr[-500:]}")
             with contextlib.suppress(OSError):  # another run was faster
                 new.rename(_FOLDER)
+        except subprocess.TimeoutExpired:
+            pytest.skip(f"npm did not install them within {_INSTALL_S} s")
         finally:
             shutil.rmtree(new, ignore_errors=True)
     return _FOLDER / "node_modules" / ".bin"
