@@ -1,13 +1,14 @@
 """What `llmring` costs a call: over the client it stands on, and against the original llmring.
 
-    python bench/ring.py [--rounds 9] [--peer-python PATH] [--check]
+    python bench/ring.py [--rounds 9] [--peer-python PATH] [--noted] [--check]
 
 Each contender runs in a process of its own against `fake_server.py` in another one. They take
 turns, round by round, so that the machine's drift meets all alike; the table gives medians over
 rounds, and ratios taken round by round. The original is that of the Python at `--peer-python`, in
 an environment of its own (``pip install llmring==1.4.0``), for both have the same name; it prices
 its calls by a registry in a file, lest it ask its own over the network, and one without limits of
-input, for it counts tokens by a vocabulary that it downloads. `--check` ends with exit
+input, for it counts tokens by a vocabulary that it downloads. It notes no calls without a server;
+ours notes them in a temporary database with `--noted`, else not. `--check` ends with exit
 status 1 when a figure misses its target or there is no original to compare with.
 """
 
@@ -180,6 +181,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--peer-python", help="a Python that has llmring 1.4.0")
+    parser.add_argument("--noted", action="store_true", help="note calls in a temporary database")
     parser.add_argument("--check", action="store_true")
     args = parser.parse_args()
     libraries = ("aiohttp", "pydantic")
@@ -189,6 +191,8 @@ def main() -> int:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         files(folder)
+        os.environ["LLMRING_LOG_METADATA"] = "1" if args.noted else "0"
+        os.environ["LLMRING_DATABASE_URL"] = str(folder / "noted.sqlite")
         base_url = stack.enter_context(fake_server())
         ours = stack.enter_context(Worker(sys.executable, base_url, folder))
         peer = None
