@@ -23,6 +23,7 @@ from llmring.private_files import replace_text
 if TYPE_CHECKING:
     from mcp import types
 
+FILE_NAME = "mcp_tools.json"
 #: Most bytes of the file of approved tools.
 MAX_FILE_BYTES = 2**26
 #: Most bytes of one server's tools in it, so that none keeps the others out.
@@ -80,9 +81,9 @@ class PinStore:
     def path(self) -> Path:
         """Where the file is; it need not exist."""
         if self._path is None:
-            from llmring.conversations.addresses import default_path
+            from llmring.conversations.addresses import data_folder
 
-            self._path = default_path().with_name("mcp_tools.json")
+            return data_folder() / FILE_NAME
         return self._path
 
     def approved(self, identity: str) -> dict[str, Pin] | None:
