@@ -124,10 +124,20 @@ def test_a_device_is_refused_where_its_folder_is_a_root() -> None:
     assert refusal("/dev/zero", roots=("/dev",)) == "'/dev/zero' is a device; give a file"
 
 
-def test_a_pipe_that_takes_a_files_place_is_refused_without_a_wait(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe")
-    descriptor = os.open(tmp_path / "pipe", reading._FILE)
-    os.close(descriptor)
+def test_a_pipe_that_takes_a_files_place_is_refused_without_a_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("hi")
+
+    def check_and_swap(found: os.stat_result, real: str) -> None:
+        check_kind(found, real)
+        path.unlink()
+        os.mkfifo(path)
+
+    check_kind = reading._check_kind
+    monkeypatch.setattr(reading, "_check_kind", check_and_swap)
+    assert refusal(path) == f"{str(path)!r} is a pipe; give a file"
 
 
 def test_a_sparse_file_of_two_gigabytes_is_refused_unread(tmp_path: Path) -> None:
