@@ -133,7 +133,10 @@ def test_create_takes_model_and_messages(client: LLMClient) -> None:
 def test_create_takes_temperature(client: LLMClient) -> None:
     create = client.chat.completions.create
     cold = {create(messages=HELLO, temperature=0, max_tokens=12).text for _ in range(3)}
-    hot = {create(messages=HELLO, temperature=2, top_p=1, max_tokens=12).text for _ in range(8)}
+    hot = {
+        create(messages=HELLO, temperature=2, top_p=1, max_tokens=12, seed=n).text
+        for n in range(40)
+    }
     assert (len(cold), len(hot) > 1) == (1, True)
 
 

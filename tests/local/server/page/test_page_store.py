@@ -26,6 +26,12 @@ def talk(peer: Peer, tab: Page, question: str, answer: str) -> None:
     expect(tab.locator(".stats")).to_be_attached()
 
 
+def kept(tab: Page) -> Any:
+    """The conversation shown, as the browser's store has it."""
+    load = "(id) => import('/page/store.js').then((it) => it.load(id))"
+    return tab.evaluate(load, tab.evaluate("location.hash.slice(1)"))
+
+
 def export(tab: Page, button: str) -> Any:
     with tab.expect_download() as download:
         tab.click(button)
@@ -53,10 +59,8 @@ def test_what_came_before_a_reload_stays(peer: Peer, tab: Page) -> None:
     tab.fill("#prompt", "Hello!")
     tab.press("#prompt", "Enter")
     expect(tab.locator(ANSWERS)).to_have_text("Half")
-    kept = "(id) => import('/page/store.js').then((it) => it.load(id))"
-    name = tab.evaluate("location.hash.slice(1)")
     expect(tab.locator(".conversation")).to_be_visible()
-    while tab.evaluate(kept, name)["messages"][-1]["text"] != "Half":
+    while kept(tab)["messages"][-1]["text"] != "Half":
         tab.wait_for_timeout(50)
     tab.reload()
     expect(tab.locator(ANSWERS)).to_have_text("Half")
@@ -227,6 +231,8 @@ def test_a_turn_that_is_continued_keeps_its_settings(peer: Peer, tab: Page) -> N
     tab.click("#show-settings")
     tab.fill("#set-seed", "7")
     tab.click("text=Done")
+    while kept(tab)["sampling"] != {"seed": 7}:
+        tab.wait_for_timeout(50)
     tab.reload()
     expect(tab.locator(ANSWERS)).to_have_text("One")
     peer.answers.append([chunk(content="Two"), END])
