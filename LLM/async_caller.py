@@ -14,12 +14,13 @@ from LLM.exceptions import LLMError
 from LLM.ledger import AnswerT, Call, ChunkT, Entry, Ledger, StreamState
 from LLM.reading import aread_items
 from LLM.types import OpenAIModel
+from LLM.wire import AsyncStreamedWire
 
 if TYPE_CHECKING:
-    from LLM.async_transport import AsyncStreamedAnswer, AsyncTransport
+    from LLM.async_transport import AsyncTransport
 
 ShapeT = TypeVar("ShapeT", bound=OpenAIModel)
-SentT = TypeVar("SentT", bound="Answer | AsyncStreamedAnswer")
+SentT = TypeVar("SentT", bound=Answer | AsyncStreamedWire)
 
 
 class AsyncCaller:
@@ -117,7 +118,7 @@ class _Chunks(Generic[ChunkT]):
     """The chunks of a stream, whose errors say who answered."""
 
     def __init__(
-        self, answer: AsyncStreamedAnswer, entry: Entry[AnswerT, ChunkT], state: StreamState
+        self, answer: AsyncStreamedWire, entry: Entry[AnswerT, ChunkT], state: StreamState
     ) -> None:
         decoder = entry.decoder(answer.status)
         self._source = entry.source

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Hashable, Mapping
+from collections.abc import Awaitable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Self
 from urllib.parse import urlsplit
@@ -13,6 +13,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from LLM import async_transport_pool as pools
+from LLM import wire
 from LLM.answer import Answer
 from LLM.async_transport_answer import AsyncStreamedAnswer, read_capped, read_start
 from LLM.async_transport_body import Body, UploadBody
@@ -22,6 +23,7 @@ from LLM.environment import ca_bundle, proxy_of
 from LLM.exceptions import LLMConfigError, LLMError
 from LLM.pool_limits import PoolLimits, origin_key, pool_limits
 from LLM.upload import StreamedBody, upload_url
+from LLM.wire import AsyncStreamedWire, WireRequest
 
 __all__ = ["AsyncStreamedAnswer", "AsyncTransport", "close_shared_pools"]
 
@@ -105,20 +107,34 @@ class AsyncTransport:
         :raises LLMTimeoutError: the deadline passed.
         :raises LLMResponseError: the answer is no HTTP, is cut short, or larger than 32 MiB.
         """
-        answer = await self._exchange(method, path, body, timeout_s, streamed=False)
-        assert isinstance(answer, Answer), "nothing was to be streamed"
-        return answer
+
+        def send() -> Awaitable[Answer]:
+            return self._whole(method, path, body, timeout_s)
+
+        if not wire.layers():
+            return await send()
+        self.require_open()
+        request = WireRequest(method, self.url(path), self.headers, body, timeout_s)
+        return await wire.call_async(request, send)
 
     async def stream(
         self, path: str, body: bytes, *, timeout_s: float
-    ) -> Answer | AsyncStreamedAnswer:
+    ) -> Answer | AsyncStreamedWire:
         """Send a request whose answer is read bit by bit.
 
         :param timeout_s: seconds until the answer's headers, and then between two events.
-        :return: an `AsyncStreamedAnswer` on a 2xx status, otherwise the whole `Answer`.
+        :return: an answer to be read as it arrives on a 2xx status, otherwise the whole `Answer`.
         :raises LLMError: as `call`.
         """
-        return await self._exchange("POST", path, body, timeout_s, streamed=True)
+
+        def send() -> Awaitable[Answer | AsyncStreamedWire]:
+            return self._exchange("POST", path, body, timeout_s, streamed=True)
+
+        if not wire.layers():
+            return await send()
+        self.require_open()
+        request = WireRequest("POST", self.url(path), self.headers, body, timeout_s)
+        return await wire.stream_async(request, send)
 
     async def upload(
         self,
@@ -138,7 +154,27 @@ class AsyncTransport:
         :raises LLMError: as `call`, or what reading the body raises.
         """
         url = upload_url(target, self._api_root, self._origin)
-        answer = await self._exchange("POST", url, body, timeout_s, streamed=False, further=headers)
+
+        def send() -> Awaitable[Answer]:
+            return self._whole("POST", url, body, timeout_s, headers)
+
+        if not wire.layers():
+            return await send()
+        self.require_open()
+        request = WireRequest("POST", url, {**self.headers, **headers}, body, timeout_s)
+        return await wire.call_async(request, send)
+
+    async def _whole(
+        self,
+        method: str,
+        path: str,
+        body: bytes | StreamedBody | None,
+        timeout_s: float,
+        further: Mapping[str, str] | None = None,
+    ) -> Answer:
+        answer = await self._exchange(
+            method, path, body, timeout_s, streamed=False, further=further
+        )
         assert isinstance(answer, Answer), "nothing was to be streamed"
         return answer
 

@@ -12,11 +12,12 @@ from LLM.codec import Source, decode_answer
 from LLM.exceptions import LLMError
 from LLM.ledger import AnswerT, Call, ChunkT, Entry, Ledger, StreamState
 from LLM.reading import read_items
-from LLM.transport import StreamedAnswer, Transport
+from LLM.transport import Transport
 from LLM.types import OpenAIModel
+from LLM.wire import StreamedWire
 
 ShapeT = TypeVar("ShapeT", bound=OpenAIModel)
-SentT = TypeVar("SentT", bound=Answer | StreamedAnswer)
+SentT = TypeVar("SentT", bound=Answer | StreamedWire)
 
 
 class Caller:
@@ -72,7 +73,7 @@ class Caller:
                 entry.source,
                 entry.n_tokens,
             )
-        assert isinstance(answer, StreamedAnswer), "tries end with a success, which is streamed"
+        assert not isinstance(answer, Answer), "tries end with a success, which is streamed"
 
         def close() -> None:
             answer.close()
@@ -107,7 +108,7 @@ class Caller:
 
 
 def _chunks(
-    answer: StreamedAnswer, entry: Entry[AnswerT, ChunkT], state: StreamState
+    answer: StreamedWire, entry: Entry[AnswerT, ChunkT], state: StreamState
 ) -> Iterator[ChunkT]:
     decoder = entry.decoder(answer.status)
     try:

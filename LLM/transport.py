@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 
+from LLM import wire
 from LLM.answer import (
     DRAIN_READS,
     DRAIN_S,
@@ -30,6 +31,7 @@ from LLM.transport_errors import WIRE_ERRORS, is_closed_pool, translated
 from LLM.transport_pool import SessionPool, reset_shared_pools, shared_pool
 from LLM.transport_session import READ_BYTES, DeadlineReader, TimedBody
 from LLM.upload import StreamedBody, upload_url
+from LLM.wire import StreamedWire, WireRequest
 
 _NO_SOCKS = "names a SOCKS proxy, which needs the package PySocks"
 
@@ -109,19 +111,33 @@ class Transport:
         :raises LLMTimeoutError: the deadline passed.
         :raises LLMResponseError: the answer is no HTTP, is cut short, or larger than 32 MiB.
         """
-        return self._read(self._send(method, path, body, timeout_s, "gzip"), timeout_s)
 
-    def stream(self, path: str, body: bytes, *, timeout_s: float) -> Answer | StreamedAnswer:
+        def send() -> Answer:
+            return self._read(self._send(method, path, body, timeout_s, "gzip"), timeout_s)
+
+        if not wire.layers():
+            return send()
+        self.require_open()
+        return wire.call(WireRequest(method, self.url(path), self.headers, body, timeout_s), send)
+
+    def stream(self, path: str, body: bytes, *, timeout_s: float) -> Answer | StreamedWire:
         """Send a request whose answer is read bit by bit.
 
         :param timeout_s: seconds until the answer's headers, and then between two events.
-        :return: a `StreamedAnswer` on a 2xx status, otherwise the whole `Answer`.
+        :return: an answer to be read as it arrives on a 2xx status, otherwise the whole `Answer`.
         :raises LLMError: as `call`.
         """
-        raw = self._send("POST", path, body, timeout_s, "identity")
-        if 200 <= raw.status < 300:
-            return StreamedAnswer(raw, self._origin, timeout_s)
-        return self._read(raw, timeout_s)
+
+        def send() -> Answer | StreamedWire:
+            raw = self._send("POST", path, body, timeout_s, "identity")
+            if 200 <= raw.status < 300:
+                return StreamedAnswer(raw, self._origin, timeout_s)
+            return self._read(raw, timeout_s)
+
+        if not wire.layers():
+            return send()
+        self.require_open()
+        return wire.stream(WireRequest("POST", self.url(path), self.headers, body, timeout_s), send)
 
     def upload(
         self,
@@ -141,7 +157,15 @@ class Transport:
         :raises LLMError: as `call`, or what reading the body raises.
         """
         url = upload_url(target, self._api_root, self._origin)
-        return self._read(self._send("POST", url, body, timeout_s, "gzip", headers), timeout_s)
+
+        def send() -> Answer:
+            return self._read(self._send("POST", url, body, timeout_s, "gzip", headers), timeout_s)
+
+        if not wire.layers():
+            return send()
+        self.require_open()
+        every = {**self.headers, **headers}
+        return wire.call(WireRequest("POST", url, every, body, timeout_s), send)
 
     def _send(
         self,

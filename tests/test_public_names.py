@@ -13,6 +13,7 @@ PACKAGES = [
     "LLM",
     "cloud",
     "cloud.llm",
+    "llm_kit",
     "llmring",
     "llmring.conversations",
     "llmring.lockfile",

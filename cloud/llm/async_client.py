@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from cloud.llm.base import BaseClient, Prepared
 from cloud.llm.events import ResponseAssembler, StreamEvent
@@ -20,16 +20,14 @@ from LLM.codec import Source
 from LLM.exceptions import LLMAPIError, LLMConfigError, LLMError
 from LLM.extras import async_transport
 from LLM.reading import aread_items
-
-if TYPE_CHECKING:
-    from LLM.async_transport import AsyncStreamedAnswer
+from LLM.wire import AsyncStreamedWire
 
 # Loading aiohttp takes 0.3 s, which would hold up the loop that the first client is made in. Where
 # it is missing, making a client says so.
 with contextlib.suppress(LLMConfigError):
     async_transport("AsyncChatClient")
 
-SentT = TypeVar("SentT", bound="Answer | AsyncStreamedAnswer")
+SentT = TypeVar("SentT", bound=Answer | AsyncStreamedWire)
 
 
 class AsyncChatClient(BaseClient):
@@ -278,7 +276,7 @@ class _Reading:
     def __init__(self, client: AsyncChatClient, prepared: Prepared) -> None:
         self._client = client
         self._prepared = prepared
-        self._answer: AsyncStreamedAnswer | None = None
+        self._answer: AsyncStreamedWire | None = None
 
     async def events(self) -> AsyncIterator[StreamEvent]:
         """Send the request, and give the events as they arrive."""

@@ -17,9 +17,10 @@ from LLM.answer import Answer
 from LLM.codec import Source
 from LLM.exceptions import LLMAPIError, LLMError
 from LLM.reading import read_items
-from LLM.transport import StreamedAnswer, Transport
+from LLM.transport import Transport
+from LLM.wire import StreamedWire
 
-SentT = TypeVar("SentT", bound=Answer | StreamedAnswer)
+SentT = TypeVar("SentT", bound=Answer | StreamedWire)
 
 
 class ChatClient(BaseClient):
@@ -295,7 +296,7 @@ class _Reading:
     def __init__(self, client: ChatClient, prepared: Prepared) -> None:
         self._client = client
         self._prepared = prepared
-        self._answer: StreamedAnswer | None = None
+        self._answer: StreamedWire | None = None
 
     def events(self) -> Iterator[StreamEvent]:
         """Send the request, and give the events as they arrive."""
@@ -307,7 +308,7 @@ class _Reading:
             ),
             prepared.source,
         )
-        assert isinstance(answer, StreamedAnswer), "a success, and so streamed"
+        assert not isinstance(answer, Answer), "a success, and so streamed"
         self._answer = answer
         decoder = client.codec.decoder(answer.status, prepared.source)
         try:

@@ -18,10 +18,10 @@ from cloud.llm.ollama.management import (
     naming,
 )
 from cloud.llm.ollama.provider import Ollama
+from LLM.answer import Answer
 from LLM.endpoint import checked_timeout_s
 from LLM.exceptions import LLMError
 from LLM.reading import read_items
-from LLM.transport import StreamedAnswer
 
 
 class OllamaClient(Ollama, ChatClient):
@@ -101,7 +101,7 @@ class OllamaClient(Ollama, ChatClient):
         answer = self._tries(
             lambda: self._transport.stream(PULL_PATH, body, timeout_s=gap_s), source
         )
-        assert isinstance(answer, StreamedAnswer), "a success, and so streamed"
+        assert not isinstance(answer, Answer), "a success, and so streamed"
         decoder = PullDecoder(answer.status, source)
         try:
             for progress in read_items(answer, decoder, decoder.finish):
