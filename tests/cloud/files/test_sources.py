@@ -110,7 +110,7 @@ def test_a_name_that_is_no_unicode_is_sent_as_one(tmp_path: Path) -> None:
         ("/", "a folder or a device"),
         ("/dev/zero", "a folder or a device"),
         (b"", "source has no bytes"),
-        (io.StringIO("text"), "mode 'rb'"),
+        pytest.param(io.StringIO("text"), "mode 'rb'", id="a stream of text"),
     ],
     ids=repr,
 )
