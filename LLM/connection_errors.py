@@ -101,10 +101,10 @@ def too_large() -> LLMResponseError:
     )
 
 
-def too_long_stream(origin: str) -> LLMResponseError:
+def too_long_stream(origin: str, max_bytes: int = MAX_STREAM_BYTES) -> LLMResponseError:
     """The stream passes its cap."""
     return LLMResponseError(
-        f"the stream of {origin} passed {MAX_STREAM_BYTES:,} bytes without an end and was closed"
+        f"the stream of {origin} passed {max_bytes:,} bytes without an end and was closed"
     )
 
 

@@ -139,6 +139,29 @@ class Transport:
         self.require_open()
         return wire.stream(WireRequest("POST", self.url(path), self.headers, body, timeout_s), send)
 
+    def download(
+        self, path: str, *, timeout_s: float, max_bytes: int = MAX_STREAM_BYTES
+    ) -> Answer | StreamedWire:
+        """GET a file, which is read bit by bit.
+
+        :param timeout_s: seconds until the answer's headers, and then between two calls of the
+            answer's `progress`.
+        :param max_bytes: the largest file that is read.
+        :return: an answer to be read as it arrives on a 2xx status, otherwise the whole `Answer`.
+        :raises LLMError: as `call`.
+        """
+
+        def send() -> Answer | StreamedWire:
+            raw = self._send("GET", path, None, timeout_s, "identity")
+            if 200 <= raw.status < 300:
+                return StreamedAnswer(raw, self._origin, timeout_s, max_bytes)
+            return self._read(raw, timeout_s)
+
+        if not wire.layers():
+            return send()
+        self.require_open()
+        return wire.stream(WireRequest("GET", self.url(path), self.headers, None, timeout_s), send)
+
     def upload(
         self,
         target: str,
@@ -236,14 +259,18 @@ class StreamedAnswer:
 
     :param raw: urllib3's response, whose headers have been read.
     :param gap_s: seconds that may pass between two calls of `progress`.
+    :param max_bytes: most decoded bytes that are read.
     """
 
-    def __init__(self, raw: Any, origin: str, gap_s: float) -> None:
+    def __init__(
+        self, raw: Any, origin: str, gap_s: float, max_bytes: int = MAX_STREAM_BYTES
+    ) -> None:
         self.status: int = raw.status
         self.headers: Mapping[str, str] = raw.headers
         self._raw = raw
         self._origin = origin
         self._gap_s = gap_s
+        self._max_bytes = max_bytes
         # None when a test tool made the response, or a SOCKS proxy carries it: each read then has
         # the socket's own timeout.
         self._reader: DeadlineReader | None = getattr(raw, "reader", None)
@@ -257,14 +284,14 @@ class StreamedAnswer:
         """The body's bytes, as the socket gives them.
 
         :raises LLMTimeoutError: the gap between two events passed.
-        :raises LLMResponseError: the body is cut short, broken, or larger than 256 MiB.
+        :raises LLMResponseError: the body is cut short, broken, or larger than `max_bytes`.
         """
-        left = MAX_STREAM_BYTES
+        left = self._max_bytes
         try:
             for piece in self._unwrap_chunks() if self._is_plain_chunked() else self._read_plain():
                 left -= len(piece)
                 if left < 0:
-                    raise too_long_stream(self._origin)
+                    raise too_long_stream(self._origin, self._max_bytes)
                 yield piece
             return
         except WIRE_ERRORS as err:

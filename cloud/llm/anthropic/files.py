@@ -15,9 +15,9 @@ from pydantic import Field
 
 from cloud.llm.file_source import FileSource
 from cloud.llm.files import FileUpload, UploadedFile, in_utc, no_purpose, single_request
-from cloud.llm.multipart import file_form
 from cloud.llm.plain_files import PATH, PlainFiles
 from LLM.codec import Source, decode_answer
+from LLM.multipart import file_form
 from LLM.types import OpenAIModel
 
 

@@ -13,10 +13,10 @@ from pydantic import Field
 
 from cloud.llm.file_source import FileSource
 from cloud.llm.files import FileUpload, UploadedFile, in_utc, single_request
-from cloud.llm.multipart import file_form
 from cloud.llm.plain_files import PATH, PlainFiles
 from LLM.codec import Source, decode_answer
 from LLM.exceptions import InvalidRequestError
+from LLM.multipart import file_form
 from LLM.types import OpenAIModel
 
 #: What a file is for where the caller does not say: as input of any model.

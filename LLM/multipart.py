@@ -8,9 +8,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from typing import Protocol
 
-from cloud.llm.file_source import FileSource
 from LLM.upload import StreamedBody
+
+
+class SentFile(Protocol):
+    """What goes into a form as a file: a `FileSource`, or the requests of a batch."""
+
+    filename: str
+    media_type: str
+    size_bytes: int
+
+    def pieces(self) -> Iterator[bytes]:
+        """The content, from its start."""
+        ...
+
 
 # Nothing in a name may end it, or the line. A backslash is doubled, since readers of mail take it
 # for a sign before the next character.
@@ -19,7 +32,7 @@ _ESCAPES = {ord('"'): "%22", ord("\\"): "\\\\", 0x7F: "%7F"} | {
 }
 
 
-def file_form(file: FileSource, fields: Mapping[str, str]) -> StreamedBody:
+def file_form(file: SentFile, fields: Mapping[str, str]) -> StreamedBody:
     """A form of text fields and, behind them, a file in the field ``file``.
 
     :param fields: in ASCII, their names among them.
