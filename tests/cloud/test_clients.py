@@ -264,7 +264,7 @@ def test_a_stream_says_where_its_answer_is(make: Any, serve: Any) -> None:
 def test_the_gap_of_a_stream_has_the_timeout_of_its_call(make: Any, serve: Any) -> None:
     server = serve([wire.UNTIL_CLOSE + wire.event(wire.chunk("Hel")), wait(5.0)])
     client = make(server)
-    stream = client.twin.chat_stream(HELLO, timeout=0.2)
+    stream = client.twin.chat_stream(HELLO, timeout=0.6)
     with pytest.raises(LLMTimeoutError) as caught:
         client.all(stream)
     assert caught.value.deadline == "between_chunks"

@@ -61,7 +61,7 @@ def test_a_gap_in_a_stream_is_bounded(pool):
     def stalls(request):
         return [*cut(after_text=True)(request)[:-1], wait(5.0)]
 
-    ring = pool(stalls, good, timeout=0.1)
+    ring = pool(stalls, good, timeout=0.6)
     error = error_of(ring, True)
     assert isinstance(error, exceptions.ProviderTimeoutError)
     assert (error.deadline, ring.n_requests) == ("between_chunks", [1, 0])

@@ -247,7 +247,7 @@ def test_a_provider_of_ones_own_is_asked(
         ring.register_provider("own", own)
         return (await ring.get_available_models())["own"]
 
-    assert with_ring(use, timeout=0.2) == models
+    assert with_ring(use, timeout=0.6) == models
     failed = isinstance(own.told, Exception) or isinstance(own, Slow)
     assert ("own does not tell its models" in caplog.text) == failed
 

@@ -288,7 +288,7 @@ def test_requests_sent_ahead_are_bounded(
 def test_a_second_request_whose_headers_never_end_is_dropped(
     server: LocalServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection, "HEADER_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(connection, "HEADER_TIMEOUT_S", 0.6)
     with connect(server.url) as sock:
         sock.sendall(request(server.url, "/health", headers={"Connection": "keep-alive"}))
         assert b"200 OK" in sock.recv(1000)
@@ -300,7 +300,7 @@ def test_a_second_request_whose_headers_never_end_is_dropped(
 
 
 def test_a_client_that_does_not_read_its_stream_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "WRITE_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(connection, "WRITE_TIMEOUT_S", 0.5)
     large = {"messages": HELLO, "stream": True, "n": 8, "logprobs": True, "top_logprobs": 20}
     large["logit_bias"] = {"0": -100, "1": -100, "2": -100}
     with running_server() as server, connect(server.url) as sock:

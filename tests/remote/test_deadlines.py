@@ -57,7 +57,8 @@ def test_refusal_whose_body_drips_is_raised_at_the_deadline(call, serve, client)
 
 def test_timeout_is_retried_when_asked(call, serve, client):
     server = serve([hang], call.good)
-    assert call.run(client(server, timeout=TIMEOUT_S, max_retries=1, retry_timeouts=True))
+    assert call.run(client(server, timeout=TIMEOUT_S, max_retries=9, retry_timeouts=True))
+    assert len(server.bodies) > 1
     assert len(set(server.bodies)) == 1
 
 
@@ -126,22 +127,22 @@ def test_flood_without_an_event_ends_at_the_gap(serve, client, head, piece):
 
 def test_stream_longer_than_its_timeout_is_not_cut(serve, client):
     words = [wire.event(wire.chunk(str(n))) for n in range(10)]
-    steps = [step for word in words for step in (word, wait(0.1))]
+    steps = [step for word in words for step in (word, wait(0.15))]
     server = serve([wire.UNTIL_CLOSE, *steps, wire.event(wire.chunk(finish="stop")) + wire.DONE])
     start = time.monotonic()
-    stream = client(server, timeout=0.5).chat_completion(MESSAGES, stream=True)
+    stream = client(server, timeout=1.0).chat_completion(MESSAGES, stream=True)
     assert stream.response.text == "0123456789"
-    assert time.monotonic() - start > 0.9
+    assert time.monotonic() - start > 1.4
 
 
 def test_slow_reader_is_not_taken_for_a_slow_server(serve, client):
     events = wire.cut(wire.CHAT_EVENTS, 200)
     server = serve([wire.UNTIL_CLOSE, *[s for e in events for s in (e, wait(0.05))]])
-    stream = client(server, timeout=TIMEOUT_S).chat_completion(MESSAGES, stream=True)
+    stream = client(server, timeout=0.6).chat_completion(MESSAGES, stream=True)
     pause = server._stopping.wait
     for n, _ in enumerate(stream):
-        if n < 2:
-            pause(TIMEOUT_S + 0.1)
+        if n == 1:
+            pause(0.7)
     assert stream.response.text == "Hello!"
 
 

@@ -14,7 +14,7 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n"
 
 def download(server: ScriptedServer, max_bytes: int = 100) -> bytes:
     transport = Transport(server.url + "/v1", {"Authorization": "Bearer k"})
-    answer = transport.download("/files/1/content", timeout_s=0.5, max_bytes=max_bytes)
+    answer = transport.download("/files/1/content", timeout_s=0.8, max_bytes=max_bytes)
     assert not isinstance(answer, Answer)
     try:
         return b"".join(answer.pieces())

@@ -239,7 +239,7 @@ def test_error_body_is_read_to_one_mebibyte(serve, failure):
 )
 def test_reason_that_arrived_survives_a_cut_body(serve, failure, head, end):
     server = serve([head + b"the reason", end])
-    assert "the reason" in str(failure(CALLS["chat"], server, timeout=0.3))
+    assert "the reason" in str(failure(CALLS["chat"], server, timeout=0.6))
 
 
 REFINED = {

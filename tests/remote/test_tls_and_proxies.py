@@ -102,7 +102,7 @@ def test_a_missing_bundle_is_named(world: Any, monkeypatch: pytest.MonkeyPatch) 
 def test_streams_and_deadlines_work_over_tls(server: Any, client: Any, bundle: str) -> None:
     events = wire.stream_answer(wire.CHAT_EVENTS)
     tls = server(events, [events[:-60], hang])
-    llm = client(tls, verify=bundle, timeout=0.4)
+    llm = client(tls, verify=bundle, timeout=1.0)
     with llm.chat_completion(MESSAGES, stream=True) as stream:
         assert stream.response.text == "Hello!"
     with pytest.raises(LLMTimeoutError) as caught:
@@ -163,7 +163,7 @@ def test_a_tunnel_through_a_tls_proxy_carries_the_call(
     proxy = server([tunnel])
     monkeypatch.setenv("https_proxy", proxy.url)
     monkeypatch.setattr(environment, "is_loopback", lambda host: False)
-    llm = client(origin, verify=bundle, timeout=0.5)
+    llm = client(origin, verify=bundle, timeout=1.0)
     assert llm.chat_completion(MESSAGES, stream=True).response.text == "Hello!"
     with pytest.raises(LLMTimeoutError):
         list(llm.chat_completion(MESSAGES, stream=True))

@@ -147,7 +147,7 @@ def test_what_cannot_be_used_is_not_available(
     twin: Twin, serve: Serve, monkeypatch: pytest.MonkeyPatch, answer: Any
 ) -> None:
     for module in (client, async_client):
-        monkeypatch.setattr(module, "AVAILABLE_WITHIN_S", 0.2)
+        monkeypatch.setattr(module, "AVAILABLE_WITHIN_S", 0.6)
     server = serve(answer)
     assert twin(lambda c: c.is_available(), base_url=server.url, max_retries=3) is False
     assert len(server.requests) == 1

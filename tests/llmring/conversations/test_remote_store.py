@@ -187,7 +187,7 @@ def test_a_server_that_is_away_or_silent_is_told() -> None:
     failure, _ = asked(nobody, b"")
     assert type(failure) is ServerConnectionError
     assert "server_url" in str(failure)
-    failure, requests = asked(get, lambda _: [lambda connection: connection.hang()], timeout_s=0.05)
+    failure, requests = asked(get, lambda _: [lambda connection: connection.hang()], timeout_s=0.6)
     assert (type(failure), len(requests)) == (ServerConnectionError, 1)
 
 

@@ -18,7 +18,7 @@ from tests.remote.scripted_server import ScriptedServer, close, hang
 
 
 def read(url: str, provider: str = "openai", version: int | None = None) -> bytes:
-    return asyncio.run(RegistrySource(url, timeout_s=0.3).read(provider, version))
+    return asyncio.run(RegistrySource(url, timeout_s=0.6).read(provider, version))
 
 
 @pytest.mark.parametrize(

@@ -138,7 +138,7 @@ def test_a_server_that_is_not_there_is_told_how_to_start(fake: FakeOllama) -> No
     ids=["silence", "a gap", "a line that drips"],
 )
 def test_deadlines_are_told_apart(fake: FakeOllama, steps: list[Any], deadline: str) -> None:
-    model = load(fake, timeout_s=0.2)
+    model = load(fake, timeout_s=0.6)
     fake.script("/api/chat", *steps, Hold())
     with pytest.raises(LLMTimeoutError) as caught:
         chat(model)
