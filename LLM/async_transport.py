@@ -19,9 +19,11 @@ from LLM.async_transport_answer import AsyncStreamedAnswer, read_capped, read_st
 from LLM.async_transport_body import Body, UploadBody
 from LLM.async_transport_errors import WIRE_ERRORS, SentOnceError, translated
 from LLM.connection_errors import Deadline
+from LLM.debug import heed_debug_setting
 from LLM.environment import ca_bundle, proxy_of
 from LLM.exceptions import LLMConfigError, LLMError
 from LLM.pool_limits import PoolLimits, origin_key, pool_limits
+from LLM.redaction import remember_keys
 from LLM.upload import StreamedBody, upload_url
 from LLM.wire import AsyncStreamedWire, WireRequest
 
@@ -67,6 +69,8 @@ class AsyncTransport:
         if shared:
             self._key = origin_key(parts.scheme, parts.hostname, parts.port, self._verify, proxy)
         self._closed = False
+        remember_keys(self)
+        heed_debug_setting()
         self._pool: pools.Pool | None = None
 
     async def reset(self) -> None:

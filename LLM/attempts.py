@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Mapping
 
+from LLM import debug
 from LLM.codec import Source
 from LLM.error_response import api_error
 from LLM.exceptions import LLMError
@@ -48,8 +49,10 @@ class Attempts:
             if self.made > 1:
                 failure.message += f" (tried {self.made} times)"
                 failure.args = (failure.message,)
+            debug.note(f"given up after try {self.made}", of_last=True)
             logger.log(self._failure_level, "call failed: %s", _loggable(failure))
             raise failure
+        debug.note(f"try {self.made} failed; the next in {delay_s:.2f} s", of_last=True)
         logger.warning("try %d failed, next in %.2f s: %s", self.made, delay_s, _loggable(failure))
         return delay_s
 

@@ -15,6 +15,7 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 
 from pydantic_core import to_json
 
+from LLM import debug
 from LLM.attempts import Attempts
 from LLM.cache import ResponseCache, request_key
 from LLM.codec import ChunkDecoder, Source, decode_answer, encode_body
@@ -143,6 +144,7 @@ class Ledger:
             return 0.0
         wait_s = self.rate_limiter.reserve(n_tokens)
         if wait_s > 0:
+            debug.note(f"the rate limit has the call wait for {wait_s:.2f} s")
             logger.debug("rate limit: waiting %.2f s", wait_s)
         return wait_s
 
@@ -214,6 +216,7 @@ class Entry(Generic[AnswerT, ChunkT]):
         except LLMError:
             logger.error("the cache gave an answer that cannot be read; asking again")
             return None
+        debug.note("answered from the response cache; nothing is sent")
         logger.debug("answered from the cache")
         self._call.accept(answer)
         return answer

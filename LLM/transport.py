@@ -24,9 +24,11 @@ from LLM.answer import (
 )
 from LLM.chunked import ChunkedDecoder
 from LLM.connection_errors import too_large, too_long_stream
+from LLM.debug import heed_debug_setting
 from LLM.environment import ca_bundle, proxy_of
 from LLM.exceptions import LLMConfigError, LLMError
 from LLM.pool_limits import origin_key
+from LLM.redaction import remember_keys
 from LLM.transport_errors import WIRE_ERRORS, is_closed_pool, translated
 from LLM.transport_pool import SessionPool, reset_shared_pools, shared_pool
 from LLM.transport_session import READ_BYTES, DeadlineReader, TimedBody
@@ -68,6 +70,8 @@ class Transport:
         self._proxies = {parts.scheme: proxy} if proxy else {}
         self._closed = False
         self._shared = shared
+        remember_keys(self)
+        heed_debug_setting()
         if shared:
             key = origin_key(parts.scheme, parts.hostname, parts.port, self._verify, proxy)
             self._pool = shared_pool(key, self._origin)

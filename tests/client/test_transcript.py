@@ -1,0 +1,381 @@
+"""What ``LLM_DEBUG`` shows of calls: everything that goes over the wire, and no key."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import stat
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from LLM import LLM, AsyncLLM, LLMConfig, LLMConfigError, LLMError, debug, wire
+from LLM.answer import Answer
+from LLM.transcript import Transcript
+from LLM.transcript.growth import grown
+from LLM.transcript.output import Output
+from LLM.transcript.shown import MAX_CHARS, shown
+from LLM.wire import WireRequest
+from tests.remote.scripted_server import ScriptedServer, close
+from tests.remote.wire import answer, chunk, event
+
+HELLO = [{"role": "user", "content": "Hello!"}]
+KEY = "sk-SECRET0123456789"
+REPLY = answer({"id": "1", "choices": [{"index": 0, "message": {"content": "Hi!"}}]})
+STREAM = answer(
+    event(chunk("Hel")) + event(chunk("lo!", finish_reason="stop")) + b"data: [DONE]\n\n",
+    content_type="text/event-stream",
+)
+Ask = Callable[..., str]
+
+
+@pytest.fixture(params=["blocking", "async"])
+def ask(request: pytest.FixtureRequest) -> Ask:
+    """Makes one call in either world, and gives the text of its answer."""
+
+    def blocking(url: str, *, stream: bool = False, **settings: Any) -> str:
+        with LLM(LLMConfig(base_url=url, api_key=KEY, **settings)) as llm:
+            if stream:
+                return "".join(llm.stream_text(HELLO))
+            return str(llm.chat_completion(HELLO).text)
+
+    async def coroutine(url: str, *, stream: bool = False, **settings: Any) -> str:
+        async with AsyncLLM(LLMConfig(base_url=url, api_key=KEY, **settings)) as llm:
+            if stream:
+                return "".join([text async for text in llm.stream_text(HELLO)])
+            return str((await llm.chat_completion(HELLO)).text)
+
+    if request.param == "blocking":
+        return blocking
+    return lambda url, **settings: asyncio.run(coroutine(url, **settings))
+
+
+@pytest.fixture
+def debug_to(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Sets the variable; at the end, the transcript that it began is ended."""
+    yield lambda setting: monkeypatch.setenv("LLM_DEBUG", setting)
+    monkeypatch.delenv("LLM_DEBUG", raising=False)
+    debug.heed_debug_setting()
+    assert (debug.transcript(), wire.layers()) == (None, ())
+
+
+def records(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+def test_standard_error_shows_request_and_answer(
+    ask: Ask, debug_to: Callable[[str], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    debug_to("1")
+    with ScriptedServer((REPLY,)) as server:
+        ask(server.url)
+    told = capsys.readouterr().err
+    assert f"> POST {server.url}/v1/chat/completions" in told
+    assert '"content": "Hello!"' in told
+    assert "< 200 after" in told
+    assert '"content": "Hi!"' in told
+    assert "Authorization: **********" in told
+    assert KEY not in told
+
+
+def test_nothing_is_written_without_the_variable(
+    ask: Ask, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with ScriptedServer((REPLY,)) as server:
+        ask(server.url)
+    assert (capsys.readouterr().err, wire.layers()) == ("", ())
+
+
+@pytest.mark.parametrize("setting", ["0", "off", "False", " "])
+def test_words_that_mean_no_switch_it_off(
+    setting: str, debug_to: Callable[[str], None], tmp_path: Path
+) -> None:
+    debug_to(str(tmp_path / "a.log"))
+    LLM().close()
+    assert debug.transcript() is not None
+    debug_to(setting)
+    LLM().close()
+    assert debug.transcript() is None
+
+
+def test_a_file_is_its_owners_alone_and_grows(
+    ask: Ask, debug_to: Callable[[str], None], tmp_path: Path
+) -> None:
+    path = tmp_path / "calls.jsonl"
+    debug_to(str(path))
+    with ScriptedServer((REPLY,)) as server:
+        ask(server.url)
+        ask(server.url)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    told = records(path)
+    assert [one["event"] for one in told] == ["request", "answer"] * 2
+    assert [one["number"] for one in told[1::2]] == [one["number"] for one in told[::2]]
+    assert told[0]["body"]["messages"] == HELLO
+    assert told[0]["pid"] == os.getpid()
+
+
+def test_a_stream_is_told_at_its_end_with_its_times(
+    ask: Ask, debug_to: Callable[[str], None], tmp_path: Path
+) -> None:
+    debug_to(str(tmp_path / "calls.jsonl"))
+    with ScriptedServer((STREAM,)) as server:
+        assert ask(server.url, stream=True) == "Hello!"
+    told = records(tmp_path / "calls.jsonl")[-1]
+    assert (told["event"], told["outcome"], told["status"]) == ("stream", "complete", 200)
+    assert told["body"]["choices"][0]["delta"]["content"] == "Hello!"
+    assert 0 <= told["began_s"] <= told["first_s"] <= told["last_s"] <= told["seconds"]
+    assert told["pieces"] >= 1
+
+
+def test_a_stream_that_is_left_is_told_as_left(
+    debug_to: Callable[[str], None], tmp_path: Path
+) -> None:
+    debug_to(str(tmp_path / "calls.jsonl"))
+    with ScriptedServer((STREAM,)) as server, LLM(LLMConfig(base_url=server.url)) as llm:
+        llm.chat_completion(HELLO, stream=True).close()
+    told = records(tmp_path / "calls.jsonl")[-1]
+    assert (told["event"], told["outcome"], told["pieces"]) == ("stream", "left", 0)
+
+
+def test_a_stream_that_breaks_says_how(
+    ask: Ask, debug_to: Callable[[str], None], tmp_path: Path
+) -> None:
+    debug_to(str(tmp_path / "calls.jsonl"))
+    cut = answer(event(chunk("Hel")), content_type="text/event-stream", content_length="999")
+    with ScriptedServer(([cut, close],)) as server, pytest.raises(LLMError):
+        ask(server.url, stream=True, max_retries=0)
+    told = records(tmp_path / "calls.jsonl")[-1]
+    assert told["outcome"].startswith("LLMResponseError: ")
+    assert told["body"]["choices"][0]["delta"]["content"] == "Hel"
+
+
+def test_errors_retries_and_their_waits_are_told(
+    ask: Ask, debug_to: Callable[[str], None], tmp_path: Path
+) -> None:
+    debug_to(str(tmp_path / "calls.jsonl"))
+    with pytest.raises(LLMError):
+        ask("http://127.0.0.1:1", max_retries=1, retry_delay=0)
+    told = records(tmp_path / "calls.jsonl")
+    assert [one["event"] for one in told] == ["request", "error", "note"] * 2
+    assert told[1]["error"] == "LLMConnectionError"
+    assert told[2]["message"] == "try 1 failed; the next in 0.00 s"
+    assert told[5]["message"] == "given up after try 2"
+    assert [one["number"] for one in told[:3]] == [told[0]["number"]] * 3
+
+
+@pytest.mark.parametrize("setting", ["2", "debug", "/", "no/such/folder/x.log", "\0.log"], ids=repr)
+def test_a_setting_that_names_no_place_is_refused(
+    setting: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The system takes no such variable; a program could set it otherwise.
+    monkeypatch.setattr(os, "environ", {"LLM_DEBUG": setting})
+    with pytest.raises(LLMConfigError, match="LLM_DEBUG"):
+        LLM()
+    assert debug.transcript() is None
+
+
+@pytest.mark.parametrize("problem", [OSError(28, "No space left"), BrokenPipeError(), ValueError()])
+def test_what_cannot_be_written_ends_no_call(
+    problem: Exception,
+    ask: Ask,
+    debug_to: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Broken:
+        def write(self, text: str) -> int:
+            raise problem
+
+        def isatty(self) -> bool:
+            return False
+
+    debug_to("1")
+    monkeypatch.setattr(sys, "stderr", Broken())
+    with ScriptedServer((REPLY,)) as server:
+        assert ask(server.url) == "Hi!"
+
+
+def test_what_cannot_be_shown_ends_no_call(
+    ask: Ask, debug_to: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: Any) -> Any:
+        raise TypeError("no")
+
+    monkeypatch.setattr("LLM.transcript.exchange.shown_body", fail)
+    debug_to(str(tmp_path / "calls.jsonl"))
+    with ScriptedServer((REPLY,)) as server:
+        assert ask(server.url) == "Hi!"
+    told = [one["message"] for one in records(tmp_path / "calls.jsonl")]
+    assert told == [f"the {one} cannot be shown: TypeError" for one in ("request", "answer")]
+
+
+class Terminal:
+    """A stream that says that it is a terminal."""
+
+    def __init__(self) -> None:
+        self.written: list[str] = []
+
+    def write(self, text: str) -> int:
+        self.written.append(text)
+        return len(text)
+
+    def flush(self) -> None:
+        self.flushed = len(self.written)
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("no_colour", ["", "1"])
+def test_a_terminal_has_colours_unless_it_may_not(
+    no_colour: str, debug_to: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", no_colour)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    debug_to("1")
+    with ScriptedServer((REPLY,)) as server, LLM(LLMConfig(base_url=server.url)) as llm:
+        llm.chat_completion(HELLO)
+    assert ("\x1b[" in "".join(terminal.written)) == (not no_colour)
+
+
+def test_what_a_model_says_does_not_steer_the_terminal(
+    debug_to: Callable[[str], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    debug_to("1")
+    body = '{"choices": [{"message": {"content": "\x9b2J \u202e \\u001b]0;title\\u0007"}}]}'
+    with ScriptedServer((answer(body.encode()),)) as server:
+        llm = LLM(LLMConfig(base_url=server.url))
+        llm.chat_completion([{"role": "user", "content": "\x1b[2J\r\nforged"}])
+    told = capsys.readouterr().err
+    assert not {"\x1b", "\x9b", "\x07", "\r", "\u202e"}.intersection(told)
+    assert "\\u001b]0;title" in told
+
+
+def test_blocks_of_many_threads_are_whole(debug_to: Callable[[str], None], tmp_path: Path) -> None:
+    debug_to(str(tmp_path / "calls.log"))
+    with ScriptedServer((REPLY,)) as server, LLM(LLMConfig(base_url=server.url)) as llm:
+        threads = [threading.Thread(target=llm.chat_completion, args=(HELLO,)) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    lines = (tmp_path / "calls.log").read_text("utf-8").splitlines()
+    starts = [at for at, line in enumerate(lines) if not line.startswith(" ")]
+    assert len(starts) == 16
+    # A request's block ends with its body, and so does an answer's.
+    assert all(lines[at - 1] == "    }" for at in [*starts[1:], len(lines)])
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("a" * 100, "a" * 100),
+        ("é " * 3_000, f"{'é ' * (MAX_CHARS // 2)}… (6,000 characters)"),
+        (f"data:image/png;base64,{'iVBO' * 99}", "data:image/png;base64,… (418 characters)"),
+        ("iVBORw0K" * 99, "iVBORw0KiVBORw0KiVBORw0K… (792 characters)"),
+        ([0.5] * 1_536, [*[0.5] * 8, "… (1,536 numbers)"]),
+        (["a"] * 300, [*["a"] * 200, "… (300 items)"]),
+        ({"a": {"b": None, "c": True}}, {"a": {"b": None, "c": True}}),
+        (float("inf"), "inf"),
+    ],
+    ids=["short", "long", "data-url", "base64", "numbers", "items", "nested", "infinite"],
+)  # fmt: skip
+def test_what_is_long_is_cut_with_its_length(value: Any, expected: Any) -> None:
+    assert shown(value, ()) == expected
+
+
+def test_a_key_at_the_cut_is_not_half_shown() -> None:
+    text = "x" * (MAX_CHARS - 8) + " " + KEY + "y" * MAX_CHARS
+    assert "SECRET" not in shown(text, (KEY,))
+
+
+def test_nesting_has_an_end() -> None:
+    deep: Any = []
+    for _ in range(100):
+        deep = [deep]
+    assert "[…]" in json.dumps(shown(deep, ()), ensure_ascii=False)
+
+
+ANTHROPIC: list[dict[str, Any]] = [
+    {"type": "message_start", "message": {"usage": {"input_tokens": 3}}},
+    {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Hel"}},
+    {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "lo"}},
+    {"type": "message_stop"},
+]
+TOOL_CALLS: list[dict[str, Any]] = [
+    {"choices": [{"index": 0, "delta": {"tool_calls": [
+        {"index": 0, "function": {"name": "f", "arguments": "{"}}]}}]},
+    {"choices": [{"index": 0, "delta": {"tool_calls": [
+        {"index": 0, "function": {"arguments": "}"}},
+        {"index": 1, "function": {"name": "g", "arguments": "{}"}}]}}]},
+]  # fmt: skip
+THOUGHTS: list[dict[str, Any]] = [
+    {"candidates": [{"content": {"parts": [{"text": "hm", "thought": True}]}}]},
+    {"candidates": [{"content": {"parts": [{"text": "Hel"}]}}]},
+    {"candidates": [{"content": {"parts": [{"text": "lo"}]}}]},
+]
+LINES = [{"message": {"content": "Hel"}, "done": False}, {"message": {"content": "lo"}}]
+
+
+def sse(events: list[dict[str, Any]]) -> bytes:
+    return b"".join(b"data: " + json.dumps(one).encode() + b"\n\n" for one in events)
+
+
+def test_events_of_anthropic_grow_together() -> None:
+    told = grown(sse(ANTHROPIC), {})
+    assert told["delta"]["text"] == "Hello"
+    assert told["message"]["usage"] == {"input_tokens": 3}
+
+
+def test_tool_calls_grow_by_their_index() -> None:
+    calls = grown(sse(TOOL_CALLS), {})["choices"][0]["delta"]["tool_calls"]
+    assert [one["function"] for one in calls] == [
+        {"name": "f", "arguments": "{}"},
+        {"name": "g", "arguments": "{}"},
+    ]
+
+
+def test_thoughts_of_gemini_stay_apart_from_its_answer() -> None:
+    parts = grown(sse(THOUGHTS), {})["candidates"][0]["content"]["parts"]
+    assert parts == [{"text": "hm", "thought": True}, {"text": "Hello"}]
+
+
+def test_lines_of_json_grow_as_events_do() -> None:
+    body = b"".join(json.dumps(one).encode() + b"\n" for one in LINES)
+    told = grown(body, {"content-type": "application/x-ndjson"})
+    assert told == {"message": {"content": "Hello"}, "done": False}
+
+
+def test_bytes_that_are_no_events_give_nothing() -> None:
+    assert grown(b"<html>\n\n\xff", {}) is None
+
+
+class Kept(Output):
+    """Keeps what is written."""
+
+    def __init__(self) -> None:
+        self.blocks: list[str] = []
+        super().__init__(self.blocks.append, lambda: None, is_json=False, has_colours=lambda: False)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b"\x89PNG\xff\xff" * 3, "    <18 bytes that are no text>\n"),
+        (b"plain\ntext", "    plain\n    text\n"),
+        (b"", " s, 0 bytes\n"),
+        (b"[" * 100_000, "[… (100,000 bytes)\n"),
+    ],
+    ids=["binary", "text", "empty", "deep"],
+)  # fmt: skip
+def test_bodies_that_are_no_json_are_shown_too(body: bytes, expected: str) -> None:
+    kept = Kept()
+    request = WireRequest("GET", "http://x/v1/models?key=abcdefgh", {}, None, 1.0)
+    Transcript(kept).call(request, lambda: Answer(200, {}, body))
+    assert "/v1/models?key=********** (" in kept.blocks[0]
+    assert kept.blocks[1].endswith(expected)
