@@ -1,0 +1,83 @@
+"""A worker of a job on Ray: one engine in a process of its own, on whichever machine."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from LLM.batch.engine import BatchEngine
+from LLM.batch.types import BatchOutcome
+from LLM.exceptions import LLMError
+from llm_kit.ray.exceptions import RayJobError, WorkerLostError
+from llm_kit.ray.host import EngineHost
+from llm_kit.ray.packs import Answered, sealed, unpacked
+
+#: How often a pack is begun before its requests are given up: Ray itself would go on for ever,
+#: where a request ends each process that answers it.
+MAX_STARTS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerPlace:
+    """Which of a job's workers this one is.
+
+    :param number: from 0. A worker that started again keeps it; one that took the place of another
+        has a new one, which may be `n_workers` or more.
+    :param n_workers: that the job has at one time.
+    """
+
+    number: int
+    n_workers: int
+
+
+#: Makes a worker's engine, on the worker's machine. Pickled: it is a class's instance or a
+#: function, of a module that the worker's machine has too.
+MakeEngine = Callable[[WorkerPlace], BatchEngine]
+
+
+class PackWorker:
+    """The class that Ray Data makes its actors of; rows of packs go in, rows of answers come out.
+
+    No error leaves it as an exception, which Ray would take for a reason to try again.
+
+    :param desk: handle of the job's `Desk`.
+    :param n_workers: of the job.
+    """
+
+    def __init__(self, desk: Any, n_workers: int) -> None:
+        import ray
+
+        self._desk = desk
+        actor_id = ray.get_runtime_context().get_actor_id()
+        pickled, number = ray.get(desk.take.remote(actor_id))
+        self._host: EngineHost | None = None
+        try:
+            make_engine: MakeEngine = pickle.loads(pickled)
+            self._host = EngineHost(make_engine(WorkerPlace(number, n_workers)))
+        except LLMError as err:
+            self._error = err
+        except Exception as err:  # noqa: BLE001 - told by the answers, see above
+            self._error = RayJobError(
+                f"a worker could not start: {type(err).__name__}: {err}; llm-kit must be installed"
+                " in the same version on every machine of the cluster, with what the job needs"
+            )
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Answer the pack of a row; several threads call it at once."""
+        return {"answered": sealed(self._answered(row["number"], row["pack"]))}
+
+    def _answered(self, number: int, pack: bytes) -> Answered:
+        import ray
+
+        if self._host is None:
+            return Answered([], self._error)
+        requests = unpacked(pack)
+        if ray.get(self._desk.begin.remote(number)) > MAX_STARTS:
+            lost = WorkerLostError(
+                f"the worker died {MAX_STARTS} times while it answered this request and up to"
+                " some dozens beside it; see Ray's logs for why (often: out of memory)"
+            )
+            return Answered([BatchOutcome(request, error=lost) for request in requests])
+        return self._host.answer(requests)
