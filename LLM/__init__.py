@@ -51,6 +51,7 @@ if typing.TYPE_CHECKING:
     from LLM.retry import RetryPolicy, RetryStrategy
     from LLM.secrets import Secret
     from LLM.streaming import ChatStream, CompletionStream, Stream
+    from LLM.telemetry import instrument, uninstrument
     from LLM.types import (
         ChatCompletionChunk,
         ChatCompletionResponse,
@@ -86,6 +87,7 @@ _HOMES = {
     "LLM.retry": "RetryPolicy RetryStrategy",
     "LLM.secrets": "Secret",
     "LLM.streaming": "ChatStream CompletionStream Stream",
+    "LLM.telemetry": "instrument uninstrument",
     "LLM.types": (
         "ChatCompletionChunk ChatCompletionResponse Choice CompletionChoice CompletionChunk "
         "CompletionResponse FunctionCall Message Model ModelsResponse ResponseMessage "
@@ -145,4 +147,6 @@ __all__ = [
     "UsageTotals",
     "UsageTracker",
     "__version__",
+    "instrument",
+    "uninstrument",
 ]

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
+from LLM import telemetry
 from LLM.answer import Answer
 from LLM.attempts import refusal
 from LLM.cache import MemoryCache, ResponseCache
@@ -13,6 +14,8 @@ from LLM.codec import Source, decode_answer
 from LLM.exceptions import LLMError
 from LLM.ledger import AnswerT, Call, ChunkT, Entry, Ledger, StreamState
 from LLM.reading import aread_items
+from LLM.telemetry.answers import openai_told
+from LLM.telemetry.watch import Watch
 from LLM.types import OpenAIModel
 from LLM.wire import AsyncStreamedWire
 
@@ -51,17 +54,26 @@ class AsyncCaller:
         if stored is not None and (known := entry.accept_cached(stored)) is not None:
             return known
         with entry:
-            answer = await self._tries(
-                lambda: self._transport.call(
-                    "POST", call.path, entry.body, timeout_s=call.timeout_s
-                ),
-                entry.source,
-                entry.n_tokens,
-            )
-            response = entry.accept(answer.body, answer.status)
+            if (recorder := telemetry.current) is None:
+                body, response = await self._answer(call, entry)
+            else:
+                with recorder.call(entry.asked) as span:
+                    body, response = await self._answer(call, entry)
+                    span.answered(openai_told(response))
         if cache is not None:
-            await _store(entry, cache, answer.body)
+            await _store(entry, cache, body)
         return response
+
+    async def _answer(
+        self, call: Call[AnswerT, ChunkT], entry: Entry[AnswerT, ChunkT]
+    ) -> tuple[bytes, AnswerT]:
+        """The answer of the server, as it came and read."""
+        answer = await self._tries(
+            lambda: self._transport.call("POST", call.path, entry.body, timeout_s=call.timeout_s),
+            entry.source,
+            entry.n_tokens,
+        )
+        return answer.body, entry.accept(answer.body, answer.status)
 
     async def stream(
         self, call: Call[AnswerT, ChunkT], state: StreamState
@@ -73,12 +85,35 @@ class AsyncCaller:
         """
         entry = self._ledger.entry(call)
         with entry:
-            answer = await self._tries(
-                lambda: self._transport.stream(call.path, entry.body, timeout_s=call.timeout_s),
-                entry.source,
-                entry.n_tokens,
-            )
+            if (recorder := telemetry.current) is None:
+                return self._parts(await self._begun(call, entry), entry, state)
+            with recorder.call(entry.asked) as span:
+                answer = await self._begun(call, entry)
+        watch = Watch(span, lambda: openai_told(state.response()))
+        chunks, close_quietly = self._parts(answer, entry, state)
+
+        def close() -> None:
+            close_quietly()
+            watch.left()
+
+        return watch.async_items(chunks), close
+
+    async def _begun(
+        self, call: Call[AnswerT, ChunkT], entry: Entry[AnswerT, ChunkT]
+    ) -> AsyncStreamedWire:
+        """The answer of the server, which has begun."""
+        answer = await self._tries(
+            lambda: self._transport.stream(call.path, entry.body, timeout_s=call.timeout_s),
+            entry.source,
+            entry.n_tokens,
+        )
         assert not isinstance(answer, Answer), "tries end with a success, which is streamed"
+        return answer
+
+    def _parts(
+        self, answer: AsyncStreamedWire, entry: Entry[AnswerT, ChunkT], state: StreamState
+    ) -> tuple[AsyncIterator[ChunkT], Callable[[], None]]:
+        """The chunks of an answer that has begun, and what ends it."""
 
         def close() -> None:
             answer.close()

@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Mapping
 
-from LLM import debug
+from LLM import debug, telemetry
 from LLM.codec import Source
 from LLM.error_response import api_error
 from LLM.exceptions import LLMError
@@ -53,6 +53,8 @@ class Attempts:
             logger.log(self._failure_level, "call failed: %s", _loggable(failure))
             raise failure
         debug.note(f"try {self.made} failed; the next in {delay_s:.2f} s", of_last=True)
+        if (recorder := telemetry.current) is not None:
+            recorder.retried(failure, delay_s)
         logger.warning("try %d failed, next in %.2f s: %s", self.made, delay_s, _loggable(failure))
         return delay_s
 

@@ -6,12 +6,15 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
+from LLM import telemetry
 from LLM.answer import Answer
 from LLM.attempts import refusal
 from LLM.codec import Source, decode_answer
 from LLM.exceptions import LLMError
 from LLM.ledger import AnswerT, Call, ChunkT, Entry, Ledger, StreamState
 from LLM.reading import read_items
+from LLM.telemetry.answers import openai_told
+from LLM.telemetry.watch import Watch
 from LLM.transport import Transport
 from LLM.types import OpenAIModel
 from LLM.wire import StreamedWire
@@ -46,17 +49,26 @@ class Caller:
         if stored is not None and (known := entry.accept_cached(stored)) is not None:
             return known
         with entry:
-            answer = self._tries(
-                lambda: self._transport.call(
-                    "POST", call.path, entry.body, timeout_s=call.timeout_s
-                ),
-                entry.source,
-                entry.n_tokens,
-            )
-            response = entry.accept(answer.body, answer.status)
+            if (recorder := telemetry.current) is None:
+                body, response = self._answer(call, entry)
+            else:
+                with recorder.call(entry.asked) as span:
+                    body, response = self._answer(call, entry)
+                    span.answered(openai_told(response))
         if cache is not None:
-            entry.store(cache, answer.body)
+            entry.store(cache, body)
         return response
+
+    def _answer(
+        self, call: Call[AnswerT, ChunkT], entry: Entry[AnswerT, ChunkT]
+    ) -> tuple[bytes, AnswerT]:
+        """The answer of the server, as it came and read."""
+        answer = self._tries(
+            lambda: self._transport.call("POST", call.path, entry.body, timeout_s=call.timeout_s),
+            entry.source,
+            entry.n_tokens,
+        )
+        return answer.body, entry.accept(answer.body, answer.status)
 
     def stream(
         self, call: Call[AnswerT, ChunkT], state: StreamState
@@ -68,12 +80,33 @@ class Caller:
         """
         entry = self._ledger.entry(call)
         with entry:
-            answer = self._tries(
-                lambda: self._transport.stream(call.path, entry.body, timeout_s=call.timeout_s),
-                entry.source,
-                entry.n_tokens,
-            )
+            if (recorder := telemetry.current) is None:
+                return self._parts(self._begun(call, entry), entry, state)
+            with recorder.call(entry.asked) as span:
+                answer = self._begun(call, entry)
+        watch = Watch(span, lambda: openai_told(state.response()))
+        chunks, close_quietly = self._parts(answer, entry, state)
+
+        def close() -> None:
+            close_quietly()
+            watch.left()
+
+        return watch.items(chunks), close
+
+    def _begun(self, call: Call[AnswerT, ChunkT], entry: Entry[AnswerT, ChunkT]) -> StreamedWire:
+        """The answer of the server, which has begun."""
+        answer = self._tries(
+            lambda: self._transport.stream(call.path, entry.body, timeout_s=call.timeout_s),
+            entry.source,
+            entry.n_tokens,
+        )
         assert not isinstance(answer, Answer), "tries end with a success, which is streamed"
+        return answer
+
+    def _parts(
+        self, answer: StreamedWire, entry: Entry[AnswerT, ChunkT], state: StreamState
+    ) -> tuple[Iterator[ChunkT], Callable[[], None]]:
+        """The chunks of an answer that has begun, and what ends it."""
 
         def close() -> None:
             answer.close()

@@ -24,6 +24,9 @@ from LLM.exceptions import LLMError
 from LLM.rate_limit import RateLimiter
 from LLM.retry import RetryStrategy
 from LLM.secrets import Secrets, scrub_text
+from LLM.telemetry import names
+from LLM.telemetry.asked import Asked
+from LLM.telemetry.peers import peer_of
 from LLM.types import ChatCompletionResponse, CompletionResponse, OpenAIModel, Usage
 from LLM.usage import UsageTracker
 
@@ -153,6 +156,10 @@ class Ledger:
         if self.rate_limiter is not None:
             self.rate_limiter.cancel()
 
+    def url(self, path: str) -> str:
+        """The address that a call goes to."""
+        return self._endpoint.url(path)
+
     def cache_key(self, path: str, body: bytes) -> str:
         """A digest of all that an answer depends on, the headers (and so the account) included."""
         headers = to_json(sorted(self._endpoint.headers.items()))
@@ -192,6 +199,18 @@ class Entry(Generic[AnswerT, ChunkT]):
             self._ledger.usage.release(self.n_tokens)
             if self._ledger.rate_limiter is not None:
                 self._ledger.rate_limiter.settle(self.n_tokens, 0)
+
+    @property
+    def asked(self) -> Asked:
+        """What telemetry tells of the call."""
+        call, source = self._call, self.source
+        return Asked(
+            names.CHAT if call.path == "/chat/completions" else names.TEXT_COMPLETION,
+            peer_of(self._ledger.url(call.path)),
+            source.model,
+            call.fields,
+            source.secret,
+        )
 
     def cached(self, cache: ResponseCache) -> bytes | None:
         """What the cache has for this call. It may be called in another thread."""

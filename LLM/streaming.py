@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, Self, TypeVa
 
 from LLM.assembly import ChatAssembler, CompletionAssembler
 from LLM.exceptions import LLMResponseError
+from LLM.telemetry.dropped import collecting
 from LLM.types import (
     ChatCompletionChunk,
     ChatCompletionResponse,
@@ -80,7 +81,8 @@ class BaseStream(ABC, Generic[ChunkT, ResponseT]):
     def __del__(self) -> None:
         # When the interpreter ends, nothing is there any more to count with; the sockets close.
         if not sys.is_finalizing():
-            self.stop()
+            with collecting:
+                self.stop()
 
     @property
     def text(self) -> str:

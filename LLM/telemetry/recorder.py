@@ -1,0 +1,218 @@
+"""What spans and metrics are made with: the door to OpenTelemetry's API.
+
+Imported when telemetry is turned on, and never before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from queue import SimpleQueue
+from typing import Any
+
+from opentelemetry import context as otel_context
+from opentelemetry import metrics, propagate, trace
+from opentelemetry.metrics import Histogram, MeterProvider
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode, TracerProvider
+
+from LLM._version import __version__
+from LLM.exceptions import LLMError
+from LLM.telemetry import names
+from LLM.telemetry.asked import Asked
+from LLM.telemetry.call_span import CONVERSATION_KEY, CallSpan, current_call
+from LLM.telemetry.failures import failure_attributes, harmless
+
+logger = logging.getLogger("LLM")
+
+_SCOPE = "llm-kit"
+
+
+class Recorder:
+    """Records the calls of all clients of this process. Safe for many threads.
+
+    :param tracer_provider: makes the spans; None takes the process's own.
+    :param meter_provider: makes the metrics; None takes the process's own.
+    :param captures_content: record what was said.
+    :param propagates: send the trace's context along with requests.
+    """
+
+    def __init__(
+        self,
+        tracer_provider: TracerProvider | None,
+        meter_provider: MeterProvider | None,
+        *,
+        captures_content: bool,
+        propagates: bool,
+    ) -> None:
+        self.captures_content = captures_content
+        self._propagates = propagates
+        self.tracer = trace.get_tracer(
+            _SCOPE, __version__, tracer_provider, schema_url=names.SCHEMA_URL
+        )
+        meter = metrics.get_meter(_SCOPE, __version__, meter_provider, schema_url=names.SCHEMA_URL)
+
+        def histogram(name: str, unit: str, text: str, buckets: tuple[float, ...]) -> Histogram:
+            return meter.create_histogram(
+                name, unit, text, explicit_bucket_boundaries_advisory=buckets
+            )
+
+        self.duration = histogram(
+            names.OPERATION_DURATION, "s", "GenAI operation duration.", names.SECOND_BUCKETS
+        )
+        self.tokens = histogram(
+            names.TOKEN_USAGE,
+            "{token}",
+            "Number of input and output tokens used.",
+            names.TOKEN_BUCKETS,
+        )
+        self.first_chunk = histogram(
+            names.TIME_TO_FIRST_CHUNK,
+            "s",
+            "Time from the call to the first chunk of its stream.",
+            names.SECOND_BUCKETS,
+        )
+        self.chunk_gap = histogram(
+            names.TIME_PER_OUTPUT_CHUNK,
+            "s",
+            "Time between two chunks of a stream.",
+            names.SECOND_BUCKETS,
+        )
+        self._put_off: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._thread = threading.Thread(
+            target=self._catch_up, name="llm-kit-telemetry", daemon=True
+        )
+        self._thread.start()
+
+    def call(self, asked: Asked) -> CallSpan:
+        """Begin a call."""
+        return CallSpan(self, asked)
+
+    def retried(self, failure: LLMError, delay_s: float) -> None:
+        """A try of the call that is under way here has failed, and another one follows."""
+        call = current_call()
+        if call is not None:
+            call.retried(failure, delay_s)
+
+    def headers(self) -> dict[str, str]:
+        """Headers that carry the context of the trace; none unless they are wanted."""
+        carrier: dict[str, str] = {}
+        if self._propagates:
+            self._inject(carrier)
+        return {name: value for name, value in carrier.items() if _fits_a_header(name, value)}
+
+    @harmless(None)
+    def _inject(self, carrier: dict[str, str]) -> None:
+        propagate.inject(carrier)
+
+    def work(
+        self, name: str, attributes: Mapping[str, Any], carrier: Mapping[str, str] | None = None
+    ) -> Work:
+        """The span of what calls are made for, as a context manager; theirs are its children.
+
+        Not for a generator's body, which runs in its caller's context.
+
+        :param name: the span's, of which there should be few.
+        :param carrier: headers of an incoming request, whose trace it continues: the span of a
+            server.
+        """
+        return Work(self, name, attributes, carrier)
+
+    @contextlib.contextmanager
+    def conversation(self, id: str) -> Iterator[None]:
+        """Calls within the block belong to a conversation."""
+        token = otel_context.attach(otel_context.set_value(CONVERSATION_KEY, id))
+        try:
+            yield
+        finally:
+            otel_context.detach(token)
+
+    def later(self, work: Callable[[], None]) -> None:
+        """Have another thread do something, from where nothing may be waited for."""
+        self._put_off.put(work)
+
+    def close(self) -> None:
+        """Do what was put off, and end."""
+        self._put_off.put(None)
+        self._thread.join()
+
+    def _catch_up(self) -> None:
+        while (work := self._put_off.get()) is not None:
+            work()
+            del work  # it holds a stream's answer
+
+
+class Work:
+    """A span around several calls, or around a tool.
+
+    As a context manager it is the current span of the block, which has failed when an error leaves
+    it.
+    """
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        name: str,
+        attributes: Mapping[str, Any],
+        carrier: Mapping[str, str] | None = None,
+    ) -> None:
+        self._span: Span = trace.INVALID_SPAN
+        self._context = otel_context.get_current()
+        self._start(recorder, name, attributes, carrier)
+
+    @harmless(None)
+    def _start(
+        self,
+        recorder: Recorder,
+        name: str,
+        attributes: Mapping[str, Any],
+        carrier: Mapping[str, str] | None,
+    ) -> None:
+        parent, kind = self._context, SpanKind.INTERNAL
+        if carrier is not None:
+            parent, kind = propagate.extract(carrier, parent), SpanKind.SERVER
+        self._span = recorder.tracer.start_span(
+            name, context=parent, kind=kind, attributes=dict(attributes)
+        )
+        self._context = trace.set_span_in_context(self._span, parent)
+
+    def __enter__(self) -> Work:
+        self._token = otel_context.attach(self._context)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: object
+    ) -> None:
+        otel_context.detach(self._token)
+        self.end(error)
+
+    @harmless(None)
+    def tell(self, attributes: Mapping[str, Any]) -> None:
+        """Add attributes; those that are None are left out."""
+        self._span.set_attributes(
+            {name: value for name, value in attributes.items() if value is not None}
+        )
+
+    @harmless(None)
+    def failed(self, attributes: Mapping[str, Any]) -> None:
+        """The work has failed without an error."""
+        self._span.set_attributes(attributes)
+        self._span.set_status(Status(StatusCode.ERROR))
+
+    @harmless(None)
+    def end(self, error: BaseException | None = None) -> None:
+        """End the span.
+
+        :param error: what the work ended with; None for well.
+        """
+        try:
+            if error is not None:
+                self.failed(failure_attributes(error))
+        finally:
+            self._span.end()
+
+
+def _fits_a_header(name: str, value: str) -> bool:
+    """Whether HTTP can carry it: baggage is the user's, and a propagator anybody's."""
+    return all(text.isascii() and text.isprintable() for text in (name, value)) and name != ""
