@@ -21,11 +21,14 @@ class BatchEngine(Protocol):
     def run(self, requests: Iterator[BatchRequest], finish: Finish) -> None:
         """Answer all requests; returns when the last is finished.
 
-        Each request that was read is handed to `finish` once, in whatever order they end. A request
-        that fails for good is an outcome too, and the others go on. What no other request would
-        survive either (a refused key, a spent quota, an address where nothing listens) is raised:
-        then requests in flight are left without an outcome, and a later run asks them again.
+        Each request that was read is handed to `finish`, in whatever order they end; a second
+        outcome of one that has ended is passed over. A request that fails for good is an outcome
+        too, and the others go on. What no other request would survive either (a refused key, a
+        spent quota, an address where nothing listens) is raised: then requests in flight are left
+        without an outcome, and a later run asks them again.
 
+        :param requests: to be read by one thread at a time.
+        :param finish: may be called by any thread; what it raises ends the job.
         :raises LLMError: the job cannot go on.
         :raises KeyboardInterrupt: the caller has had enough; what has ended is finished.
         """

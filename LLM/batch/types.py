@@ -24,13 +24,18 @@ class BatchRequest:
     :param index: its place in the input, from 0.
     :param custom_id: the caller's name for it, unlike all others of the job.
     :param url: what is called.
-    :param body: the call's fields, in OpenAI's words.
+    :param body: the call's fields, in OpenAI's words, as they are sent.
+    :param content: `body` as one line of JSON.
+    :param id: ``batch_req_`` and a digest of `url` and `content`: requests of the same words have
+        the same, in whatever job.
     """
 
     index: int
     custom_id: str
     url: BatchURL
     body: Mapping[str, Any] = field(repr=False)
+    content: bytes = field(repr=False)
+    id: str
 
 
 @dataclass(frozen=True, slots=True)
