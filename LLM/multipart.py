@@ -16,9 +16,20 @@ from LLM.upload import StreamedBody
 class SentFile(Protocol):
     """What goes into a form as a file: a `FileSource`, or the requests of a batch."""
 
-    filename: str
-    media_type: str
-    size_bytes: int
+    @property
+    def filename(self) -> str:
+        """The name that it is sent under."""
+        ...
+
+    @property
+    def media_type(self) -> str:
+        """Such as ``application/pdf``."""
+        ...
+
+    @property
+    def size_bytes(self) -> int:
+        """Of all its pieces."""
+        ...
 
     def pieces(self) -> Iterator[bytes]:
         """The content, from its start."""

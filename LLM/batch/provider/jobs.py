@@ -1,0 +1,127 @@
+"""Jobs at a provider from their input to their report: what `batch` of the clients calls."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from LLM.attempts import refusal
+from LLM.batch.job import run_job
+from LLM.batch.output import Output
+from LLM.batch.parsing import URLS
+from LLM.batch.provider.calls import Calls
+from LLM.batch.provider.engine import ProviderEngine
+from LLM.batch.provider.openai import OpenAIBatches
+from LLM.batch.provider.types import PRICE_FACTOR, BatchAPI
+from LLM.batch.report import BatchReport
+from LLM.batch.settings import JobSettings
+from LLM.batch.source import Source
+from LLM.batch.types import BatchURL, Price
+from LLM.codec import Source as Answerer
+from LLM.config import LLMConfig
+from LLM.exceptions import LLMConfigError
+from LLM.headers import request_headers
+from LLM.retry import RetryStrategy
+from LLM.transport import Transport
+from LLM.types import Usage
+
+#: Output of a job: path of a file of lines, or an `Output`.
+AnyOutput = str | os.PathLike[str] | Output | None
+
+
+def run_at_openai(
+    config: LLMConfig,
+    policy: RetryStrategy,
+    source: Source,
+    output: AnyOutput,
+    settings: JobSettings,
+) -> BatchReport:
+    """Answer a job through the batch endpoint at an OpenAI-compatible address.
+
+    :param config: where, and with which key.
+    :param policy: decides on retries of what makes something.
+    :raises LLMError: as `run_at_provider`.
+    """
+    with openai_calls(config, policy) as calls:
+        return run_at_provider(OpenAIBatches(), calls, source, output, settings, model=config.model)
+
+
+def run_at_provider(
+    api: BatchAPI,
+    calls: Calls,
+    source: Source,
+    output: AnyOutput,
+    settings: JobSettings,
+    *,
+    model: str | None,
+    urls: tuple[BatchURL, ...] = URLS,
+) -> BatchReport:
+    """Answer a job through a provider's batch endpoint.
+
+    :param model: of bodies that name none.
+    :param urls: what the provider can be asked for.
+    :raises LLMConfigError: there is no output file, which a job of up to a day needs.
+    :raises LLMError: as `LLM.batch.job.run_job`, and as `ProviderEngine.run`.
+    """
+    engine = ProviderEngine(
+        api,
+        calls,
+        notes_folder(output),
+        most_in_flight=settings.concurrency,
+        keeps_rest=settings.limit is not None,
+    )
+    settings = replace(settings, price=discounted(settings.price, PRICE_FACTOR))
+    return run_job(source, output, engine, settings, model=model, urls=urls)
+
+
+def cancel_at_openai(config: LLMConfig, policy: RetryStrategy, output: AnyOutput) -> list[str]:
+    """End a job's batches; what they have answered, the next run fetches.
+
+    :param output: of the job.
+    :return: the ids of the batches; none where the provider has none of the job.
+    :raises LLMError: one could not be ended.
+    """
+    with openai_calls(config, policy) as calls:
+        return ProviderEngine(OpenAIBatches(), calls, notes_folder(output)).cancel()
+
+
+def notes_folder(output: AnyOutput) -> Path:
+    """Where a job's notes are: ``out.jsonl.batches`` for ``out.jsonl``.
+
+    :raises LLMConfigError: the job has no output file.
+    """
+    if output is None:
+        raise LLMConfigError(
+            "output is None, and a provider's batch runs for up to a day; name a file for the "
+            "answers, by which a later call finds the batch again"
+        )
+    path = Path(output) if isinstance(output, str | os.PathLike) else output.path
+    return path.with_name(path.name + ".batches")
+
+
+def discounted(price: Price | None, factor: float) -> Price | None:
+    """A price times `factor`."""
+    if price is None:
+        return None
+
+    def discounted_price(model: str, usage: Usage) -> float | None:
+        full = price(model, usage)
+        return None if full is None else full * factor
+
+    return discounted_price
+
+
+@contextmanager
+def openai_calls(config: LLMConfig, policy: RetryStrategy) -> Iterator[Calls]:
+    """Calls of an address; its connections end with the block."""
+    transport = Transport(
+        config.api_root, request_headers(config), verify=config.verify, max_connections=4
+    )
+    try:
+        answerer = Answerer(transport.host, config.model, config.secrets)
+        yield Calls(transport, policy, answerer, refusal)
+    finally:
+        transport.close()
