@@ -35,15 +35,15 @@ SCRIPTS = {
 
 
 @pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
-@pytest.mark.parametrize("kind", ["chat", "completion-stream", "models"])
+@pytest.mark.parametrize("kind", ["chat", "completion-stream"])
 def test_slow_answer_ends_at_the_deadline(kind, serve, client, script):
     call = CALLS[kind]
     server = serve(script)
-    llm = client(server, timeout=0.1, max_retries=3)
+    llm = client(server, timeout=0.25, max_retries=3)
     start = time.monotonic()
-    with pytest.raises(LLMTimeoutError, match=r"within 0\.1 s"):
+    with pytest.raises(LLMTimeoutError, match=r"within 0\.25 s"):
         call.run(llm)
-    assert 0.09 < time.monotonic() - start < SLACK_S
+    assert 0.24 < time.monotonic() - start < SLACK_S
     assert len(server.requests) == 1, "a call that may have been billed was repeated"
 
 
@@ -51,8 +51,8 @@ def test_refusal_whose_body_drips_is_raised_at_the_deadline(call, serve, client)
     server = serve([wire.answer(b"", 401, content_length="400"), drip(b" " * 400)])
     start = time.monotonic()
     with pytest.raises(LLMAuthError):
-        call.run(client(server, timeout=TIMEOUT_S))
-    assert time.monotonic() - start < TIMEOUT_S + SLACK_S
+        call.run(client(server, timeout=0.5))
+    assert time.monotonic() - start < 0.5 + SLACK_S
 
 
 def test_timeout_is_retried_when_asked(call, serve, client):
@@ -71,7 +71,7 @@ def test_timeout_is_retried_when_asked(call, serve, client):
 )
 def test_timeout_names_its_deadline(serve, client, script, deadline):
     with pytest.raises(LLMTimeoutError) as caught:
-        client(serve(script), timeout=TIMEOUT_S).chat_completion(MESSAGES)
+        client(serve(script), timeout=0.5).chat_completion(MESSAGES)
     assert caught.value.deadline == deadline
 
 
@@ -85,22 +85,29 @@ STREAM_DRIPS = {
 }
 
 
-@pytest.mark.parametrize("head", [wire.UNTIL_CLOSE, wire.CHUNKED], ids=["until-close", "chunked"])
+CHUNK_DRIPS = {"never-an-event": [hang], "bytes": [drip([b"1\r\n:\r\n"] * 400)]}
+
+
+@pytest.mark.parametrize(
+    ("head", "steps"),
+    [
+        *[pytest.param(wire.UNTIL_CLOSE, it, id=name) for name, it in STREAM_DRIPS.items()],
+        *[pytest.param(wire.CHUNKED, it, id=f"chunked-{n}") for n, it in CHUNK_DRIPS.items()],
+    ],
+)
 @pytest.mark.parametrize("after", [b"", wire.event(wire.chunk("Hel"))], ids=["first", "later"])
-@pytest.mark.parametrize("steps", STREAM_DRIPS.values(), ids=STREAM_DRIPS)
 def test_stream_without_a_new_event_ends_at_the_gap(serve, client, head, after, steps):
     if head is wire.CHUNKED and after:
         after = b"%x\r\n%b\r\n" % (len(after), after)
-    if head is wire.CHUNKED and steps is not STREAM_DRIPS["never-an-event"]:
-        steps = [drip([b"1\r\n:\r\n"] * 400)]
-    stream = client(serve([head + after, *steps]), timeout=TIMEOUT_S).chat_completion(
+    # Long enough that what does come at once has come.
+    stream = client(serve([head + after, *steps]), timeout=0.5).chat_completion(
         MESSAGES, stream=True
     )
     start = time.monotonic()
     with pytest.raises(LLMTimeoutError) as caught:
         list(stream)
     assert caught.value.deadline == "between_chunks"
-    assert time.monotonic() - start < TIMEOUT_S + SLACK_S
+    assert time.monotonic() - start < 0.5 + SLACK_S
     assert stream.text == ("Hel" if after else "")
 
 
