@@ -46,6 +46,7 @@ if typing.TYPE_CHECKING:
         TokenLimitError,
         UsageLimitError,
     )
+    from LLM.logs import JSONFormatter, configure_logging
     from LLM.overflow import Overflow
     from LLM.rate_limit import RateLimiter
     from LLM.retry import RetryPolicy, RetryStrategy
@@ -82,6 +83,7 @@ _HOMES = {
         "LLMResponseError LLMServerError LLMTimeoutError ModelNotFoundError TokenLimitError "
         "UsageLimitError"
     ),
+    "LLM.logs": "JSONFormatter configure_logging",
     "LLM.overflow": "Overflow",
     "LLM.rate_limit": "RateLimiter",
     "LLM.retry": "RetryPolicy RetryStrategy",
@@ -115,6 +117,7 @@ __all__ = [
     "DiskCache",
     "FunctionCall",
     "InvalidRequestError",
+    "JSONFormatter",
     "LLMAPIError",
     "LLMAuthError",
     "LLMConfig",
@@ -147,6 +150,7 @@ __all__ = [
     "UsageTotals",
     "UsageTracker",
     "__version__",
+    "configure_logging",
     "instrument",
     "uninstrument",
 ]

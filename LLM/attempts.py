@@ -9,12 +9,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
+from typing import Any
 
 from LLM import debug, telemetry
 from LLM.codec import Source
 from LLM.error_response import api_error
 from LLM.exceptions import LLMError
 from LLM.retry import RetryStrategy
+from LLM.secrets import scrub_text
 
 logger = logging.getLogger("LLM")
 # Without a handler Python itself would print what fails, beside the error that the caller gets.
@@ -50,13 +52,33 @@ class Attempts:
                 failure.message += f" (tried {self.made} times)"
                 failure.args = (failure.message,)
             debug.note(f"given up after try {self.made}", of_last=True)
-            logger.log(self._failure_level, "call failed: %s", _loggable(failure))
+            facts = self._facts(failure)
+            logger.log(self._failure_level, "call failed: %s", _loggable(failure), extra=facts)
             raise failure
         debug.note(f"try {self.made} failed; the next in {delay_s:.2f} s", of_last=True)
         if (recorder := telemetry.current) is not None:
             recorder.retried(failure, delay_s)
-        logger.warning("try %d failed, next in %.2f s: %s", self.made, delay_s, _loggable(failure))
+        logger.warning(
+            "try %d failed, next in %.2f s: %s",
+            self.made,
+            delay_s,
+            _loggable(failure),
+            extra={**self._facts(failure), "delay_s": round(delay_s, 3)},
+        )
         return delay_s
+
+    def _facts(self, failure: LLMError) -> dict[str, Any]:
+        """What a log in JSON tells of a failure, beside the message."""
+        secret = self._source.secret
+        return {
+            "provider": failure.provider,
+            "model": failure.model,
+            "error_class": type(failure).__name__,
+            "status": failure.status_code,
+            "code": failure.code and scrub_text(str(failure.code), secret),
+            "request_id": failure.request_id and scrub_text(failure.request_id, secret),
+            "tries": self.made,
+        }
 
 
 def refusal(status: int, headers: Mapping[str, str], body: bytes, source: Source) -> LLMError:

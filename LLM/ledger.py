@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, Self, TypeVar
@@ -176,7 +177,7 @@ class Entry(Generic[AnswerT, ChunkT]):
     :param body: the request's body.
     """
 
-    __slots__ = ("_call", "_held", "_key", "_ledger", "body", "n_tokens", "source")
+    __slots__ = ("_began", "_call", "_held", "_key", "_ledger", "body", "n_tokens", "source")
 
     def __init__(self, ledger: Ledger, call: Call[AnswerT, ChunkT], body: bytes) -> None:
         self.body = body
@@ -186,6 +187,7 @@ class Entry(Generic[AnswerT, ChunkT]):
         self._call = call
         self._key = ""
         self._held = False
+        self._began = time.monotonic()
 
     def __enter__(self) -> Self:
         """:raises UsageLimitError: the call would pass the limit on tokens."""
@@ -252,7 +254,8 @@ class Entry(Generic[AnswerT, ChunkT]):
             raise
         self._settle(answer.usage or estimated_usage(self.body, answer))
         if logger.isEnabledFor(logging.INFO):
-            logger.info("response %s", scrub_text(str(answer.id), self.source.secret))
+            response_id = scrub_text(str(answer.id), self.source.secret)
+            logger.info("response %s", response_id, extra={"response_id": response_id})
         self._call.accept(answer)
         return answer
 
@@ -274,9 +277,18 @@ class Entry(Generic[AnswerT, ChunkT]):
         if ledger.rate_limiter is not None:
             used = usage.prompt_tokens + usage.completion_tokens
             ledger.rate_limiter.settle(self.n_tokens, used)
-        logger.info(
-            "tokens: %d prompt, %d completion%s",
-            usage.prompt_tokens,
-            usage.completion_tokens,
-            " (estimated)" if estimated else "",
-        )
+        if logger.isEnabledFor(logging.INFO):
+            logger.info(
+                "tokens: %d prompt, %d completion%s",
+                usage.prompt_tokens,
+                usage.completion_tokens,
+                " (estimated)" if estimated else "",
+                extra={
+                    "provider": self.source.provider,
+                    "model": self.source.model,
+                    "prompt_tokens": usage.prompt_tokens,
+                    "completion_tokens": usage.completion_tokens,
+                    "estimated": estimated,
+                    "duration_s": round(time.monotonic() - self._began, 3),
+                },
+            )

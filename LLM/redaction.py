@@ -18,7 +18,7 @@ from LLM.secrets import MASK, Secret, scrub_text
 
 #: Names of headers and fields whose values are keys. Numbers of tokens have none.
 _SECRET_NAME = re.compile(
-    r"auth(?!or(?!iz))|cookie|credential|passw|secret|token(?!s|iz)|(?<![a-z])(api.?)?key$",
+    r"auth(?!or(?!iz))|cookie|credential|passw|secret|token(?!s|iz)|(?<![a-z])(api.?)?keys?$",
     re.IGNORECASE,
 )
 # A shorter text is no key that opens anything, and cutting it out of all logs would garble them.
@@ -38,7 +38,7 @@ _INTRODUCED = re.compile(
         (?<![a-z])bearer\s+
       | (?<![a-z])basic\s+(?=[\w+/=]{16})
       | (?<![a-z])(?:api|access|auth|secret|private|admin)[-_ ]?(?:key|token)s?["']?\s*[:=]\s*["']?
-      | (?<![a-z])(?:authorization|passwd|password|secret)["']?\s*[:=]\s*["']?
+      | (?<![a-z])(?:authorization|passwd|password|secret)["']?\s*[:=]\s*["']?(?:b\w+\s+)?
       | [?&](?:key|token|sig|signature|x-[\w-]+-signature)=
     ))[^\s"'<>,;&*]{4,}""",
     re.IGNORECASE | re.VERBOSE,
@@ -123,12 +123,20 @@ def redacted_value(value: Any, keys: tuple[str, ...] | None = None, *, depth: in
         # JSON has no word for the others.
         return value if math.isfinite(value) else str(value)
     if depth and isinstance(value, Mapping):
-        return {
-            redacted(str(name), keys): MASK
-            if is_secret_name(str(name)) and isinstance(item, str)
-            else redacted_value(item, keys, depth=depth - 1)
-            for name, item in value.items()
-        }
+        fields = {}
+        for name, item in value.items():
+            hidden = is_secret_name(str(name)) and not _is_plain(item)
+            shown = MASK if hidden else redacted_value(item, keys, depth=depth - 1)
+            fields[redacted(str(name), keys)] = shown
+        return fields
     if depth and isinstance(value, (list, tuple, set, frozenset)):
         return [redacted_value(item, keys, depth=depth - 1) for item in value]
-    return redacted(str(value), keys) if depth else "…"
+    try:
+        return redacted(str(value), keys) if depth else "…"
+    except Exception as err:  # noqa: BLE001  # an object of anybody's, with any `__str__`
+        return f"<{type(value).__name__}, whose text raises {type(err).__name__}>"
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether it is a number or the like, which is no key."""
+    return value is None or isinstance(value, (bool, int, float))

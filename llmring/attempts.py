@@ -55,7 +55,17 @@ class Attempts:
                 "elapsed_s": elapsed_s,
             }
         )
-        logger.warning("%s failed after %.2f s: %s", model, elapsed_s, loggable(error))
+        provider, _, own_name = model.partition(":")
+        facts = {
+            "provider": provider,
+            "model": own_name,
+            "error_class": type(error).__name__,
+            "status": error.status_code,
+            "code": error.code,
+            "request_id": error.request_id,
+            "duration_s": round(elapsed_s, 3),
+        }
+        logger.warning("%s failed after %.2f s: %s", model, elapsed_s, loggable(error), extra=facts)
 
     def answered(self, model: str) -> None:
         """The try ended with an answer, or with the beginning of one."""

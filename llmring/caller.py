@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from cloud.llm.types import ChatResponse
 from LLM.exceptions import LLMAPIError, LLMError
 from LLM.secrets import Secrets
 from llmring.answers import llm_response, usage_dict
-from llmring.attempts import Attempts
+from llmring.attempts import Attempts, logger
 from llmring.exceptions import CostTrackingError, wrap_exception
 from llmring.failover import Answered, Failover
 from llmring.files.addresses import with_downloads
@@ -91,6 +92,22 @@ class Job:
     attempts: Attempts
     files: Sequence[RegisteredFile] = ()
     secrets: Secrets = None
+
+
+def _log(job: Job, model: str, usage: Mapping[str, Any]) -> None:
+    provider, _, own_name = model.partition(":")
+    told = job.attempts.told
+    facts = {
+        "provider": provider,
+        "model": own_name,
+        "alias": job.request.model,
+        "prompt_tokens": usage.get("prompt_tokens"),
+        "completion_tokens": usage.get("completion_tokens"),
+        "cost": usage.get("cost"),
+        "duration_s": round(told[-1].get("elapsed_s", 0.0), 3) if told else None,
+        "tries": sum(one["outcome"] in ("failed", "answered") for one in told),
+    }
+    logger.info("%s answered", model, extra=facts)
 
 
 class Caller:
@@ -181,6 +198,8 @@ class Caller:
         await self._registry.prepare(model.partition(":")[0], pin)
         cost = self._registry.cost(usage, model, pin)
         priced = usage_with_cost(usage, cost)
+        if logger.isEnabledFor(logging.INFO):
+            _log(job, model, priced)
         if self.on_answer is not None:
             # The call was made, and is billed, whatever becomes of the answer.
             self.on_answer(job, model, priced)

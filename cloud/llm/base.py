@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self, TypeGuard, Unpack
 from urllib.parse import urlsplit
 
@@ -25,7 +26,10 @@ from LLM.endpoint import checked_timeout_s
 from LLM.exceptions import InvalidRequestError, LLMConfigError, LLMError
 from LLM.headers import merged_headers
 from LLM.retry import RETRIED_STATUSES, RetryStrategy, checked_policy
+from LLM.secrets import scrub_text
 from LLM.structured import is_model_class, parsed_content
+
+_logger = logging.getLogger("cloud")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +39,14 @@ class Prepared:
     :param timeout_s: seconds for the call, or for each gap of a stream.
     :param wanted: what the answer is read as: a pydantic class, which it must fit, or the value
         that a `JSONSchema` asks for; None for any text.
+    :param began: when the call was made, by the monotonic clock.
     """
 
     request: WireRequest
     source: Source
     timeout_s: float
     wanted: type[BaseModel] | JSONSchema | None
+    began: float = field(default_factory=time.monotonic)
 
     def accept(self, response: ChatResponse) -> None:
         """Fill in what the caller asked to have made of the answer.
@@ -50,6 +56,8 @@ class Prepared:
         :raises LLMResponseError: the content does not fit the class.
         :raises LLMContentFilterError: the provider's filter cut the content.
         """
+        if _logger.isEnabledFor(logging.INFO):
+            self._log(response)
         if self.wanted is None or response.refusal or response.tool_calls:
             return
         if isinstance(self.wanted, JSONSchema):
@@ -63,6 +71,17 @@ class Prepared:
         except LLMError as err:
             self.source.complete(err)
             raise
+
+    def _log(self, response: ChatResponse) -> None:
+        facts = {
+            "provider": self.source.provider,
+            "model": self.source.model,
+            "prompt_tokens": response.usage.prompt_tokens if response.usage else None,
+            "completion_tokens": response.usage.completion_tokens if response.usage else None,
+            "response_id": response.id and scrub_text(response.id, self.source.secret),
+            "duration_s": round(time.monotonic() - self.began, 3),
+        }
+        _logger.info("%(model)s at %(provider)s answered", facts, extra=facts)
 
 
 class BaseClient(ABC):
