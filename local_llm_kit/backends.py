@@ -59,10 +59,12 @@ class Job:
     :param answer: takes the events. Each event's `tag` has it as ``tag.answer``.
     :param start: submits all of its requests or none. The sink is called on another thread, at most
         once a step, and exactly one `Finished` or `Failed` comes for each request, last.
+    :param n_prompt_tokens: tokens of its prompts, each counted once; None where only the end tells.
     """
 
     answer: Growing
     start: Callable[[Sink], list[Handle]]
+    n_prompt_tokens: int | None = None
 
 
 class Backend(Protocol):

@@ -107,7 +107,7 @@ class LocalModel:
         )
         if dropped is not None:
             answer.notes["overflow"] = dropped.to_dict()
-        return self._job(answer, _requests(answer, [prompt], arguments, constraint))
+        return self._job(answer, [prompt], arguments, constraint)
 
     def completion(self, arguments: CompletionArguments) -> Job:
         """Prepare a text completion.
@@ -127,7 +127,7 @@ class LocalModel:
             include_usage=arguments.include_usage,
         )
         constraint = self._constraint(grammar_of(arguments.output, NO_TOOLS))
-        return self._job(answer, _requests(answer, prompts, arguments, constraint))
+        return self._job(answer, prompts, arguments, constraint)
 
     def decision(self, arguments: DecisionArguments) -> Job:
         """Prepare questions; see `local_llm_kit.decisions.answers` for what is computed.
@@ -265,8 +265,15 @@ class LocalModel:
     def _constraint(self, grammar: Grammar | None) -> Constraint | None:
         return None if grammar is None else self._compiler.compile(grammar)
 
-    def _job(self, answer: Answer, requests: list[GenerationRequest]) -> Job:
-        return Job(answer, partial(self._submit, requests))
+    def _job(
+        self,
+        answer: Answer,
+        prompts: list[list[int]],
+        arguments: ChatArguments | CompletionArguments,
+        constraint: Constraint | None,
+    ) -> Job:
+        requests = _requests(answer, prompts, arguments, constraint)
+        return Job(answer, partial(self._submit, requests), sum(map(len, prompts)))
 
     def _submit(self, requests: list[GenerationRequest], sink: Sink) -> list[Handle]:
         """Start requests; all or none.
