@@ -115,8 +115,8 @@ class RayEngine:
         ).iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0)
         with closing(iter(answers)) as tables:
             for table in tables:
-                for row in table.column("answered"):
-                    yield opened(row.as_py())
+                for row in table.to_pylist():
+                    yield opened(row["answered"], packs[row["number"]])
 
 
 def _first_lines(err: Exception) -> str:

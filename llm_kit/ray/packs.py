@@ -50,38 +50,36 @@ def packs_in_flight(concurrency: int) -> int:
 def packed(requests: Iterator[BatchRequest], size: int) -> Iterator[bytes]:
     """:return: the requests in packs of `size`, the last of which may have fewer."""
     while pack := list(islice(requests, size)):
-        yield pickle.dumps([_without_body(request) for request in pack])
+        # The body is in `content` too, which is smaller and pickles faster.
+        yield pickle.dumps([replace(request, body={}) for request in pack])
 
 
 def unpacked(pack: bytes) -> list[BatchRequest]:
     """:param pack: of `packed`, made by this job's own process."""
-    return [_with_body(request) for request in pickle.loads(pack)]
+    requests: list[BatchRequest] = pickle.loads(pack)
+    return [replace(request, body=from_json(request.content)) for request in requests]
 
 
 def sealed(answered: Answered) -> bytes:
-    """:return: what came of a pack, to be sent back."""
-    outcomes = [
-        replace(outcome, request=_without_body(outcome.request)) for outcome in answered.outcomes
-    ]
+    """:return: what came of a pack, without what was asked, to be sent back."""
+    outcomes = [replace(one, request=_without_words(one.request)) for one in answered.outcomes]
     return pickle.dumps(Answered(outcomes, answered.error))
 
 
-def opened(sealed_answer: bytes) -> Answered:
-    """:param sealed_answer: of `sealed`, made by this job's own worker."""
+def opened(sealed_answer: bytes, pack: bytes) -> Answered:
+    """:param sealed_answer: of `sealed`, made by this job's own worker.
+
+    :param pack: that was answered.
+    """
     answered: Answered = pickle.loads(sealed_answer)
-    outcomes = [
-        replace(outcome, request=_with_body(outcome.request)) for outcome in answered.outcomes
-    ]
+    asked = {request.index: request for request in unpacked(pack)}
+    outcomes = [replace(one, request=asked[one.request.index]) for one in answered.outcomes]
     return Answered(outcomes, answered.error)
 
 
-def _without_body(request: BatchRequest) -> BatchRequest:
-    # The body is in `content` too, which is smaller and pickles faster.
-    return replace(request, body={})
-
-
-def _with_body(request: BatchRequest) -> BatchRequest:
-    return replace(request, body=from_json(request.content))
+def _without_words(request: BatchRequest) -> BatchRequest:
+    # A prompt may be long, and whoever sent it still has it.
+    return replace(request, body={}, content=b"")
 
 
 def rounds(

@@ -17,6 +17,8 @@ from llm_kit.ray.terminal import quiet_start
 # The packs of a round are half a hundred MB; Ray would set a third of the machine's memory aside.
 _OBJECT_STORE_BYTES = 512 * 2**20
 
+logger = logging.getLogger("llm_kit.ray")
+
 #: What Ray is told where the user has not told it otherwise.
 _SETTINGS = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal"}
 
@@ -64,6 +66,7 @@ def ray_session(address: str | None) -> Iterator[Any]:
             stack.enter_context(_handler_kept())
             _start(ray, address)
             stack.callback(ray.shutdown)
+        stack.enter_context(_events_logged(ray))
         stack.enter_context(_muted("ray"))
         stack.enter_context(_muted("ray.data"))
         yield ray
@@ -110,6 +113,29 @@ def _handler_kept() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, handler)
+
+
+@contextmanager
+def _events_logged(ray: Any) -> Iterator[None]:
+    """What Ray tells of its machines goes to our log, and not to standard output.
+
+    A worker that died and is made anew is such an event. Ray has no switch for it, so its printer
+    is replaced; a Ray that has another printer prints.
+    """
+    core = ray._private.worker
+    printer = getattr(core, "print_to_stdstream", None)
+    if printer is None:
+        yield
+        return
+    core.print_to_stdstream = _log_event
+    try:
+        yield
+    finally:
+        core.print_to_stdstream = printer
+
+
+def _log_event(event: dict[str, Any], *_: Any, **__: Any) -> None:
+    logger.info("ray: %s", "\n".join(map(str, event["lines"])))
 
 
 @contextmanager

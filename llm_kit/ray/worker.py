@@ -66,7 +66,8 @@ class PackWorker:
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         """Answer the pack of a row; several threads call it at once."""
-        return {"answered": sealed(self._answered(row["number"], row["pack"]))}
+        answered = self._answered(row["number"], row["pack"])
+        return {"number": row["number"], "answered": sealed(answered)}
 
     def _answered(self, number: int, pack: bytes) -> Answered:
         import ray

@@ -43,12 +43,17 @@ def test_answers_and_errors_come_back_with_their_fields() -> None:
     sent = Answered(
         [BatchOutcome(request(0), answer=b"{}"), BatchOutcome(request(1), error=error)], error
     )
-    back = opened(sealed(sent))
+    [pack] = packed(map(request, range(2)), 2)
+    back = opened(sealed(sent), pack)
     assert [one.request for one in back.outcomes] == [request(0), request(1)]
     assert back.outcomes[0].answer == b"{}"
     assert back.outcomes[1].error.__dict__ == error.__dict__
     assert isinstance(back.error, LLMRateLimitError)
     assert back.error.quota_exhausted
+
+
+def test_an_answer_carries_no_prompt_back() -> None:
+    assert b"Tell of bee" not in sealed(Answered([BatchOutcome(request(0), answer=b"{}")]))
 
 
 def test_a_round_passes_neither_of_its_limits() -> None:
