@@ -1,13 +1,14 @@
 """Linters, types and tests, in an environment of their own: what `scripts/test` runs.
 
-With pytest arguments only pytest runs. All steps run, even after one has failed, so that one look
-at the output tells everything.
+With pytest arguments only pytest runs, in one process. All steps run, even after one has failed, so
+that one look at the output tells everything.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import shlex
 import signal
 import subprocess
@@ -18,6 +19,10 @@ from pathlib import Path
 import environment
 import processes
 import system_packages
+
+#: Most processes that share the tests. Each takes up to 2 GiB, and starts a server, a database and
+#: a browser of its own.
+_MAX_WORKERS = 4
 
 
 def main() -> int:
@@ -54,9 +59,12 @@ def _parse() -> tuple[bool, list[str]]:
 
 
 def _steps(quick: bool, pytest_arguments: list[str]) -> list[list[str]]:
-    pytest = ["pytest", *(["-m", "not slow"] if quick else []), *pytest_arguments]
+    pytest = ["pytest", *(["-m", "not slow"] if quick else [])]
     if pytest_arguments:
-        return [pytest]
+        return [[*pytest, *pytest_arguments]]
+    # Tests of one file stay together: they share servers and browsers.
+    workers = min(os.cpu_count() or 1, _MAX_WORKERS)
+    pytest += ["-n", str(workers), "--dist", "loadfile"]
     return [["ruff", "check"], ["ruff", "format", "--check"], ["mypy"], pytest]
 
 

@@ -98,16 +98,41 @@ def pytest_configure() -> None:
     os.environ["LLMRING_DATABASE_URL"] = f"{_folder[0].name}/conversations.sqlite"
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_unconfigure() -> None:
-    """End with an error, instead of never, when a test has left a thread at work."""
+def _threads_at_work() -> list[threading.Thread]:
+    """What keeps this process from ending after half a minute more."""
     last = time.monotonic() + 30
     mine = threading.current_thread()
     while left := [t for t in threading.enumerate() if t is not mine and not t.daemon]:
         left[0].join(max(0.0, last - time.monotonic()))
         if time.monotonic() >= last:
-            print(f"\nthreads that tests have left running: {left}", file=sys.stderr, flush=True)
-            os._exit(1)
+            return left
+    return []
+
+
+_left_in_workers: list[str] = []
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """With `-n`: hand over what a worker has left at work, as nobody asks how its process ends."""
+    told: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
+    if told is not None:
+        told["left"] = [str(thread) for thread in _threads_at_work()]
+    if _left_in_workers:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    _left_in_workers.extend(getattr(node, "workeroutput", {}).get("left", []))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure() -> None:
+    """End with an error, instead of never, when a test has left a thread at work."""
+    left = _left_in_workers or _threads_at_work()
+    if left:
+        print(f"\nthreads that tests have left running: {left}", file=sys.stderr, flush=True)
+        os._exit(1)
     for folder in _folder:
         folder.cleanup()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -43,12 +44,16 @@ def test_without_a_python_that_is_new_enough_the_way_out_is_told(script: str) ->
 def test_everything_runs_in_order(venv: FakeVenv, tmp_path: Path) -> None:
     run = call(".ci/run", cwd=tmp_path)
     assert run.returncode == 0
-    assert venv.calls()[-4:] == ["-m ruff check", "-m ruff format --check", "-m mypy", "-m pytest"]
+    *linters, pytest = venv.calls()[-4:]
+    assert linters == ["-m ruff check", "-m ruff format --check", "-m mypy"]
+    assert re.fullmatch(r"-m pytest -n [1-4] --dist loadfile", pytest)
 
 
 def test_quick_leaves_out_the_slow_tests(venv: FakeVenv) -> None:
     call("scripts/test", "--quick")
-    assert venv.calls()[-2:] == ["-m mypy", "-m pytest -m not slow"]
+    assert venv.calls()[-1].startswith("-m pytest -m not slow -n ")
+    call("scripts/test", "--quick", "tests/cli")
+    assert venv.calls()[-1] == "-m pytest -m not slow tests/cli"
 
 
 def test_pytest_arguments_run_pytest_alone(venv: FakeVenv) -> None:
@@ -62,7 +67,7 @@ def test_a_failed_step_does_not_stop_the_others_and_is_named_at_the_end(venv: Fa
     venv.fail_on("ruff check")
     run = call("scripts/test")
     assert run.returncode == 1
-    assert venv.calls()[-1] == "-m pytest"
+    assert venv.calls()[-1].startswith("-m pytest -n ")
     assert run.stderr.endswith("failed: ruff check\n")
 
 
