@@ -60,6 +60,7 @@ class AsyncCaller:
                 with recorder.call(entry.asked) as span:
                     body, response = await self._answer(call, entry)
                     span.answered(openai_told(response))
+            call.accept(response)
         if cache is not None:
             await _store(entry, cache, body)
         return response

@@ -55,6 +55,7 @@ class Caller:
                 with recorder.call(entry.asked) as span:
                     body, response = self._answer(call, entry)
                     span.answered(openai_told(response))
+            call.accept(response)
         if cache is not None:
             entry.store(cache, body)
         return response

@@ -245,7 +245,7 @@ class Entry(Generic[AnswerT, ChunkT]):
     def accept(self, body: bytes, status: int) -> AnswerT:
         """Read the answer and count it. A success is paid for, whether or not it can be read.
 
-        :raises LLMError: it cannot be read, or the caller does not accept it.
+        :raises LLMError: it cannot be read.
         """
         try:
             answer = decode_answer(self._call.answer, body, status, self.source)
@@ -256,7 +256,6 @@ class Entry(Generic[AnswerT, ChunkT]):
         if logger.isEnabledFor(logging.INFO):
             response_id = scrub_text(str(answer.id), self.source.secret)
             logger.info("response %s", response_id, extra={"response_id": response_id})
-        self._call.accept(answer)
         return answer
 
     def decoder(self, status: int) -> ChunkDecoder[ChunkT]:

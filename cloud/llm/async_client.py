@@ -14,12 +14,15 @@ from cloud.llm.file_source import FileSource
 from cloud.llm.files import FileUpload, Patience, Processing, UploadedFile
 from cloud.llm.questions import AnswerT, ModelList, Question
 from cloud.llm.streams import AsyncEventStream, AsyncTextStream
+from cloud.llm.told import chat_told, is_chunk
 from cloud.llm.types import ChatResponse
+from LLM import telemetry
 from LLM.answer import Answer
 from LLM.codec import Source
 from LLM.exceptions import LLMAPIError, LLMConfigError, LLMError
 from LLM.extras import async_transport
 from LLM.reading import aread_items
+from LLM.telemetry.watch import Watch
 from LLM.wire import AsyncStreamedWire
 
 # Loading aiohttp takes 0.3 s, which would hold up the loop that the first client is made in. Where
@@ -80,14 +83,12 @@ class AsyncChatClient(BaseClient):
             tool_choice=tool_choice,
             extra=kwargs,
         )
-        request, source = prepared.request, prepared.source
-        answer = await self._tries(
-            lambda: self._transport.call(
-                "POST", request.path, request.body, timeout_s=prepared.timeout_s
-            ),
-            source,
-        )
-        response = self.codec.response(answer.body, answer.status, source)
+        if (recorder := telemetry.current) is None:
+            response = await self._answer(prepared)
+        else:
+            with recorder.call(self._asked(prepared)) as span:
+                response = await self._answer(prepared)
+                span.answered(chat_told(response))
         prepared.accept(response)
         return response
 
@@ -125,8 +126,8 @@ class AsyncChatClient(BaseClient):
             tool_choice=tool_choice,
             extra=kwargs,
         )
-        reading = _Reading(self, prepared)
         assembler = ResponseAssembler(prepared.source.model or "")
+        reading = _Reading(self, prepared, assembler)
         return AsyncEventStream(reading.events(), reading.close, assembler, reading.accept)
 
     def chat_stream(
@@ -222,6 +223,17 @@ class AsyncChatClient(BaseClient):
         `cloud.close_all_cloud_clients` closes them; idle ones close by themselves.
         """
 
+    async def _answer(self, prepared: Prepared) -> ChatResponse:
+        """The answer to a call."""
+        request, source = prepared.request, prepared.source
+        answer = await self._tries(
+            lambda: self._transport.call(
+                "POST", request.path, request.body, timeout_s=prepared.timeout_s
+            ),
+            source,
+        )
+        return self.codec.response(answer.body, answer.status, source)
+
     async def _ask(
         self, question: Question[AnswerT], body: bytes | None = None, model: str | None = None
     ) -> AnswerT:
@@ -273,13 +285,38 @@ class AsyncChatClient(BaseClient):
 class _Reading:
     """One stream from its request to its end."""
 
-    def __init__(self, client: AsyncChatClient, prepared: Prepared) -> None:
+    def __init__(
+        self, client: AsyncChatClient, prepared: Prepared, assembler: ResponseAssembler
+    ) -> None:
         self._client = client
         self._prepared = prepared
+        self._assembler = assembler
+        self._watch: Watch | None = None
         self._answer: AsyncStreamedWire | None = None
 
     async def events(self) -> AsyncIterator[StreamEvent]:
         """Send the request, and give the events as they arrive."""
+        prepared = self._prepared
+        if (recorder := telemetry.current) is None:
+            answer = await self._sent()
+        else:
+            with recorder.call(self._client._asked(prepared)) as span:
+                answer = await self._sent()
+            self._watch = Watch(span, lambda: chat_told(self._assembler.response()), is_chunk)
+        self._answer = answer
+        decoder = self._client.codec.decoder(answer.status, prepared.source)
+        items = aread_items(answer, decoder, decoder.finish)
+        if self._watch is not None:
+            items = self._watch.async_items(items)
+        try:
+            async for event in items:
+                yield event
+        except LLMError as err:
+            prepared.source.complete(err)
+            raise
+
+    async def _sent(self) -> AsyncStreamedWire:
+        """The answer, which has begun."""
         client, prepared = self._client, self._prepared
         request = prepared.request
         answer = await client._tries(
@@ -289,19 +326,14 @@ class _Reading:
             prepared.source,
         )
         assert not isinstance(answer, Answer), "tries end with a success, which is streamed"
-        self._answer = answer
-        decoder = client.codec.decoder(answer.status, prepared.source)
-        try:
-            async for event in aread_items(answer, decoder, decoder.finish):
-                yield event
-        except LLMError as err:
-            prepared.source.complete(err)
-            raise
+        return answer
 
     def close(self) -> None:
         """End the connection unless the answer was read to its end."""
         if self._answer is not None:
             self._answer.close()
+        if self._watch is not None:
+            self._watch.left()
 
     async def accept(self, response: ChatResponse) -> None:
         """Take the complete answer."""

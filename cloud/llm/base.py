@@ -15,10 +15,11 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel
 
 from cloud.llm.calls import chat_call
-from cloud.llm.codec import Codec, WireRequest
+from cloud.llm.codec import ChatCall, Codec, WireRequest
 from cloud.llm.config import ClientConfig, FurtherSettings
 from cloud.llm.files import FileCodec, upload_timeout_s
 from cloud.llm.json_schema import JSONSchema
+from cloud.llm.told import chat_asked
 from cloud.llm.types import ChatResponse
 from LLM.attempts import Attempts
 from LLM.codec import Source
@@ -28,6 +29,8 @@ from LLM.headers import merged_headers
 from LLM.retry import RETRIED_STATUSES, RetryStrategy, checked_policy
 from LLM.secrets import scrub_text
 from LLM.structured import is_model_class, parsed_content
+from LLM.telemetry.asked import Asked
+from LLM.telemetry.peers import peer_of
 
 _logger = logging.getLogger("cloud")
 
@@ -39,6 +42,7 @@ class Prepared:
     :param timeout_s: seconds for the call, or for each gap of a stream.
     :param wanted: what the answer is read as: a pydantic class, which it must fit, or the value
         that a `JSONSchema` asks for; None for any text.
+    :param call: what `request` was made of.
     :param began: when the call was made, by the monotonic clock.
     """
 
@@ -46,6 +50,7 @@ class Prepared:
     source: Source
     timeout_s: float
     wanted: type[BaseModel] | JSONSchema | None
+    call: ChatCall = field(repr=False)
     began: float = field(default_factory=time.monotonic)
 
     def accept(self, response: ChatResponse) -> None:
@@ -97,6 +102,8 @@ class BaseClient(ABC):
     key_variables: ClassVar[tuple[str, ...]] = ()
     #: The environment variable that `from_env` looks for the address in.
     url_variable: ClassVar[str | None] = None
+    #: What telemetry calls the provider; None tells it by the address.
+    telemetry_name: ClassVar[str | None] = None
     #: HTTP statuses that are tried again.
     retried_statuses: ClassVar[frozenset[int]] = RETRIED_STATUSES
 
@@ -206,6 +213,7 @@ class BaseClient(ABC):
             source=self._source(model),
             timeout_s=checked_timeout_s(timeout, self.config.timeout),
             wanted=response_format if _asks_for_value(response_format) else None,
+            call=call,
         )
 
     def _files(self) -> FileCodec:
@@ -226,6 +234,11 @@ class BaseClient(ABC):
     def _source(self, model: str | None) -> Source:
         """Who answers, for errors."""
         return Source(self._host, model, self._secrets)
+
+    def _asked(self, prepared: Prepared) -> Asked:
+        """What telemetry tells of a call."""
+        peer = peer_of(self.codec.api_root, self.telemetry_name)
+        return chat_asked(prepared.call, peer, self._secrets)
 
     def _attempts(self, source: Source) -> Attempts:
         # The caller gets the error, and may have another provider to ask: no failure of theirs yet.

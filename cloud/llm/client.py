@@ -12,11 +12,14 @@ from cloud.llm.file_source import FileSource
 from cloud.llm.files import FileUpload, Patience, Processing, UploadedFile
 from cloud.llm.questions import AnswerT, ModelList, Question
 from cloud.llm.streams import EventStream, TextStream
+from cloud.llm.told import chat_told, is_chunk
 from cloud.llm.types import ChatResponse
+from LLM import telemetry
 from LLM.answer import Answer
 from LLM.codec import Source
 from LLM.exceptions import LLMAPIError, LLMError
 from LLM.reading import read_items
+from LLM.telemetry.watch import Watch
 from LLM.transport import Transport
 from LLM.wire import StreamedWire
 
@@ -90,14 +93,12 @@ class ChatClient(BaseClient):
             tool_choice=tool_choice,
             extra=kwargs,
         )
-        request, source = prepared.request, prepared.source
-        answer = self._tries(
-            lambda: self._transport.call(
-                "POST", request.path, request.body, timeout_s=prepared.timeout_s
-            ),
-            source,
-        )
-        response = self.codec.response(answer.body, answer.status, source)
+        if (recorder := telemetry.current) is None:
+            response = self._answer(prepared)
+        else:
+            with recorder.call(self._asked(prepared)) as span:
+                response = self._answer(prepared)
+                span.answered(chat_told(response))
         prepared.accept(response)
         return response
 
@@ -135,8 +136,8 @@ class ChatClient(BaseClient):
             tool_choice=tool_choice,
             extra=kwargs,
         )
-        reading = _Reading(self, prepared)
         assembler = ResponseAssembler(prepared.source.model or "")
+        reading = _Reading(self, prepared, assembler)
         return EventStream(reading.events(), reading.close, assembler, prepared.accept)
 
     def chat_stream(
@@ -242,6 +243,17 @@ class ChatClient(BaseClient):
         `cloud.close_all_cloud_clients` closes them; idle ones close by themselves.
         """
 
+    def _answer(self, prepared: Prepared) -> ChatResponse:
+        """The answer to a call."""
+        request, source = prepared.request, prepared.source
+        answer = self._tries(
+            lambda: self._transport.call(
+                "POST", request.path, request.body, timeout_s=prepared.timeout_s
+            ),
+            source,
+        )
+        return self.codec.response(answer.body, answer.status, source)
+
     def _ask(
         self, question: Question[AnswerT], body: bytes | None = None, model: str | None = None
     ) -> AnswerT:
@@ -293,13 +305,37 @@ class ChatClient(BaseClient):
 class _Reading:
     """One stream from its request to its end."""
 
-    def __init__(self, client: ChatClient, prepared: Prepared) -> None:
+    def __init__(
+        self, client: ChatClient, prepared: Prepared, assembler: ResponseAssembler
+    ) -> None:
         self._client = client
         self._prepared = prepared
+        self._assembler = assembler
+        self._watch: Watch | None = None
         self._answer: StreamedWire | None = None
 
     def events(self) -> Iterator[StreamEvent]:
         """Send the request, and give the events as they arrive."""
+        prepared = self._prepared
+        if (recorder := telemetry.current) is None:
+            answer = self._sent()
+        else:
+            with recorder.call(self._client._asked(prepared)) as span:
+                answer = self._sent()
+            self._watch = Watch(span, lambda: chat_told(self._assembler.response()), is_chunk)
+        self._answer = answer
+        decoder = self._client.codec.decoder(answer.status, prepared.source)
+        items = read_items(answer, decoder, decoder.finish)
+        if self._watch is not None:
+            items = self._watch.items(items)
+        try:
+            yield from items
+        except LLMError as err:
+            prepared.source.complete(err)
+            raise
+
+    def _sent(self) -> StreamedWire:
+        """The answer, which has begun."""
         client, prepared = self._client, self._prepared
         request = prepared.request
         answer = client._tries(
@@ -308,16 +344,12 @@ class _Reading:
             ),
             prepared.source,
         )
-        assert not isinstance(answer, Answer), "a success, and so streamed"
-        self._answer = answer
-        decoder = client.codec.decoder(answer.status, prepared.source)
-        try:
-            yield from read_items(answer, decoder, decoder.finish)
-        except LLMError as err:
-            prepared.source.complete(err)
-            raise
+        assert not isinstance(answer, Answer), "tries end with a success, which is streamed"
+        return answer
 
     def close(self) -> None:
         """End the connection unless the answer was read to its end."""
         if self._answer is not None:
             self._answer.close()
+        if self._watch is not None:
+            self._watch.left()

@@ -12,7 +12,7 @@ from cloud.llm import AsyncTextStream, ChatResponse, TextStream, ToolCall
 from cloud.llm.async_client import AsyncChatClient
 from cloud.llm.base import Prepared
 from cloud.llm.client import ChatClient
-from cloud.llm.codec import WireRequest
+from cloud.llm.codec import ChatCall, WireRequest
 from cloud.llm.events import ResponseAssembler
 from LLM.exceptions import LLMError, LLMRateLimitError, LLMResponseError
 from LLM.structured import is_model_class
@@ -134,7 +134,8 @@ def decoded(client: ChatClient, script: Script, size: int) -> Outcome:
     assert response is not None
     wanted = script.call.get("response_format")
     wanted = wanted if is_model_class(wanted) else None
-    Prepared(WireRequest("", b""), source, 1.0, wanted).accept(response)
+    call = ChatCall("", [])
+    Prepared(WireRequest("", b""), source, 1.0, wanted, call).accept(response)
     return {**told(response), "text": assembler.text}
 
 

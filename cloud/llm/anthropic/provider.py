@@ -14,6 +14,7 @@ class Anthropic(BaseClient):
     """What the blocking and the async client of Anthropic have in common."""
 
     codec_class: ClassVar[type[Codec]] = AnthropicCodec
+    telemetry_name: ClassVar[str | None] = "anthropic"
     default_base_url = "https://api.anthropic.com"
     # That of the SDK's examples; claude-sonnet-4-20250514 was retired in June 2026.
     default_model = "claude-sonnet-5-5"

@@ -13,6 +13,7 @@ class Gemini(BaseClient):
     """What the blocking and the async client of Gemini have in common."""
 
     codec_class: ClassVar[type[Codec]] = GeminiCodec
+    telemetry_name: ClassVar[str | None] = "gcp.gemini"
     default_base_url = "https://generativelanguage.googleapis.com"
     #: The general model of the examples in google-genai's own documentation (3.4).
     default_model = "gemini-3.8-flash"

@@ -24,6 +24,7 @@ class Ollama(BaseClient):
     """
 
     codec_class: ClassVar[type[Codec]] = OllamaCodec
+    telemetry_name: ClassVar[str | None] = "ollama"
     default_base_url = "http://127.0.0.1:11434"
     default_model = OLLAMA_DEFAULT_MODEL
     key_variables = ("OLLAMA_API_KEY",)
