@@ -27,9 +27,12 @@ if typing.TYPE_CHECKING:
         AsyncTextPieces,
     )
     from LLM.cache import DiskCache, MemoryCache, ResponseCache
+    from LLM.cassettes import Cassette, cassette
     from LLM.client import LLM
     from LLM.config import LLMConfig
     from LLM.exceptions import (
+        CassetteError,
+        CassetteMissError,
         InvalidRequestError,
         LLMAPIError,
         LLMAuthError,
@@ -75,9 +78,11 @@ _HOMES = {
     "LLM.async_client": "AsyncLLM",
     "LLM.async_streaming": "AsyncChatStream AsyncCompletionStream AsyncStream AsyncTextPieces",
     "LLM.cache": "DiskCache MemoryCache ResponseCache",
+    "LLM.cassettes": "Cassette cassette",
     "LLM.client": "LLM",
     "LLM.config": "LLMConfig",
     "LLM.exceptions": (
+        "CassetteError CassetteMissError "
         "InvalidRequestError LLMAPIError LLMAuthError LLMConfigError LLMConnectionError "
         "LLMContentFilterError LLMContextLengthError LLMError LLMRateLimitError "
         "LLMResponseError LLMServerError LLMTimeoutError ModelNotFoundError TokenLimitError "
@@ -106,6 +111,9 @@ __all__ = [
     "AsyncLLM",
     "AsyncStream",
     "AsyncTextPieces",
+    "Cassette",
+    "CassetteError",
+    "CassetteMissError",
     "ChatCompletionChunk",
     "ChatCompletionResponse",
     "ChatStream",
@@ -150,6 +158,7 @@ __all__ = [
     "UsageTotals",
     "UsageTracker",
     "__version__",
+    "cassette",
     "configure_logging",
     "instrument",
     "uninstrument",

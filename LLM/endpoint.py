@@ -21,7 +21,7 @@ from pydantic import (
 )
 
 from LLM.exceptions import InvalidRequestError, LLMConfigError
-from LLM.secrets import MASK, Secret
+from LLM.secrets import MASK, SECRET_NAME, Secret
 
 _VERSION = re.compile(r"v[0-9]+[a-z0-9]*")
 _URL_CHARS = re.compile(r"[!-~]+")
@@ -33,7 +33,6 @@ _FRAMING_HEADERS = frozenset(
 _CALL_PATH = re.compile(
     r"((/chat)?/completions|(?<=/v1)/(messages|responses)|/api/(chat|generate))/*\Z"
 )
-_SECRET_NAME = re.compile(r"auth|cookie|key|password|secret|token", re.IGNORECASE)
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
@@ -160,7 +159,7 @@ class EndpointConfig(BaseModel):
     @property
     def secrets(self) -> tuple[str, ...]:
         """What no error or log may show: the key, and headers that hold one by their names."""
-        held = [value for name, value in self.headers.items() if _SECRET_NAME.search(name)]
+        held = [value for name, value in self.headers.items() if SECRET_NAME.search(name)]
         return tuple(filter(None, [self.api_key, *held]))
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:

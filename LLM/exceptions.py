@@ -6,6 +6,8 @@
     ├── LLMConnectionError            no answer arrived
     │   └── LLMTimeoutError           `.deadline` says which one fired
     ├── UsageLimitError               our own limit (`max_total_tokens`) forbids the call
+    ├── CassetteError                 a cassette cannot be read or written
+    │   └── CassetteMissError         it has no answer to a request, and nobody else may be asked
     └── LLMAPIError                   an answer arrived and says no, or cannot be read
         ├── LLMAuthError              401, 403
         ├── LLMRateLimitError         429; `.quota_exhausted` is never retried
@@ -91,6 +93,18 @@ class LLMTimeoutError(LLMConnectionError):
 
 class UsageLimitError(LLMError):
     """The call would pass a limit that the caller set; nothing was sent."""
+
+
+class CassetteError(LLMError):
+    """A cassette cannot be read or written."""
+
+
+class CassetteMissError(CassetteError):
+    """A cassette that only replays has no answer to a request. No policy tries it again.
+
+    The message tells the recorded request that is most like it, and where the two differ: parts of
+    prompts, but no key.
+    """
 
 
 class LLMAPIError(LLMError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Self
 
 MASK = "**********"
@@ -10,8 +11,11 @@ MASK = "**********"
 #: What must not be shown: one text or several.
 Secrets = str | tuple[str, ...] | None
 
-# A shorter key is likely a placeholder such as "x", and cutting it out would garble any text.
-_MIN_SCRUBBED_CHARS = 4
+#: A shorter key is likely a placeholder such as "x", and cutting it out would garble any text.
+MIN_SCRUBBED_CHARS = 4
+
+#: Names of headers that hold a secret.
+SECRET_NAME = re.compile(r"auth|cookie|key|password|secret|token", re.IGNORECASE)
 
 
 class Secret(str):
@@ -45,7 +49,7 @@ class Secret(str):
 def scrub_text(text: str, secrets: Secrets) -> str:
     """:return: `text` with a mask for each secret, also where JSON or `repr` has escaped it."""
     for secret in (secrets,) if isinstance(secrets, str) else secrets or ():
-        if len(secret) < _MIN_SCRUBBED_CHARS:
+        if len(secret) < MIN_SCRUBBED_CHARS:
             continue
         plain = "".join(secret)
         quoted = json.dumps(plain)[1:-1]

@@ -90,52 +90,83 @@ class Layer(Protocol):
         ...
 
 
-_lock = threading.Lock()
-_layers: tuple[Layer, ...] = ()
+class Layers:
+    """The layers of one kind of call, in their order. Safe for many threads and loops."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._layers: tuple[Layer, ...] = ()
+        self._answering: tuple[tuple[Layer, float], ...] = ()
+
+    def now(self) -> tuple[Layer, ...]:
+        """The layers that requests go through now, outermost first."""
+        return self._layers
+
+    def add(self, layer: Layer, *, outermost: bool = False, pace: float | None = None) -> None:
+        """Have all requests from now on go through `layer`, next to the end unless `outermost`.
+
+        :param pace: of a layer that may answer by itself, so that what is behind it is not to be
+            made ready before it is asked: how much of the pauses between tries is to be waited,
+            0 or more. None for one that does not.
+        """
+        with self._lock:
+            self._layers = (layer, *self._layers) if outermost else (*self._layers, layer)
+            if pace is not None:
+                self._answering += ((layer, pace),)
+
+    def remove(self, layer: Layer) -> None:
+        """Take a layer out; nothing happens when it is not there. Requests under way keep it."""
+        with self._lock:
+            self._layers = tuple(other for other in self._layers if other is not layer)
+            self._answering = tuple(one for one in self._answering if one[0] is not layer)
+
+    @property
+    def may_answer(self) -> bool:
+        """Whether a layer may answer by itself."""
+        return bool(self._answering)
+
+    def pause_s(self, seconds: float) -> float:
+        """How much of a pause between two tries is to be waited.
+
+        Where a layer replays what was recorded, nobody has to be given time.
+        """
+        for _, pace in self._answering:
+            seconds *= pace
+        return seconds
+
+    def call(self, request: WireRequest, send: Send) -> Answer:
+        """Send through the layers a request whose answer comes whole."""
+        for layer in reversed(self._layers):
+            send = partial(layer.call, request, send)
+        return send()
+
+    def stream(self, request: WireRequest, send: SendStream) -> Answer | StreamedWire:
+        """Send through the layers a request whose answer is streamed."""
+        for layer in reversed(self._layers):
+            send = partial(layer.stream, request, send)
+        return send()
+
+    async def call_async(self, request: WireRequest, send: AsyncSend) -> Answer:
+        """The twin of `call`."""
+        for layer in reversed(self._layers):
+            send = partial(layer.call_async, request, send)
+        return await send()
+
+    async def stream_async(
+        self, request: WireRequest, send: AsyncSendStream
+    ) -> Answer | AsyncStreamedWire:
+        """The twin of `stream`."""
+        for layer in reversed(self._layers):
+            send = partial(layer.stream_async, request, send)
+        return await send()
 
 
-def layers() -> tuple[Layer, ...]:
-    """The layers that requests go through now, outermost first."""
-    return _layers
+_network = Layers()
+layers, add_layer, remove_layer = _network.now, _network.add, _network.remove
+call, stream = _network.call, _network.stream
+call_async, stream_async = _network.call_async, _network.stream_async
+pause_s = _network.pause_s
 
-
-def add_layer(layer: Layer, *, outermost: bool = False) -> None:
-    """Have all requests from now on go through `layer`, next to the network unless `outermost`."""
-    global _layers
-    with _lock:
-        _layers = (layer, *_layers) if outermost else (*_layers, layer)
-
-
-def remove_layer(layer: Layer) -> None:
-    """Take a layer out; nothing happens when it is not there. Requests under way keep it."""
-    global _layers
-    with _lock:
-        _layers = tuple(other for other in _layers if other is not layer)
-
-
-def call(request: WireRequest, send: Send) -> Answer:
-    """Send through the layers a request whose answer comes whole."""
-    for layer in reversed(_layers):
-        send = partial(layer.call, request, send)
-    return send()
-
-
-def stream(request: WireRequest, send: SendStream) -> Answer | StreamedWire:
-    """Send through the layers a request whose answer is streamed."""
-    for layer in reversed(_layers):
-        send = partial(layer.stream, request, send)
-    return send()
-
-
-async def call_async(request: WireRequest, send: AsyncSend) -> Answer:
-    """The twin of `call`."""
-    for layer in reversed(_layers):
-        send = partial(layer.call_async, request, send)
-    return await send()
-
-
-async def stream_async(request: WireRequest, send: AsyncSendStream) -> Answer | AsyncStreamedWire:
-    """The twin of `stream`."""
-    for layer in reversed(_layers):
-        send = partial(layer.stream_async, request, send)
-    return await send()
+#: What stands between callers and the models of this process, whose packages look here before they
+#: load or compute anything. A request's address is ``local:`` and a path, its body OpenAI's fields.
+in_process = Layers()

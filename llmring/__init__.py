@@ -38,6 +38,8 @@ if typing.TYPE_CHECKING:
         ModelNotFoundError,
         ProviderAnswerError,
         ProviderAuthenticationError,
+        ProviderCassetteError,
+        ProviderCassetteMissError,
         ProviderConnectionError,
         ProviderContentFilterError,
         ProviderContextLengthError,
@@ -91,7 +93,8 @@ _HOMES = {
         "AnswerValidationError CircuitBreakerError ConfigurationError ConversationError "
         "ConversationNotFoundError CostTrackingError FileProcessingError FileSizeError "
         "LLMRingError LockfileError MCPError ModelError ModelNotFoundError "
-        "ProviderAnswerError ProviderAuthenticationError ProviderConnectionError "
+        "ProviderAnswerError ProviderAuthenticationError ProviderCassetteError "
+        "ProviderCassetteMissError ProviderConnectionError "
         "ProviderContentFilterError ProviderContextLengthError ProviderError "
         "ProviderNotFoundError ProviderRateLimitError ProviderRequestError "
         "ProviderResponseError ProviderServerError ProviderTimeoutError RegistryError "
@@ -141,6 +144,8 @@ __all__ = [
     "Pending",
     "ProviderAnswerError",
     "ProviderAuthenticationError",
+    "ProviderCassetteError",
+    "ProviderCassetteMissError",
     "ProviderConnectionError",
     "ProviderContentFilterError",
     "ProviderContextLengthError",

@@ -9,6 +9,8 @@
     ├── ModelError
     │   └── ModelNotFoundError        also LLM's ModelNotFoundError
     ├── ProviderError
+    │   ├── ProviderCassetteError         also a CassetteError
+    │   │   └── ProviderCassetteMissError     also a CassetteMissError; nothing was sent
     │   ├── ProviderNotFoundError     also an LLMConfigError
     │   ├── ProviderAuthenticationError   also an LLMAuthError
     │   ├── ProviderRateLimitError    also an LLMRateLimitError
@@ -46,6 +48,8 @@ from __future__ import annotations
 from typing import Any
 
 from LLM.exceptions import (
+    CassetteError,
+    CassetteMissError,
     InvalidRequestError,
     LLMAPIError,
     LLMAuthError,
@@ -119,6 +123,14 @@ class ModelNotFoundError(ModelError, LLMModelNotFoundError):
 
 class ProviderError(LLMRingError):
     """A provider failed or refused."""
+
+
+class ProviderCassetteError(ProviderError, CassetteError):
+    """A cassette cannot be read or written."""
+
+
+class ProviderCassetteMissError(ProviderCassetteError, CassetteMissError):
+    """A cassette that only replays has no answer of the provider to this request."""
 
 
 class ProviderNotFoundError(ProviderError, LLMConfigError):
@@ -247,6 +259,8 @@ _NAMES: tuple[tuple[type[LLMError], type[LLMRingError]], ...] = (
     (LLMServerError, ProviderServerError),
     (LLMResponseError, ProviderAnswerError),
     (LLMAPIError, ProviderResponseError),
+    (CassetteMissError, ProviderCassetteMissError),
+    (CassetteError, ProviderCassetteError),
     (LLMError, ProviderError),
 )
 

@@ -19,7 +19,9 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Generic, TypeVar
 
+from LLM import debug, wire
 from LLM.exceptions import (
+    CassetteError,
     InvalidRequestError,
     LLMConfigError,
     LLMConnectionError,
@@ -54,7 +56,8 @@ def moves_on(error: LLMError) -> bool:
     """
     if isinstance(error, (LLMContextLengthError, LLMModelNotFoundError, LLMConfigError)):
         return True
-    return not isinstance(error, InvalidRequestError)
+    # Another model would only be missed as well: it was not asked when the cassette was recorded.
+    return not isinstance(error, (InvalidRequestError, CassetteError))
 
 
 def trips(error: LLMError) -> bool:
@@ -153,8 +156,9 @@ class Failover:
             if answered is not None:
                 return answered
             delay_s = rounds.prepare_next()
+            debug.note(f"all models have failed; asked again in {delay_s:.2f} s")
             logger.info("all models have failed; asking again in %.2f s", delay_s)
-            await asyncio.sleep(delay_s)
+            await asyncio.sleep(wire.pause_s(delay_s))
 
 
 class _Rounds:

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from cloud.llm.file_source import FileSource
 from cloud.llm.questions import Question
+from LLM import wire
 from LLM.answer import Answer
 from LLM.codec import Source
 from LLM.exceptions import InvalidRequestError, LLMAPIError, LLMTimeoutError
@@ -131,7 +132,7 @@ class Patience:
             )
         pause_s = min(self._pause_s, left)
         self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)
-        return pause_s
+        return wire.pause_s(pause_s)
 
 
 def upload_timeout_s(timeout_s: float, size_bytes: int) -> float:

@@ -1,0 +1,81 @@
+"""Bodies as a cassette's file has them: JSON as JSON, other text as text, the rest in base64. Pure.
+
+A part of a line holds a body under one of the names ``body`` (a JSON value), ``text``, ``base64``
+or ``upload`` (a body that is read while it is sent: only its size and kind), and nothing where
+there is none.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any, NoReturn
+
+from LLM.cassettes.scrubbing import Scrubber
+from LLM.upload import StreamedBody
+
+JSONObject = dict[str, Any]
+
+
+def content_of(data: bytes | StreamedBody | None, scrubber: Scrubber) -> JSONObject:
+    """The fields that hold a body, without keys."""
+    if data is None:
+        return {}
+    if isinstance(data, StreamedBody):
+        # A form's boundary is drawn anew for each request.
+        kind = data.content_type.partition(";")[0]
+        return {"upload": {"size_bytes": data.size_bytes, "content_type": kind}}
+    try:
+        text = scrubber.text(data.decode())
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(scrubber.data(data)).decode()}
+    try:
+        value = json.loads(text, parse_constant=_refuse)
+        json.dumps(value, allow_nan=False)
+    except (ValueError, RecursionError):
+        return {"text": text}
+    return {"body": value}
+
+
+def bytes_of(fields: JSONObject) -> bytes:
+    """The body that was put into the fields of a line; empty where there is none."""
+    if "body" in fields:
+        return json.dumps(fields["body"], ensure_ascii=False, separators=(",", ":")).encode(
+            "utf-8", "surrogatepass"
+        )
+    if "base64" in fields:
+        return base64.b64decode(fields["base64"], validate=True)
+    return str(fields.get("text", "")).encode()
+
+
+def piece_of(data: bytes) -> str | JSONObject:
+    """A piece of a stream: text, unless it ends within a character, or is none."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(data).decode()}
+
+
+def piece_bytes(piece: str | JSONObject) -> bytes:
+    """The bytes of a piece."""
+    return piece.encode() if isinstance(piece, str) else bytes_of(piece)
+
+
+def canonical(fields: JSONObject) -> str:
+    """A body in a form that is equal for equal ones: JSON whatever the order of its names."""
+    kept = {name: fields[name] for name in ("body", "text", "base64", "upload") if name in fields}
+    return json.dumps(kept, sort_keys=True, separators=(",", ":"))
+
+
+def line_of(value: JSONObject) -> str:
+    """A line of the file, without its end."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair, which only an escape can tell
+        return json.dumps(value, allow_nan=False)
+    return text
+
+
+def _refuse(name: str) -> NoReturn:
+    raise ValueError(name)  # NaN and Infinity are no JSON

@@ -1,0 +1,136 @@
+"""The file of a cassette: JSON Lines, a header and then an interaction a line.
+
+A line is written in one system call as soon as its interaction has ended, and without a lock: the
+garbage collector may end a stream in the middle of anything. So a program that is killed leaves
+whole lines, but for the last one at worst, which is passed over when it is read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from pathlib import Path
+
+from LLM._version import __version__
+from LLM.cassettes.contents import line_of
+from LLM.cassettes.interactions import Interaction
+from LLM.exceptions import CassetteError
+
+#: Version of the format, which the header tells.
+FORMAT = 1
+
+
+def read(path: Path) -> list[Interaction]:
+    """The interactions of a file in the order of their requests; none where there is no file.
+
+    :raises CassetteError: it cannot be read, or is no cassette.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    except OSError as err:
+        raise CassetteError(f"cannot read the cassette {str(path)!r}: {err.strerror}") from err
+    lines = _whole_lines(data)
+    if lines:
+        _check_header(path, lines[0])
+    found = []
+    for number, line in enumerate(lines[1:], 2):
+        try:
+            found.append(Interaction.of_line(json.loads(line)))
+        except (ValueError, RecursionError, CassetteError) as err:
+            raise CassetteError(
+                f"line {number} of the cassette {str(path)!r} cannot be read: {err}; take it out, "
+                "or record anew"
+            ) from None
+    return sorted(found, key=lambda one: one.number)
+
+
+def _whole_lines(data: bytes) -> list[bytes]:
+    return [line for line in data[: data.rfind(b"\n") + 1].split(b"\n") if line.strip()]
+
+
+def _check_header(path: Path, line: bytes) -> None:
+    try:
+        header = json.loads(line)
+        version = header["cassette"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise CassetteError(
+            f"{str(path)!r} is no cassette: its first line tells no format"
+        ) from None
+    if version != FORMAT:
+        raise CassetteError(
+            f"the cassette {str(path)!r} has format {version!r}, and this program reads {FORMAT}; "
+            "record it anew, or upgrade"
+        )
+
+
+class Writer:
+    """Appends to a file. Safe for many threads.
+
+    :param path: the file; one that is made, and its folder, are for their owner alone, since it
+        holds prompts.
+    :param fresh: begin anew, whatever is there.
+    :raises CassetteError: it cannot be written.
+    """
+
+    def __init__(self, path: Path, *, fresh: bool) -> None:
+        self._path = path
+        #: Why an interaction could not be written; None while all could.
+        self.failure: OSError | None = None
+        self._n_written = 0
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | (os.O_TRUNC if fresh else 0)
+            self._handle = os.open(path, flags | getattr(os, "O_BINARY", 0), 0o600)
+            try:
+                self._is_new = self._begin()
+            except BaseException:
+                os.close(self._handle)
+                raise
+        except OSError as err:
+            raise CassetteError(f"cannot write the cassette {str(path)!r}: {err.strerror}") from err
+
+    def _begin(self) -> bool:
+        """Write the header, or drop what a killed program has left of a line. :return: if new."""
+        data = self._path.read_bytes()
+        os.ftruncate(self._handle, data.rfind(b"\n") + 1)
+        if b"\n" in data:
+            return False
+        header = {"cassette": FORMAT, "program": f"llm-kit {__version__}"}
+        os.write(self._handle, line_of(header).encode() + b"\n")
+        return True
+
+    def append(self, line: str) -> None:
+        """Write a line; it is with the system when this returns, whatever becomes of us.
+
+        No error is raised, for the call that is recorded has not failed: see `failure`.
+        """
+        data = memoryview(line.encode() + b"\n")
+        try:
+            while data:
+                data = data[os.write(self._handle, data) :]
+            self._n_written += 1
+        except OSError as err:
+            self.failure = err
+
+    def close(self) -> None:
+        """Put what was written on the disk. A file that was made for nothing is taken away.
+
+        :raises CassetteError: something of it could not be written.
+        """
+        try:
+            if self._n_written:
+                os.fsync(self._handle)
+        except OSError as err:
+            self.failure = err
+        os.close(self._handle)
+        if self._is_new and not self._n_written:
+            with contextlib.suppress(OSError):
+                self._path.unlink()
+        if self.failure is not None:
+            raise CassetteError(
+                f"the cassette {str(self._path)!r} lacks calls that could not be written: "
+                f"{self.failure.strerror}"
+            ) from self.failure
