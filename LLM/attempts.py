@@ -11,10 +11,10 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from LLM import debug, telemetry
+from LLM import debug, telemetry, wire
 from LLM.codec import Source
 from LLM.error_response import api_error
-from LLM.exceptions import LLMError
+from LLM.exceptions import CassetteError, LLMError
 from LLM.retry import RetryStrategy
 from LLM.secrets import scrub_text
 
@@ -44,6 +44,9 @@ class Attempts:
 
         :raises LLMError: `failure`, when no other try may follow; it then says how many were made.
         """
+        if isinstance(failure, CassetteError):
+            # No policy of anybody's mends a recording, and what it shows is for no log.
+            raise failure
         self.made += 1
         self._source.complete(failure)
         delay_s = self._policy.delay(failure, self.made)
@@ -65,7 +68,7 @@ class Attempts:
             _loggable(failure),
             extra={**self._facts(failure), "delay_s": round(delay_s, 3)},
         )
-        return delay_s
+        return wire.pause_s(delay_s)
 
     def _facts(self, failure: LLMError) -> dict[str, Any]:
         """What a log in JSON tells of a failure, beside the message."""
