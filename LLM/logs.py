@@ -41,7 +41,7 @@ class JSONFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The record's line."""
         keys = live_keys()
-        facts = {
+        facts: dict[str, Any] = {
             "time": _time(record),
             "level": record.levelname,
             "logger": record.name,

@@ -12,13 +12,13 @@ from llmring.server.access import Access
 from llmring.server.access_log import log_request
 from llmring.server.endpoint import Routes
 from llmring.server.errors import on_any_error, on_error, on_http_error
+from llmring.server.metrics import ServerMetrics
 from llmring.server.routes import conversations, keys, mcp, status, usage
 from llmring.server.routes.records import Records
 from llmring.server.service import Service
 from llmring.server.wire import API, TemplateFields
 from local_llm_kit.server.front import Front
 from local_llm_kit.server.guard import Guard
-from local_llm_kit.server.http_metrics import HTTPMetrics
 
 
 def create_app(
@@ -30,7 +30,7 @@ def create_app(
     :param logs_requests: write a line for each request to the log.
     :param has_metrics: answer ``/metrics``.
     """
-    metrics = HTTPMetrics("llmring_server")
+    metrics = ServerMetrics(service)
     routes, own = Routes(service, API), Routes(service, "")
     usage.add_routes(routes)
     conversations.add_routes(routes)

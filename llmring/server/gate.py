@@ -18,6 +18,17 @@ class Gate:
         self._running = asyncio.Semaphore(n_running)
         self._max_waiting = max_waiting
         self._n_waiting = 0
+        self._n_running = 0
+
+    @property
+    def n_running(self) -> int:
+        """Requests under way."""
+        return self._n_running
+
+    @property
+    def n_waiting(self) -> int:
+        """Requests that wait for one of those to end."""
+        return self._n_waiting
 
     async def __aenter__(self) -> None:
         """Wait for a place.
@@ -36,6 +47,8 @@ class Gate:
             await self._running.acquire()
         finally:
             self._n_waiting -= 1
+        self._n_running += 1
 
     async def __aexit__(self, *exc_info: object) -> None:
+        self._n_running -= 1
         self._running.release()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from llmring.conversations.opening import store_in
@@ -48,10 +49,18 @@ class Service:
         self.makes_first_key = makes_first_key
         self.registry = Registry()
         self.gate = Gate()
+        #: Is told of calls that were written to the usage log; may not raise.
+        self.on_usage: Callable[[Sequence[UsageRecord]], None] | None = None
 
     def tenant(self, name: str) -> Tenant:
         """What a tenant has."""
         return Tenant(self.database, name)
+
+    async def note(self, tenant: Tenant, records: Sequence[UsageRecord]) -> None:
+        """Write calls to a tenant's usage log. :raises StoreError: none of them was written."""
+        await tenant.store.add_usage(records)
+        if self.on_usage is not None:
+            self.on_usage(records)
 
     def priced(self, record: UsageRecord) -> UsageRecord:
         """The record with its cost, where it has none and the registry knows a price."""

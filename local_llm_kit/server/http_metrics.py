@@ -25,6 +25,11 @@ class _Registry(CollectorRegistry):
             yield metric
 
 
+def quiet_registry() -> CollectorRegistry:
+    """A registry of one server's own, which leaves out what no Prometheus needs."""
+    return _Registry(auto_describe=False)
+
+
 class HTTPMetrics:
     """The requests of one server. Things are counted in the event loop, and told on any thread.
 
@@ -32,7 +37,7 @@ class HTTPMetrics:
     """
 
     def __init__(self, prefix: str) -> None:
-        self.registry = registry = _Registry(auto_describe=False)
+        self.registry = registry = quiet_registry()
         self.in_flight = Gauge(
             f"{prefix}_http_requests_in_flight", "Requests being answered.", registry=registry
         )

@@ -38,6 +38,20 @@ class _Open:
         await self.reader.dispose(close=self.pid == os.getpid())
 
 
+@dataclass(frozen=True, slots=True)
+class PoolNow:
+    """A database's connections at the moment.
+
+    :param n_max: most that are opened.
+    :param n_operations: reads and writes under way, those that wait included.
+    """
+
+    n_used: int
+    n_idle: int
+    n_max: int
+    n_operations: int
+
+
 class SQLDatabase:
     """SQLite or PostgreSQL. Tasks and threads may share it; it is opened when first used.
 
@@ -71,6 +85,13 @@ class SQLDatabase:
     def is_sqlite(self) -> bool:
         """Whether it is SQLite; PostgreSQL otherwise."""
         return self._url.get_backend_name() == "sqlite"
+
+    def pool_now(self) -> PoolNow:
+        """Its connections at the moment. From any thread."""
+        engine = self._first if self._open is None else self._open.reader
+        pool: Any = engine.pool
+        n_max = pool.size() + max(0, pool._max_overflow)
+        return PoolNow(pool.checkedout(), pool.checkedin(), n_max, len(self._works))
 
     async def read(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         """What `work` gives, in a transaction that does not write.

@@ -12,14 +12,15 @@ from llmring.exceptions import StoreError
 from llmring.registry.snapshot import BUNDLED, bundled_bytes
 from llmring.server.endpoint import Call, Routes
 from llmring.server.errors import refused
+from llmring.server.metrics import ServerMetrics
 from llmring.server.wire import HEALTH, REGISTRY, Health, RegistryIndex, RegistryList
-from local_llm_kit.server.http_metrics import CONTENT_TYPE, HTTPMetrics
+from local_llm_kit.server.http_metrics import CONTENT_TYPE
 
 #: Seconds for which the health that was found is told again, whoever asks how often.
 _HEALTH_S = 1.0
 
 
-def add_routes(routes: Routes, metrics: HTTPMetrics | None) -> None:
+def add_routes(routes: Routes, metrics: ServerMetrics | None) -> None:
     """Add the routes of the server itself.
 
     :param metrics: what ``/metrics`` tells; None for no such route.
@@ -59,14 +60,18 @@ class _HealthCheck:
 
 
 class _Metrics:
-    """What Prometheus reads; it needs a key, any."""
+    """What Prometheus reads; it needs a key.
 
-    def __init__(self, metrics: HTTPMetrics) -> None:
+    What tenants have called is told to the admin, or to any key where there is no admin: then the
+    server is of one machine, and who makes keys there has made them all.
+    """
+
+    def __init__(self, metrics: ServerMetrics) -> None:
         self._metrics = metrics
 
     async def __call__(self, call: Call) -> Response:
-        _ = call.caller  # whoever that is, it is somebody with a key
-        text = await asyncio.to_thread(self._metrics.text)
+        with_usage = call.caller.is_admin or not call.service.keyring.has_admin
+        text = await asyncio.to_thread(self._metrics.text, with_usage=with_usage)
         return Response(text, media_type=CONTENT_TYPE)
 
 

@@ -22,13 +22,13 @@ def add_routes(routes: Routes) -> None:
 
 async def _log(call: Call, body: UsageRecord) -> LogAnswer:
     record = call.service.priced(body)
-    await call.tenant.store.add_usage([record])
+    await call.service.note(call.tenant, [record])
     return _noted(record)
 
 
 async def _log_batch(call: Call, body: LogBatch) -> LogBatchAnswer:
     records = [call.service.priced(record) for record in body.records]
-    await call.tenant.store.add_usage(records)
+    await call.service.note(call.tenant, records)
     return LogBatchAnswer(logs=[_noted(record) for record in records])
 
 

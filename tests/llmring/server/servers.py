@@ -124,3 +124,10 @@ def running(**options: Any) -> Iterator[RingServer]:
         server.stop()
         thread.join(30)
         assert not thread.is_alive(), "the server did not stop"
+
+
+def text_of(client: Client, path: str) -> str:
+    """What is at a path of the server itself, as text."""
+    got = requests.get(client.url + path, headers=client.headers, timeout=30)
+    assert got.status_code == 200, got.text
+    return got.text
