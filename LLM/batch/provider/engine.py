@@ -14,14 +14,13 @@ import logging
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from LLM.batch.engine import Finish
 from LLM.batch.provider.calls import Calls, Patience, is_passing
-from LLM.batch.provider.parts import Job, PartFile, request_line
+from LLM.batch.provider.parts import Job, PartFile, read_request, request_line
 from LLM.batch.provider.results import Results
 from LLM.batch.provider.spool import Spool
-from LLM.batch.provider.types import BatchAPI, BatchState, Problem
+from LLM.batch.provider.types import BatchAPI, BatchState, Lines, Problem
 from LLM.batch.types import BatchOutcome, BatchRequest
 from LLM.exceptions import InvalidRequestError, LLMError, LLMRateLimitError
 
@@ -85,6 +84,11 @@ class ProviderEngine:
             raise
         finally:
             job.close()
+
+    def tidy(self) -> None:
+        """Forget what a run has left that ended when all was answered already."""
+        if self._folder.is_dir():
+            self.run(iter(()), _nothing_to_finish)
 
     def cancel(self) -> list[str]:
         """End the job's batches at the provider; what they have answered, the next run fetches.
@@ -172,10 +176,10 @@ class _Work:
             n_in_flight = n_after
             logger.info("batch %s: %d requests", file.part.batch_id, file.part.n_requests)
 
-    def _lines(self, file: PartFile) -> Any:
+    def _lines(self, file: PartFile) -> Lines:
         def lines() -> Iterator[bytes]:
-            for n in range(file.part.n_requests):
-                request = file.request(n)
+            for n, line in enumerate(file.lines()):
+                request = read_request(line, file.indexes[n])
                 wire_id = self._api.wire_id(file.part.mark, n, request.custom_id)
                 yield self._api.wire_line(request, wire_id)
 
@@ -302,15 +306,20 @@ class _Work:
 
     def _done(self, file: PartFile) -> None:
         """Forget a part, and have the provider forget its requests."""
-        self._job.forget(file)
         try:
             self._api.clean_up(file.part, self._calls)
         except LLMError as err:
-            logger.warning(
-                "could not delete the file %s at the provider (%s); it is of no use any more",
-                file.part.file_id,
-                type(err).__name__,
-            )
+            if err.status_code != 404:
+                logger.warning(
+                    "could not delete the file %s at the provider (%s); it is of no use any more",
+                    file.part.file_id,
+                    type(err).__name__,
+                )
+        self._job.forget(file)
+
+
+def _nothing_to_finish(outcome: BatchOutcome) -> None:
+    raise AssertionError(f"no request was given, so {outcome.request.custom_id!r} is none of ours")
 
 
 def _told(problem: Problem) -> str:

@@ -74,7 +74,10 @@ def run_at_provider(
         keeps_rest=settings.limit is not None,
     )
     settings = replace(settings, price=discounted(settings.price, PRICE_FACTOR))
-    return run_job(source, output, engine, settings, model=model, urls=urls)
+    report = run_job(source, output, engine, settings, model=model, urls=urls)
+    if not settings.dry_run:
+        engine.tidy()
+    return report
 
 
 def cancel_at_openai(config: LLMConfig, policy: RetryStrategy, output: AnyOutput) -> list[str]:

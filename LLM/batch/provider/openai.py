@@ -113,7 +113,9 @@ class OpenAIBatches:
     def submit(self, part: Part, lines: Lines, calls: Calls, save: Callable[[], None]) -> None:
         """Upload the requests and make a batch of them, once each."""
         if part.file_id is None:
-            part.file_id = self._upload(part, lines, calls)
+            file = SentRequests(f"llm-kit-{part.mark}.jsonl", lines, part.size_bytes)
+            part.file_id = None if part.is_new else self._uploaded(file, calls)
+            part.file_id = part.file_id or self._upload(file, calls)
             save()
         if part.creating:
             part.batch_id = self._made(part, calls)
@@ -182,9 +184,7 @@ class OpenAIBatches:
         path = f"/batches/{calls.id_path(batch_id)}/cancel"
         calls.tries(lambda: calls.send("POST", path, b"{}", _Batch))
 
-    def _upload(self, part: Part, lines: Lines, calls: Calls) -> str:
-        file = SentRequests(f"llm-kit-{part.mark}.jsonl", lines, part.size_bytes)
-
+    def _upload(self, file: SentRequests, calls: Calls) -> str:
         def send() -> str:
             return calls.upload("/files", file_form(file, {"purpose": "batch"}), _File).id
 

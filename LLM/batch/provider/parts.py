@@ -57,6 +57,8 @@ class Part(BaseModel):
     batch_id: str | None = None
     is_certain: bool = True
     past_ids: list[str] = []
+    #: Whether this run has made it, so that none before can have uploaded it. Not written down.
+    is_new: bool = Field(default=False, exclude=True)
 
     def drop_batch(self) -> None:
         """Its batch is none: another is to be made."""
@@ -281,6 +283,7 @@ class PartWriter:
             n_requests=len(self._starts),
             size_bytes=self.size_bytes,
             generation=self._generation,
+            is_new=True,
         )
 
     @property

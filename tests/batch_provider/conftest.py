@@ -1,0 +1,28 @@
+"""What the tests of providers' batch endpoints share: servers, jobs, and no sleep that is real."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests import worlds
+from tests.batch_provider.fake_provider import FakeOpenAI, serving
+
+
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds of each sleep, none of which is real."""
+    return worlds.record_sleeps(monkeypatch)
+
+
+@pytest.fixture
+def openai() -> FakeOpenAI:
+    return FakeOpenAI()
+
+
+@pytest.fixture
+def url(openai: FakeOpenAI, slept: list[float]) -> Iterator[str]:
+    """Address of `openai`."""
+    with serving(openai) as address:
+        yield address
