@@ -12,7 +12,18 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import hypothesis
 import pytest
+
+# The same examples in every run, and as long as they take: a busy machine fails no test.
+hypothesis.settings.register_profile(
+    "tests",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("tests")
 
 _FOREIGN_SETTINGS = (
     "ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY",
@@ -137,7 +148,11 @@ def pytest_unconfigure() -> None:
         folder.cleanup()
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
 
 

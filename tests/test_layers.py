@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -96,10 +97,11 @@ def imports_of(source: str, path: str) -> Iterator[Import]:
                 yield Import(path, node.lineno, str(node.args[0].value))
 
 
-def all_imports() -> Iterator[Import]:
-    for package in LAYERS:
-        for file in sorted((ROOT / package).rglob("*.py")):
-            yield from imports_of(file.read_text("utf-8"), file.relative_to(ROOT).as_posix())
+@functools.cache
+def all_imports() -> list[Import]:
+    files = [file for package in LAYERS for file in sorted((ROOT / package).rglob("*.py"))]
+    sources = [(file.read_text("utf-8"), file.relative_to(ROOT).as_posix()) for file in files]
+    return [found for source, path in sources for found in imports_of(source, path)]
 
 
 def breaks_layers(found: Import) -> bool:
