@@ -10,6 +10,7 @@ from typing import Any, Generic, Self, TypeVar
 from local_llm_kit.backends import JSONObject
 from local_llm_kit.calls import Call
 from local_llm_kit.mailboxes import Mailboxes
+from local_llm_kit.told import watch_of
 
 ChunkT = TypeVar("ChunkT")
 ResponseT = TypeVar("ResponseT")
@@ -46,10 +47,13 @@ class AsyncRun(Generic[ResponseT]):
 
     def __init__(self, call: Call[ResponseT], mailboxes: Mailboxes) -> None:
         self._call: Call[ResponseT] = call
+        self._watch = watch_of(call.asked, call.job.answer)
         try:
             self._delivery = mailboxes.start(call.job)
-        except BaseException:
+        except BaseException as err:
             call.lease.release()
+            if self._watch is not None:
+                self._watch.failed(err)
             raise
 
     def chunks(self, make: Callable[[JSONObject], ChunkT]) -> AsyncChunks[ChunkT]:
@@ -82,6 +86,18 @@ class AsyncRun(Generic[ResponseT]):
         :raises LLMTimeoutError: a deadline passed.
         :raises LLMError: the engine failed.
         """
+        if self._watch is None:
+            return await self._step()
+        try:
+            chunks = await self._step()
+        except BaseException as err:
+            self._watch.failed(err)
+            raise
+        for chunk in chunks:
+            self._watch.arrived(chunk)
+        return chunks
+
+    async def _step(self) -> list[JSONObject]:
         deadlines = self._call.deadlines
         if deadlines.timeout_s is None:
             return await self._delivery.step()
@@ -113,6 +129,8 @@ class AsyncRun(Generic[ResponseT]):
         """Free the slots and the model; nothing happens to what has ended. Any thread."""
         self._delivery.close()
         self._call.lease.release()
+        if self._watch is not None:
+            self._watch.left()
 
 
 class AsyncChunks(Generic[ChunkT]):

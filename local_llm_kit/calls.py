@@ -8,13 +8,17 @@ differ.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from LLM import telemetry
 from LLM.assembly import ChatAssembler
 from LLM.structured import is_model_class, parse_choices, response_format_of
+from LLM.telemetry import names
+from LLM.telemetry.asked import Asked
 from LLM.types import ChatCompletionResponse, Model, ModelsResponse, Usage
 from LLM.types import CompletionResponse as TextCompletionResponse
 from local_llm_kit.arguments import parse_chat, parse_completion
@@ -26,6 +30,7 @@ from local_llm_kit.fields import check_text, invalid
 from local_llm_kit.local_files import not_found
 from local_llm_kit.memory_switch import MemorySwitch
 from local_llm_kit.messages import normalise_messages, normalise_tools
+from local_llm_kit.told import asked_of, embeddings_told
 from local_llm_kit.types import CompletionResponse, DecisionResponse, EmbeddingsResponse
 
 if TYPE_CHECKING:
@@ -34,6 +39,7 @@ if TYPE_CHECKING:
     from local_llm_kit.arguments import ChatArguments
     from local_llm_kit.backends import Backend, Growing, Job, JSONObject
     from local_llm_kit.catalog import Catalog
+    from local_llm_kit.embeddings import EmbeddingArguments
     from local_llm_kit.engines.protocol import ModelInfo
     from local_llm_kit.memory import Turn
     from local_llm_kit.pool import Lease
@@ -51,6 +57,7 @@ class Call(Generic[ResponseT]):
     :param read: makes the whole answer's dict the caller's object.
     :param finish: what is left to do with a complete answer: raises where it is not what was asked
         for. May write to disk.
+    :param asked: what telemetry tells of the call; None where it tells nothing.
     """
 
     lease: Lease[Backend]
@@ -58,6 +65,7 @@ class Call(Generic[ResponseT]):
     deadlines: Deadlines
     read: Callable[[JSONObject], ResponseT]
     finish: Callable[[Any], None] | None = None
+    asked: Asked | None = None
 
     @property
     def model_name(self) -> str:
@@ -107,6 +115,7 @@ class Calls:
         :raises InvalidRequestError: an argument is wrong, or cannot be honoured.
         :raises LLMContextLengthError: the prompt does not fit the window.
         """
+        began_ns = time.time_ns()
         fields = {**arguments, "messages": messages}
         deadlines = self._taken_deadlines(fields)
         finish = _taken_class(fields)
@@ -120,15 +129,19 @@ class Calls:
             parsed.model,
             lambda model: model.chat(_giving_way(parsed, model) if gives_way else parsed),
         )
-        return Call(lease, job, deadlines, CompletionResponse.model_validate, finish)
+        asked = asked_of(names.CHAT, lease.model.info, fields, began_ns, self.catalog.defaults)
+        return Call(lease, job, deadlines, CompletionResponse.model_validate, finish, asked)
 
     def completion(self, prompt: Any, arguments: Mapping[str, Any]) -> Call[TextCompletionResponse]:
         """A text completion; raises as `chat` does."""
+        began_ns = time.time_ns()
         fields = {**arguments, "prompt": prompt}
         deadlines = self._taken_deadlines(fields)
         parsed = parse_completion(fields, self.catalog.defaults)
         lease, job = self._prepared(parsed.model, lambda model: model.completion(parsed))
-        return Call(lease, job, deadlines, TextCompletionResponse.model_validate)
+        info, defaults = lease.model.info, self.catalog.defaults
+        asked = asked_of(names.TEXT_COMPLETION, info, fields, began_ns, defaults)
+        return Call(lease, job, deadlines, TextCompletionResponse.model_validate, asked=asked)
 
     def decision(self, arguments: Mapping[str, Any]) -> Call[DecisionResponse]:
         """A decision; raises as `chat` does."""
@@ -146,16 +159,19 @@ class Calls:
         :raises InvalidRequestError: an argument is wrong, or cannot be honoured.
         :raises LLMTimeoutError: the time was up; it is looked at between the parts.
         """
+        began_ns = time.time_ns()
         fields = dict(arguments)
         deadlines = self._taken_deadlines(fields)
         parsed = parse_embeddings(fields)
         with self.catalog.lease(parsed.model) as model:
-            parts = []
-            for part in parsed.parts():
-                parts.append(model.embeddings(part))
-                if deadlines.left_s() == 0:
-                    raise deadlines.error(model.info.name)
-        return EmbeddingsResponse.model_validate(joined_responses(parts))
+            asked = asked_of(names.EMBEDDINGS, model.info, fields, began_ns)
+            if asked is None or (recorder := telemetry.current) is None:
+                answer = _embedded(model, parsed, deadlines)
+            else:
+                with recorder.call(asked) as span:
+                    answer = _embedded(model, parsed, deadlines)
+                    span.answered(embeddings_told(answer, parsed.dimensions or model.info.n_embd))
+        return EmbeddingsResponse.model_validate(answer)
 
     def models(self) -> ModelsResponse:
         """The models that calls can name."""
@@ -240,6 +256,19 @@ class Calls:
         if timeout_s is None:
             timeout_s = self._timeout_s
         return Deadlines(timeout_s, stream=fields.get("stream") is True)
+
+
+def _embedded(model: Backend, parsed: EmbeddingArguments, deadlines: Deadlines) -> JSONObject:
+    """Embeddings in OpenAI's shape.
+
+    :raises LLMTimeoutError: the time was up.
+    """
+    parts = []
+    for part in parsed.parts():
+        parts.append(model.embeddings(part))
+        if deadlines.left_s() == 0:
+            raise deadlines.error(model.info.name)
+    return joined_responses(parts)
 
 
 def _taken_class(fields: dict[str, Any]) -> Callable[[ChatCompletionResponse], None] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
@@ -11,6 +11,7 @@ from local_llm_kit.backends import Job, JSONObject
 from local_llm_kit.calls import Call
 from local_llm_kit.engines.protocol import Event
 from local_llm_kit.stopping import Stop
+from local_llm_kit.told import watch_of
 
 ResponseT = TypeVar("ResponseT")
 
@@ -44,10 +45,13 @@ class Run(Generic[ResponseT]):
     def __init__(self, call: Call[ResponseT]) -> None:
         self._call: Call[ResponseT] = call
         self._queue: SimpleQueue[list[Event]] = SimpleQueue()
+        self._watch = watch_of(call.asked, call.job.answer)
         try:
             self._handles = call.job.start(self._queue.put)
-        except BaseException:
+        except BaseException as err:
             call.lease.release()
+            if self._watch is not None:
+                self._watch.failed(err)
             raise
 
     def chunks(self) -> Iterator[JSONObject]:
@@ -60,9 +64,20 @@ class Run(Generic[ResponseT]):
         try:
             yield from answer.start()
             while not answer.done:
-                yield from answer.feed(self._next())
+                yield from self._fed()
         finally:
             self.cancel()
+
+    def _fed(self) -> Iterable[JSONObject]:
+        """Chunks of the next step."""
+        answer = self._call.job.answer
+        if self._watch is None:
+            return answer.feed(self._next())
+        try:
+            return self._watch.items(iter(answer.feed(self._next())))
+        except BaseException as err:
+            self._watch.failed(err)
+            raise
 
     def _next(self) -> list[Event]:
         deadlines = self._call.deadlines
@@ -90,3 +105,5 @@ class Run(Generic[ResponseT]):
         for handle in self._handles:
             handle.cancel()
         self._call.lease.release()
+        if self._watch is not None:
+            self._watch.left()
