@@ -6,14 +6,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests import worlds
+from LLM.batch.provider.calls import Stop
 from tests.batch_provider.fake_provider import FakeOpenAI, serving
 
 
 @pytest.fixture
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The seconds of each sleep, none of which is real."""
-    return worlds.record_sleeps(monkeypatch)
+    seconds: list[float] = []
+    monkeypatch.setattr(Stop, "sleep", lambda self, pause_s: seconds.append(pause_s))
+    return seconds
 
 
 @pytest.fixture

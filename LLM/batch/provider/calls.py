@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
-import time
+import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from LLM.answer import MAX_ANSWER_BYTES, Answer
@@ -41,6 +41,26 @@ _MAX_RESULTS_BYTES = 4 << 30
 _ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.:-]{0,199}")
 
 
+class StoppedError(Exception):
+    """The job is to end: somebody else than its own thread says so."""
+
+
+class Stop:
+    """Ends a job's waiting, from any thread."""
+
+    def __init__(self) -> None:
+        self._stopped = threading.Event()
+
+    def set(self) -> None:
+        """End it."""
+        self._stopped.set()
+
+    def sleep(self, seconds: float) -> None:
+        """A pause. :raises StoppedError: it was ended."""
+        if self._stopped.wait(seconds):
+            raise StoppedError
+
+
 @dataclass(frozen=True, slots=True)
 class Calls:
     """Calls of one address, under one retry policy.
@@ -49,12 +69,14 @@ class Calls:
     :param policy: decides on further tries of what makes something.
     :param source: who answers, for errors.
     :param refusal: gives the errors of answers that say no.
+    :param stop: ends the waits between them.
     """
 
     transport: Transport
     policy: RetryStrategy
     source: Source
     refusal: Refusal
+    stop: Stop = field(default_factory=Stop)
 
     def get(self, path: str, shape: type[ShapeT]) -> ShapeT:
         """One try to read something."""
@@ -106,7 +128,7 @@ class Calls:
                 return send()
             except LLMError as err:
                 failure = err
-            time.sleep(attempts.delay_s(failure))
+            self.stop.sleep(attempts.delay_s(failure))
             if _may_have_arrived(failure) and (found := arrived()) is not None:
                 return found
 

@@ -11,12 +11,11 @@ A part is a batch at the provider. What a run leaves, a later one finds in the j
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from LLM.batch.engine import Finish
-from LLM.batch.provider.calls import Calls, Patience, is_passing
+from LLM.batch.provider.calls import Calls, Patience, StoppedError, is_passing
 from LLM.batch.provider.parts import Job, PartFile, read_request, request_line
 from LLM.batch.provider.results import Results
 from LLM.batch.provider.spool import Spool
@@ -77,6 +76,8 @@ class ProviderEngine:
             _Work(job, self._api, self._calls, finish, self._parts, self._most).run(
                 self._keeps_rest
             )
+        except StoppedError:
+            logger.warning("the job was stopped: %s", _whereabouts(job))
         except (KeyboardInterrupt, LLMError) as err:
             if note := _whereabouts(job):
                 err.add_note(note)
@@ -163,7 +164,7 @@ class _Work:
             for file in [file for file in self._parts if file.part.batch_id]:
                 has_changed |= self._advance(file, keeps_rest)
             if not has_changed:
-                time.sleep(max(self._asked_s, self._patience.pause_s()))
+                self._calls.stop.sleep(max(self._asked_s, self._patience.pause_s()))
 
     def _submit(self) -> None:
         """Hand over what fits beside what the provider has."""
@@ -239,7 +240,7 @@ class _Work:
                     raise
                 if results.n_handed > n_before:
                     patience.restart()
-                time.sleep(patience.after(err))
+                self._calls.stop.sleep(patience.after(err))
         if not is_own:
             logger.warning("batch %s is of another job; looking on", file.part.batch_id)
             file.part.drop_batch()

@@ -12,7 +12,7 @@ from LLM.attempts import refusal
 from LLM.batch.job import run_job
 from LLM.batch.output import Output
 from LLM.batch.parsing import URLS
-from LLM.batch.provider.calls import Calls
+from LLM.batch.provider.calls import Calls, Stop
 from LLM.batch.provider.engine import ProviderEngine
 from LLM.batch.provider.openai import OpenAIBatches
 from LLM.batch.provider.types import PRICE_FACTOR, BatchAPI
@@ -38,14 +38,16 @@ def run_at_openai(
     source: Source,
     output: AnyOutput,
     settings: JobSettings,
+    stop: Stop | None = None,
 ) -> BatchReport:
     """Answer a job through the batch endpoint at an OpenAI-compatible address.
 
     :param config: where, and with which key.
     :param policy: decides on retries of what makes something.
+    :param stop: ends this run, not the batches, from another thread; None where none does.
     :raises LLMError: as `run_at_provider`.
     """
-    with openai_calls(config, policy) as calls:
+    with openai_calls(config, policy, stop) as calls:
         return run_at_provider(OpenAIBatches(), calls, source, output, settings, model=config.model)
 
 
@@ -118,13 +120,15 @@ def discounted(price: Price | None, factor: float) -> Price | None:
 
 
 @contextmanager
-def openai_calls(config: LLMConfig, policy: RetryStrategy) -> Iterator[Calls]:
+def openai_calls(
+    config: LLMConfig, policy: RetryStrategy, stop: Stop | None = None
+) -> Iterator[Calls]:
     """Calls of an address; its connections end with the block."""
     transport = Transport(
         config.api_root, request_headers(config), verify=config.verify, max_connections=4
     )
     try:
         answerer = Answerer(transport.host, config.model, config.secrets)
-        yield Calls(transport, policy, answerer, refusal)
+        yield Calls(transport, policy, answerer, refusal, stop or Stop())
     finally:
         transport.close()
