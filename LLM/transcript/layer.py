@@ -33,19 +33,21 @@ class Transcript:
 
     @classmethod
     def begin(cls, setting: str) -> Self:
-        """Write down all requests from now on.
+        """Write down all requests from now on, those to models in this process included.
 
         :param setting: as in `open_output`.
         :raises LLMConfigError: nothing can be written there.
         """
         begun = cls(open_output(setting))
         # Outermost: what a cassette answers is told, too.
-        wire.add_layer(begun, outermost=True)
+        for add in (wire.add_layer, wire.in_process.add):
+            add(begun, outermost=True)
         return begun
 
     def end(self) -> None:
         """Write nothing more. Requests under way end untold."""
-        wire.remove_layer(self)
+        for remove in (wire.remove_layer, wire.in_process.remove):
+            remove(self)
         self.output.close()
 
     def note(self, text: str, *, of_last: bool = False) -> None:

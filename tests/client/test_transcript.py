@@ -61,7 +61,7 @@ def debug_to(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]
     yield lambda setting: monkeypatch.setenv("LLM_DEBUG", setting)
     monkeypatch.delenv("LLM_DEBUG", raising=False)
     debug.heed_debug_setting()
-    assert (debug.transcript(), wire.layers()) == (None, ())
+    assert (debug.transcript(), wire.layers(), wire.in_process.now()) == (None, (), ())
 
 
 def records(path: Path) -> list[dict[str, Any]]:
