@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+#: How often a pack is begun beside others. Which pack has killed a worker is then found out, by
+#: giving each to a worker that has no other.
+MAX_SHARED_STARTS = 2
+
 
 class Desk:
     """Lives on the machine of the job's own process, and keeps its word in memory alone.
@@ -30,8 +34,15 @@ class Desk:
         """
         return self._worker, self._places.setdefault(actor_id, len(self._places))
 
-    def begin(self, number: int) -> int:
-        """:return: how often the pack has been begun, this time included."""
+    def begin(self, number: int, *, alone: bool) -> int:
+        """Note that a worker begins a pack.
+
+        :param alone: it has no other pack meanwhile.
+        :return: how often the pack has been begun, this time included; 0 where it may not be begun
+            beside others, since its workers have died too often to say that it was by chance.
+        """
+        if self._starts[number] >= MAX_SHARED_STARTS and not alone:
+            return 0
         self._starts[number] += 1
         return self._starts[number]
 

@@ -11,6 +11,7 @@ from LLM.batch.engine import BatchEngine
 from LLM.batch.types import BatchOutcome
 from LLM.exceptions import LLMError
 from llm_kit.ray.exceptions import RayJobError, WorkerLostError
+from llm_kit.ray.gate import Gate
 from llm_kit.ray.host import EngineHost
 from llm_kit.ray.packs import Answered, sealed, unpacked
 
@@ -52,6 +53,7 @@ class PackWorker:
         self._desk = desk
         actor_id = ray.get_runtime_context().get_actor_id()
         pickled, number = ray.get(desk.take.remote(actor_id))
+        self._gate = Gate()
         self._host: EngineHost | None = None
         try:
             make_engine: MakeEngine = pickle.loads(pickled)
@@ -75,10 +77,18 @@ class PackWorker:
         if self._host is None:
             return Answered([], self._error)
         requests = unpacked(pack)
-        if ray.get(self._desk.begin.remote(number)) > MAX_STARTS:
-            lost = WorkerLostError(
-                f"the worker died {MAX_STARTS} times while it answered this request and up to"
-                " some dozens beside it; see Ray's logs for why (often: out of memory)"
-            )
-            return Answered([BatchOutcome(request, error=lost) for request in requests])
-        return self._host.answer(requests)
+        with self._gate.shared():
+            if ray.get(self._desk.begin.remote(number, alone=False)):
+                return self._host.answer(requests)
+        with self._gate.alone():
+            if ray.get(self._desk.begin.remote(number, alone=True)) <= MAX_STARTS:
+                return self._host.answer(requests)
+        return Answered([BatchOutcome(request, error=_lost(len(requests))) for request in requests])
+
+
+def _lost(n_requests: int) -> WorkerLostError:
+    which = "this request" if n_requests == 1 else f"this request or one of {n_requests - 1} beside"
+    return WorkerLostError(
+        f"a worker has died {MAX_STARTS} times while it answered {which}; Ray's logs may say why"
+        " (often it is out of memory)"
+    )

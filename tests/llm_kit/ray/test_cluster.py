@@ -1,0 +1,145 @@
+"""Jobs on a Ray cluster of two nodes, which are two sets of processes on this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("ray.data")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc"),
+]
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[2]
+
+Ask = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    # Ray's sockets lie below it, and a socket's path has 107 characters at most.
+    folder = Path(tempfile.mkdtemp(prefix="ray", dir="/tmp"))
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def ask(folder: Path) -> Iterator[Ask]:
+    """Have the process of `two_nodes.py` run a scenario."""
+    # Its own home: Ray keeps the token of its clusters there.
+    env = {**os.environ, "HOME": str(folder), "RAY_TMPDIR": str(folder), "PYTHONPATH": str(ROOT)}
+    log = open(folder / "stderr", "w+")  # noqa: SIM115 - closed below
+    process = subprocess.Popen(
+        [sys.executable, str(HERE / "two_nodes.py")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        text=True,
+        env=env,
+        start_new_session=True,
+    )
+    to, of = process.stdin, process.stdout
+    assert to is not None
+    assert of is not None
+
+    def ask(scenario: str, **arguments: Any) -> dict[str, Any]:
+        to.write(json.dumps({"scenario": scenario, **arguments}) + "\n")
+        to.flush()
+        line = of.readline()
+        log.seek(0)
+        assert line.startswith("{"), f"{line}\n{log.read()}"
+        reply: dict[str, Any] = json.loads(line)
+        assert "fault" not in reply, reply["fault"]
+        return reply
+
+    try:
+        yield ask
+        to.close()
+        process.wait(60)
+    finally:
+        process.kill()
+        process.wait()
+        of.close()
+        log.close()
+        end_processes_of(folder)
+
+
+def end_processes_of(folder: Path) -> None:
+    """End what the cluster has left, by its folder in their command lines."""
+    for pid in processes_of(folder):
+        os.kill(pid, signal.SIGKILL)
+
+
+def processes_of(folder: Path) -> list[int]:
+    """Processes whose command line names the folder."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if str(folder).encode() in path.read_bytes():
+                found.append(int(path.parent.name))
+        except OSError:
+            continue
+    return found
+
+
+def prompts(n: int) -> list[str]:
+    return [f"bee {i}" for i in range(n)]
+
+
+def said(reply: dict[str, Any]) -> list[tuple[int, str]]:
+    return sorted((one["index"], one["said"]) for one in reply["answers"])
+
+
+def test_both_nodes_answer_and_each_request_ends_once(ask: Ask) -> None:
+    reply = ask("echo", prompts=prompts(300), make="together")
+    assert said(reply) == list(enumerate(prompts(300)))
+    assert len({one["pid"] for one in reply["answers"]}) == 2
+
+
+def test_a_killed_worker_is_made_anew_and_nothing_is_lost(ask: Ask) -> None:
+    reply = ask("kill_worker", prompts=prompts(300), concurrency=8)
+    assert said(reply) == list(enumerate(prompts(300)))
+    assert reply["errors"] == []
+
+
+def test_a_request_that_kills_its_workers_is_given_up_and_the_others_go_on(ask: Ask) -> None:
+    asked = [*prompts(3), "die", *prompts(3)]
+    reply = ask("echo", prompts=asked, concurrency=1, workers=1)
+    assert said(reply) == [one for one in enumerate(asked) if one[1] != "die"]
+    [failed] = reply["errors"]
+    assert failed["index"] == 3
+    assert failed["error"][0] == "WorkerLostError"
+
+
+def test_an_error_of_a_worker_arrives_as_it_was_raised(ask: Ask) -> None:
+    reply = ask("echo", prompts=["refuse"] * 4, concurrency=1)
+    assert reply["raised"] == ["LLMAuthError", "the key is refused", 401]
+
+
+def test_a_worker_that_cannot_start_says_why(ask: Ask) -> None:
+    reply = ask("echo", prompts=prompts(4), make="broken", workers=1)
+    assert reply["raised"][:2] == ["LLMAuthError", "worker 0 of 1 has no key"]
+
+
+def test_a_machine_that_is_not_there_is_named(ask: Ask) -> None:
+    reply = ask("echo", prompts=prompts(1), num_cpus=64)
+    assert reply["raised"][0] == "LLMConfigError"
+    assert "num_cpus=64" in reply["raised"][1]
+
+
+def test_a_killed_node_is_survived(ask: Ask) -> None:
+    reply = ask("kill_node", prompts=prompts(300), concurrency=8)
+    assert said(reply) == list(enumerate(prompts(300)))
+    assert reply["errors"] == []
