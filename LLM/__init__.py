@@ -26,6 +26,9 @@ if typing.TYPE_CHECKING:
         AsyncStream,
         AsyncTextPieces,
     )
+    from LLM.batch.exceptions import BatchInputError, BatchOutputError
+    from LLM.batch.report import BatchEstimate, BatchReport, BatchResult
+    from LLM.batch.types import BatchProgress
     from LLM.cache import DiskCache, MemoryCache, ResponseCache
     from LLM.cassettes import Cassette, cassette
     from LLM.client import LLM
@@ -77,6 +80,9 @@ if typing.TYPE_CHECKING:
 _HOMES = {
     "LLM.async_client": "AsyncLLM",
     "LLM.async_streaming": "AsyncChatStream AsyncCompletionStream AsyncStream AsyncTextPieces",
+    "LLM.batch.exceptions": "BatchInputError BatchOutputError",
+    "LLM.batch.report": "BatchEstimate BatchReport BatchResult",
+    "LLM.batch.types": "BatchProgress",
     "LLM.cache": "DiskCache MemoryCache ResponseCache",
     "LLM.cassettes": "Cassette cassette",
     "LLM.client": "LLM",
@@ -111,6 +117,12 @@ __all__ = [
     "AsyncLLM",
     "AsyncStream",
     "AsyncTextPieces",
+    "BatchEstimate",
+    "BatchInputError",
+    "BatchOutputError",
+    "BatchProgress",
+    "BatchReport",
+    "BatchResult",
     "Cassette",
     "CassetteError",
     "CassetteMissError",

@@ -14,6 +14,7 @@ from LLM.codec import Source, decode_answer
 from LLM.exceptions import LLMError
 from LLM.ledger import AnswerT, Call, ChunkT, Entry, Ledger, StreamState
 from LLM.reading import aread_items
+from LLM.retry import RetryStrategy
 from LLM.telemetry.answers import openai_told
 from LLM.telemetry.watch import Watch
 from LLM.types import OpenAIModel
@@ -70,11 +71,16 @@ class AsyncCaller:
     ) -> tuple[bytes, AnswerT]:
         """The answer of the server, as it came and read."""
         answer = await self._tries(
-            lambda: self._transport.call("POST", call.path, entry.body, timeout_s=call.timeout_s),
+            lambda: self._send(call.path, entry.body, call.timeout_s),
             entry.source,
             entry.n_tokens,
+            entry.retry,
         )
         return answer.body, entry.accept(answer.body, answer.status)
+
+    async def _send(self, path: str, body: bytes, timeout_s: float) -> Answer:
+        """One try of a call whose answer comes whole."""
+        return await self._transport.call("POST", path, body, timeout_s=timeout_s)
 
     async def stream(
         self, call: Call[AnswerT, ChunkT], state: StreamState
@@ -123,11 +129,15 @@ class AsyncCaller:
         return _Chunks(answer, entry, state), close
 
     async def _tries(
-        self, send: Callable[[], Awaitable[SentT]], source: Source, n_tokens: int
+        self,
+        send: Callable[[], Awaitable[SentT]],
+        source: Source,
+        n_tokens: int,
+        retry: RetryStrategy | None = None,
     ) -> SentT:
         """Send until an answer says yes or the policy gives up."""
         self._transport.require_open()
-        attempts = self._ledger.attempts(source)
+        attempts = self._ledger.attempts(source, retry)
         while True:
             wait_s = self._ledger.turn_s(0 if attempts.made else n_tokens)
             if wait_s > 0:

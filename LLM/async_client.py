@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, Literal, Self, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack, overload
 
 from LLM.assembly import ChatAssembler, CompletionAssembler
 from LLM.async_caller import AsyncCaller
@@ -24,7 +25,15 @@ from LLM.steps import run_steps_async
 from LLM.types import ChatCompletionResponse, CompletionResponse, ModelsResponse
 from LLM.window import TextWanted, Write
 
+if TYPE_CHECKING:
+    from LLM.batch.endpoint import AnyOutput
+    from LLM.batch.prompts import Requests
+    from LLM.batch.report import BatchReport
+    from LLM.batch.types import BatchOptions
+
 logger = logging.getLogger("LLM")
+
+ResultT = TypeVar("ResultT")
 
 
 class AsyncLLM(Preparation):
@@ -217,6 +226,39 @@ class AsyncLLM(Preparation):
             )
         )
 
+    async def batch(
+        self,
+        requests: Requests,
+        output: AnyOutput = None,
+        **options: Unpack[BatchOptions],
+    ) -> BatchReport:
+        """Answer many requests, durably: the same call again goes on where an earlier one ended.
+
+        Each request is sent as it is, with the config's `model` where it names none; nothing else
+        of the config goes into it. Retries, limits, cache and totals are those of single calls.
+        The job runs in threads of its own; a task that is cancelled in it ends it, as Ctrl-C does.
+
+        :param requests: the name of a file of lines in OpenAI's batch format, such a file opened in
+            binary mode, or an iterable of prompts: texts (one user message each), lists of
+            messages, bodies of calls as dicts, or whole requests. All are checked before the first
+            is sent.
+        :param output: file of the answers, lines in OpenAI's format, each written when its request
+            has ended; failures go to a file of their own. None keeps both in a temporary file, for
+            the report's `results`.
+        :param options: see `LLM.batch.types.BatchOptions`.
+        :return: counts, cost, and `results` in the order of the requests. That a request has failed
+            is told there, and not raised.
+        :raises BatchInputError: a line is no request; nothing was sent.
+        :raises BatchOutputError: the output cannot be written, is in use, or of another job.
+        :raises LLMError: no request could succeed: the key is refused, the quota spent, nothing
+            listens, a limit is reached. What has ended is kept; the same call goes on.
+        """
+        # Imported here: few clients run jobs.
+        from LLM.batch.endpoint import EndpointJob
+
+        job = EndpointJob(self, requests, output, options)
+        return await _in_thread(job.run, job.stop)
+
     async def list_models(self, *, timeout: float | None = None) -> ModelsResponse:
         """The models that the server offers.
 
@@ -261,3 +303,16 @@ def _accepting(call: Call[AnswerT, ChunkT]) -> Callable[[AnswerT], Awaitable[Non
         call.accept(response)
 
     return finish
+
+
+async def _in_thread(run: Callable[[], ResultT], stop: Callable[[], None]) -> ResultT:
+    """The result of what blocks. When the task is cancelled, `stop` is called and `run` ends."""
+    ended = asyncio.get_running_loop().run_in_executor(None, run)
+    try:
+        return await asyncio.shield(ended)
+    except asyncio.CancelledError:
+        stop()
+        # It ends by what it was stopped with, which nobody waits for any more.
+        await asyncio.wait([ended])
+        ended.exception()
+        raise

@@ -13,6 +13,7 @@ from LLM.codec import Source, decode_answer
 from LLM.exceptions import LLMError
 from LLM.ledger import AnswerT, Call, ChunkT, Entry, Ledger, StreamState
 from LLM.reading import read_items
+from LLM.retry import RetryStrategy
 from LLM.telemetry.answers import openai_told
 from LLM.telemetry.watch import Watch
 from LLM.transport import Transport
@@ -65,11 +66,16 @@ class Caller:
     ) -> tuple[bytes, AnswerT]:
         """The answer of the server, as it came and read."""
         answer = self._tries(
-            lambda: self._transport.call("POST", call.path, entry.body, timeout_s=call.timeout_s),
+            lambda: self._send(call.path, entry.body, call.timeout_s),
             entry.source,
             entry.n_tokens,
+            entry.retry,
         )
         return answer.body, entry.accept(answer.body, answer.status)
+
+    def _send(self, path: str, body: bytes, timeout_s: float) -> Answer:
+        """One try of a call whose answer comes whole."""
+        return self._transport.call("POST", path, body, timeout_s=timeout_s)
 
     def stream(
         self, call: Call[AnswerT, ChunkT], state: StreamState
@@ -115,10 +121,16 @@ class Caller:
 
         return _chunks(answer, entry, state), close
 
-    def _tries(self, send: Callable[[], SentT], source: Source, n_tokens: int) -> SentT:
+    def _tries(
+        self,
+        send: Callable[[], SentT],
+        source: Source,
+        n_tokens: int,
+        retry: RetryStrategy | None = None,
+    ) -> SentT:
         """Send until an answer says yes or the policy gives up."""
         self._transport.require_open()
-        attempts = self._ledger.attempts(source)
+        attempts = self._ledger.attempts(source, retry)
         while True:
             wait_s = self._ledger.turn_s(0 if attempts.made else n_tokens)
             if wait_s > 0:

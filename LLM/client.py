@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Generator
-from typing import Any, Literal, Self, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
 
 from LLM.assembly import ChatAssembler, CompletionAssembler
 from LLM.cache import ResponseCache
@@ -23,6 +23,12 @@ from LLM.streaming import ChatStream, CompletionStream
 from LLM.transport import Transport
 from LLM.types import ChatCompletionResponse, CompletionResponse, ModelsResponse
 from LLM.window import TextWanted
+
+if TYPE_CHECKING:
+    from LLM.batch.endpoint import AnyOutput
+    from LLM.batch.prompts import Requests
+    from LLM.batch.report import BatchReport
+    from LLM.batch.types import BatchOptions
 
 logger = logging.getLogger("LLM")
 
@@ -249,6 +255,37 @@ class LLM(Preparation):
             messages, temperature, max_tokens, stream=True, **kwargs
         ) as stream:
             yield from stream.iter_text()
+
+    def batch(
+        self,
+        requests: Requests,
+        output: AnyOutput = None,
+        **options: Unpack[BatchOptions],
+    ) -> BatchReport:
+        """Answer many requests, durably: the same call again goes on where an earlier one ended.
+
+        Each request is sent as it is, with the config's `model` where it names none; nothing else
+        of the config goes into it. Retries, limits, cache and totals are those of single calls.
+
+        :param requests: the name of a file of lines in OpenAI's batch format, such a file opened in
+            binary mode, or an iterable of prompts: texts (one user message each), lists of
+            messages, bodies of calls as dicts, or whole requests. All are checked before the first
+            is sent.
+        :param output: file of the answers, lines in OpenAI's format, each written when its request
+            has ended; failures go to a file of their own. None keeps both in a temporary file, for
+            the report's `results`.
+        :param options: see `LLM.batch.types.BatchOptions`.
+        :return: counts, cost, and `results` in the order of the requests. That a request has failed
+            is told there, and not raised.
+        :raises BatchInputError: a line is no request; nothing was sent.
+        :raises BatchOutputError: the output cannot be written, is in use, or of another job.
+        :raises LLMError: no request could succeed: the key is refused, the quota spent, nothing
+            listens, a limit is reached. What has ended is kept; the same call goes on.
+        """
+        # Imported here: few clients run jobs.
+        from LLM.batch.endpoint import EndpointJob
+
+        return EndpointJob(self, requests, output, options).run()
 
     def list_models(self, *, timeout: float | None = None) -> ModelsResponse:
         """The models that the server offers.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from LLM.types import ChatCompletionResponse, CompletionResponse, Usage
+from LLM.types import AnyResponse, CompletionResponse, EmbeddingsResponse, ResponsesResponse, Usage
 from LLM.usage import estimate_tokens
 
 # An image or a file inside a message.
@@ -23,9 +23,7 @@ def expected_tokens(body: bytes, fields: dict[str, Any]) -> int:
     return estimate_tokens(_prompt_bytes(body)) + bound
 
 
-def estimated_usage(
-    body: bytes, response: ChatCompletionResponse | CompletionResponse | None
-) -> EstimatedUsage:
+def estimated_usage(body: bytes, response: AnyResponse | None) -> EstimatedUsage:
     """What a call used.
 
     :param body: the request's body.
@@ -38,8 +36,12 @@ def estimated_usage(
     )
 
 
-def _answer_bytes(response: ChatCompletionResponse | CompletionResponse) -> int:
+def _answer_bytes(response: AnyResponse) -> int:
     """UTF-8 bytes of everything that the model wrote: text, reasoning, tool calls."""
+    if isinstance(response, EmbeddingsResponse):
+        return 0
+    if isinstance(response, ResponsesResponse):
+        return sum(_text_bytes(item) for item in response.output)
     if isinstance(response, CompletionResponse):
         return sum(len(choice.text.encode()) for choice in response.choices)
     size = 0
@@ -50,6 +52,14 @@ def _answer_bytes(response: ChatCompletionResponse | CompletionResponse) -> int:
         texts += [value for value in (message.model_extra or {}).values() if isinstance(value, str)]
         size += sum(len(text.encode()) for text in texts if text)
     return size
+
+
+def _text_bytes(item: Any) -> int:
+    """UTF-8 bytes of the texts in JSON, names of its kinds and ids among them."""
+    if isinstance(item, str):
+        return len(item.encode())
+    parts = item.values() if isinstance(item, dict) else item if isinstance(item, list) else ()
+    return sum(map(_text_bytes, parts))
 
 
 def _prompt_bytes(body: bytes) -> int:

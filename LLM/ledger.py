@@ -28,13 +28,20 @@ from LLM.secrets import Secrets, scrub_text
 from LLM.telemetry import names
 from LLM.telemetry.asked import Asked
 from LLM.telemetry.peers import peer_of
-from LLM.types import ChatCompletionResponse, CompletionResponse, OpenAIModel, Usage
+from LLM.types import AnyResponse, ChatCompletionResponse, CompletionResponse, OpenAIModel, Usage
 from LLM.usage import UsageTracker
 
 logger = logging.getLogger("LLM")
 
-AnswerT = TypeVar("AnswerT", bound=ChatCompletionResponse | CompletionResponse)
+AnswerT = TypeVar("AnswerT", bound=AnyResponse)
 ChunkT = TypeVar("ChunkT", bound=OpenAIModel)
+
+_OPERATIONS = {
+    "/chat/completions": names.CHAT,
+    "/completions": names.TEXT_COMPLETION,
+    "/embeddings": names.EMBEDDINGS,
+    "/responses": names.CHAT,
+}
 
 
 @dataclass(slots=True)
@@ -47,6 +54,8 @@ class Call(Generic[AnswerT, ChunkT]):
     :param chunk: type of its chunks when it is streamed.
     :param timeout_s: seconds for each try, or between two events of a stream.
     :param accept: takes the complete answer, or raises: then it is counted, but not stored.
+    :param content: `fields` as JSON, where they have been written already.
+    :param retry: decides on further tries in place of the client's policy.
     """
 
     path: str
@@ -55,6 +64,8 @@ class Call(Generic[AnswerT, ChunkT]):
     chunk: type[ChunkT]
     timeout_s: float
     accept: Callable[[AnswerT], None]
+    content: bytes | None = None
+    retry: RetryStrategy | None = None
 
 
 class Endpoint(Protocol):
@@ -117,7 +128,7 @@ class Ledger:
         self.secret = secret
         self.rate_limiter = rate_limiter
         self._endpoint = endpoint
-        self._retry = retry
+        self.retry = retry
         self._lock = threading.Lock()
 
     def source(self, model: str | None) -> Source:
@@ -126,13 +137,17 @@ class Ledger:
 
     def entry(self, call: Call[AnswerT, ChunkT]) -> Entry[AnswerT, ChunkT]:
         """Begin a call. :raises InvalidRequestError: it cannot be written as JSON."""
-        return Entry(self, call, encode_body(call.fields))
+        body = encode_body(call.fields) if call.content is None else call.content
+        return Entry(self, call, body)
 
-    def attempts(self, source: Source) -> Attempts:
-        """Count a request, which is about to be sent. :return: its tries."""
+    def attempts(self, source: Source, retry: RetryStrategy | None = None) -> Attempts:
+        """Count a request, which is about to be sent. :return: its tries.
+
+        :param retry: decides on them in place of the client's policy.
+        """
         with self._lock:
             self.request_count += 1
-        return Attempts(self._retry, source)
+        return Attempts(retry or self.retry, source)
 
     def reset_count(self) -> None:
         """Count requests from zero."""
@@ -181,7 +196,7 @@ class Entry(Generic[AnswerT, ChunkT]):
 
     def __init__(self, ledger: Ledger, call: Call[AnswerT, ChunkT], body: bytes) -> None:
         self.body = body
-        self.source = ledger.source(call.fields["model"])
+        self.source = ledger.source(call.fields.get("model"))
         self.n_tokens = expected_tokens(body, call.fields)
         self._ledger = ledger
         self._call = call
@@ -203,11 +218,16 @@ class Entry(Generic[AnswerT, ChunkT]):
                 self._ledger.rate_limiter.settle(self.n_tokens, 0)
 
     @property
+    def retry(self) -> RetryStrategy | None:
+        """Decides on further tries in place of the client's policy."""
+        return self._call.retry
+
+    @property
     def asked(self) -> Asked:
         """What telemetry tells of the call."""
         call, source = self._call, self.source
         return Asked(
-            names.CHAT if call.path == "/chat/completions" else names.TEXT_COMPLETION,
+            _OPERATIONS[call.path],
             peer_of(self._ledger.url(call.path)),
             source.model,
             call.fields,

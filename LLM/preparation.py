@@ -90,6 +90,7 @@ class Preparation:
         self.usage = UsageTracker(config.max_total_tokens)
         self._at_openai = is_openai(config.api_root)
         self._window = Window(config, count_tokens, summarise)
+        self._count_tokens = count_tokens
         self._last_response: LastResponse = None
         self._ledger: Ledger
 

@@ -269,6 +269,39 @@ class CompletionResponse(OpenAIModel):
         return self.choices[0].text
 
 
+class EmbeddingsResponse(OpenAIModel):
+    """Answer of ``/v1/embeddings``: in `data` one embedding for each input."""
+
+    id: str | None = None
+    object: str = "list"
+    data: list[dict[str, Any]] = Field(min_length=1, fail_fast=True)
+    model: str | None = None
+    usage: Usage | None = None
+
+
+def _responses_usage(value: Any) -> Any:
+    # This API alone counts input and output.
+    if not isinstance(value, dict):
+        return value
+    prompt, completion = value.get("input_tokens"), value.get("output_tokens")
+    return {**value, "prompt_tokens": prompt, "completion_tokens": completion}
+
+
+class ResponsesResponse(OpenAIModel):
+    """Answer of ``/v1/responses``; `usage` also has its counts under the names of the others."""
+
+    id: str | None = None
+    object: str = "response"
+    status: str | None = None
+    model: str | None = None
+    output: list[dict[str, Any]] = Field(fail_fast=True)
+    usage: Annotated[Usage | None, BeforeValidator(_responses_usage)] = None
+
+
+#: What a call is answered with, when its answer comes whole.
+AnyResponse = ChatCompletionResponse | CompletionResponse | EmbeddingsResponse | ResponsesResponse
+
+
 class Model(OpenAIModel):
     """A model that a server offers."""
 

@@ -10,10 +10,11 @@ from LLM.secrets import Secrets, scrub_text
 from LLM.telemetry import names
 from LLM.telemetry.asked import Attributes, short, shorts
 from LLM.types import (
-    ChatCompletionResponse,
+    AnyResponse,
     Choice,
     CompletionChoice,
-    CompletionResponse,
+    EmbeddingsResponse,
+    ResponsesResponse,
     Usage,
 )
 
@@ -45,10 +46,12 @@ class Told:
     fingerprint: Any = None
 
 
-def openai_told(response: ChatCompletionResponse | CompletionResponse | None) -> Told:
+def openai_told(response: AnyResponse | None) -> Told:
     """An answer in OpenAI's shape; None where nothing of it arrived."""
     if response is None:
         return Told()
+    if isinstance(response, EmbeddingsResponse | ResponsesResponse):
+        return Told(id=response.id, model=response.model, usage=response.usage)
     choices: Sequence[Choice | CompletionChoice] = response.choices
 
     def output() -> Output:

@@ -53,7 +53,9 @@ def test_arguments_have_the_same_types_in_both(name: str) -> None:
 
 def test_what_waits_is_awaited_and_nothing_else() -> None:
     waiting = {name for name in METHODS if inspect.iscoroutinefunction(getattr(AsyncLLM, name))}
-    assert waiting == {"chat_completion", "close", "completion", "list_models", "reset_session"}
+    assert waiting == {
+        "batch", "chat_completion", "close", "completion", "list_models", "reset_session"
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("cls", [LLM, AsyncLLM], ids=lambda cls: cls.__name__)

@@ -1,0 +1,197 @@
+"""Answers a job's requests by coroutines, in an event loop of a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from LLM.answer import Answer
+from LLM.async_caller import AsyncCaller
+from LLM.batch.calls import answered, call_of, failed
+from LLM.batch.engine import Finish
+from LLM.batch.judge import Judge
+from LLM.batch.throttle import RequestRetry, Throttle
+from LLM.batch.types import BatchOutcome, BatchRequest
+from LLM.exceptions import LLMError
+from LLM.ledger import Ledger
+from LLM.retry import RetryStrategy
+
+if TYPE_CHECKING:
+    from LLM.async_transport import AsyncTransport
+
+
+class LoopEngine:
+    """Makes the calls of `AsyncLLM`, under the policies of a client.
+
+    The loop has a thread of its own, so that a job can be run where another loop runs already, and
+    so that Ctrl-C finds a thread that can end it.
+
+    :param new_transport: makes what sends the requests; it is closed when the job ends.
+    :param ledger: the client's policies.
+    :param policy: decides on further tries of a request; the job's throttle on those of all.
+    :param concurrency: most requests in flight.
+    :param timeout_s: seconds for each try.
+    """
+
+    def __init__(
+        self,
+        new_transport: Callable[[], AsyncTransport],
+        ledger: Ledger,
+        policy: RetryStrategy,
+        *,
+        concurrency: int,
+        timeout_s: float,
+    ) -> None:
+        self._new_transport = new_transport
+        self._ledger = ledger
+        self._policy = policy
+        self._concurrency = concurrency
+        self._timeout_s = timeout_s
+        self._lock = threading.Lock()
+        self._stopped = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._main: asyncio.Task[None] | None = None
+
+    def run(self, requests: Iterator[BatchRequest], finish: Finish) -> None:
+        """Answer all requests. :raises LLMError: the job cannot go on, or `stop` was called."""
+        failures: list[BaseException] = []
+
+        def in_thread() -> None:
+            try:
+                asyncio.run(self._run(requests, Judge(finish)))
+            except BaseException as err:  # noqa: BLE001  # raised where the caller is
+                failures.append(err)
+
+        thread = threading.Thread(target=in_thread, name="llm-batch-loop", daemon=True)
+        thread.start()
+        try:
+            thread.join()
+        except BaseException:  # Ctrl-C
+            self.stop()
+            thread.join()
+            raise
+        if failures:
+            if isinstance(failures[0], asyncio.CancelledError):
+                raise LLMError("the job was stopped; the same call goes on with it", code="stopped")
+            raise failures[0]
+
+    def stop(self) -> None:
+        """End the requests in flight, which have no outcome then. For any thread."""
+        with self._lock:
+            self._stopped = True
+            if self._loop is not None and self._main is not None:
+                self._loop.call_soon_threadsafe(self._main.cancel)
+
+    async def _run(self, requests: Iterator[BatchRequest], judge: Judge) -> None:
+        with self._lock:
+            self._loop, self._main = asyncio.get_running_loop(), asyncio.current_task()
+            stopped = self._stopped
+        transport = self._new_transport()
+        try:
+            if stopped:
+                raise asyncio.CancelledError
+            await self._answer_all(requests, judge, transport)
+        finally:
+            with self._lock:
+                self._loop = self._main = None
+            await transport.close()
+
+    async def _answer_all(
+        self, requests: Iterator[BatchRequest], judge: Judge, transport: AsyncTransport
+    ) -> None:
+        gate = _Gate(Throttle(self._concurrency))
+
+        async def work() -> None:
+            for request in requests:
+                judge.take(await self._answer(request, transport, gate))
+
+        tasks = [asyncio.create_task(work()) for _ in range(self._concurrency)]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        finally:
+            for task in tasks:
+                task.cancel()
+            ended = await asyncio.gather(*tasks, return_exceptions=True)
+        failures = [end for end in ended if isinstance(end, BaseException)]
+        for failure in failures:
+            if not isinstance(failure, asyncio.CancelledError):
+                raise failure
+        judge.release()
+
+    async def _answer(
+        self, request: BatchRequest, transport: AsyncTransport, gate: _Gate
+    ) -> BatchOutcome:
+        caller = _JobCaller(transport, self._ledger, gate)
+        call = call_of(request, self._timeout_s, RequestRetry(self._policy, caller.refused))
+        try:
+            response = await caller.post(call)
+        except LLMError as err:
+            return failed(request, err)
+        return answered(request, response, caller.answer)
+
+
+class _JobCaller(AsyncCaller):
+    """Makes one call, whose tries wait for the job's turn. Keeps the answer as it came."""
+
+    def __init__(self, transport: AsyncTransport, ledger: Ledger, gate: _Gate) -> None:
+        super().__init__(transport, ledger)
+        self.answer: Answer | None = None
+        self._gate = gate
+        self._epoch = 0
+
+    def refused(self, pause_s: float) -> bool:
+        """Tell the throttle that the server refuses."""
+        return self._gate.throttle.refused(self._epoch, pause_s, time.monotonic())
+
+    async def _send(self, path: str, body: bytes, timeout_s: float) -> Answer:
+        gate = self._gate
+        self._epoch = await gate.enter()
+        try:
+            answer = self.answer = await super()._send(path, body, timeout_s)
+        finally:
+            gate.leave()
+        if answer.status < 400:
+            gate.throttle.answered(self._epoch)
+        return answer
+
+
+class _Gate:
+    """Lets as many tasks pass as the throttle allows."""
+
+    def __init__(self, throttle: Throttle) -> None:
+        self.throttle = throttle
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    async def enter(self) -> int:
+        """Wait for leave to send. :return: the throttle's epoch."""
+        throttle = self.throttle
+        while (wait_s := throttle.wait_s(time.monotonic())) != 0:
+            if wait_s is not None:
+                await asyncio.sleep(wait_s)
+                continue
+            turn = asyncio.get_running_loop().create_future()
+            self._waiting.append(turn)
+            try:
+                await turn
+            except asyncio.CancelledError:
+                with contextlib.suppress(ValueError):
+                    self._waiting.remove(turn)
+                raise
+        throttle.n_in_flight += 1
+        return throttle.epoch
+
+    def leave(self) -> None:
+        """A request has ended: let those go on that have room now."""
+        throttle = self.throttle
+        throttle.n_in_flight -= 1
+        n_free = int(throttle.allowed) - throttle.n_in_flight
+        while self._waiting and n_free > 0:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                n_free -= 1
