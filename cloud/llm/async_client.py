@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 from cloud.llm.base import BaseClient, Prepared
 from cloud.llm.events import ResponseAssembler, StreamEvent
@@ -29,6 +29,12 @@ from LLM.wire import AsyncStreamedWire
 # it is missing, making a client says so.
 with contextlib.suppress(LLMConfigError):
     async_transport("AsyncChatClient")
+
+if TYPE_CHECKING:
+    from LLM.batch.prompts import Requests
+    from LLM.batch.provider.jobs import AnyOutput
+    from LLM.batch.report import BatchReport
+    from LLM.batch.types import BatchOptions
 
 SentT = TypeVar("SentT", bound=Answer | AsyncStreamedWire)
 
@@ -154,6 +160,47 @@ class AsyncChatClient(BaseClient):
             **kwargs,
         )
         return AsyncTextStream(events)
+
+    async def batch(
+        self,
+        requests: Requests,
+        output: AnyOutput = None,
+        **options: Unpack[BatchOptions],
+    ) -> BatchReport:
+        """Answer many requests, durably: the same call again goes on where an earlier one ended.
+
+        The job runs in a thread of its own; a task that is cancelled in it ends it, as Ctrl-C does.
+        Requests are in OpenAI's words, and so are the answers, whatever the provider's own are.
+
+        :param requests: the name of a file of lines in OpenAI's batch format, or an iterable of
+            prompts, as `LLM.batch` takes them. All are checked before the first is sent.
+        :param output: file of the answers; failures go to a file of their own. None keeps both in
+            a temporary file, which the provider's own batch endpoint is too slow for.
+        :param options: see `LLM.batch.types.BatchOptions`.
+        :return: counts, cost, and `results` in the order of the requests. That a request has failed
+            is told there, and not raised.
+        :raises BatchInputError: a line is no request; nothing was sent.
+        :raises BatchOutputError: the output cannot be written, is in use, or of another job.
+        :raises InvalidRequestError: the provider has no batch endpoint, or refuses the batch.
+        :raises LLMError: the job cannot go on; what has ended is kept, and the same call goes on.
+        """
+        # Imported here: few clients run jobs.
+        from cloud.llm.jobs import ChatJob
+        from LLM.batch.in_thread import in_thread
+
+        job = ChatJob(self, requests, output, options)
+        return await in_thread(job.run, job.stop)
+
+    async def cancel_batch(self, output: AnyOutput) -> list[str]:
+        """End a job at the provider's batch endpoint; what it has answered, the next run fetches.
+
+        :param output: the job's.
+        :return: the ids of its batches; none where the provider has none of it.
+        :raises LLMError: one could not be ended.
+        """
+        from cloud.llm.jobs import cancel_job
+
+        return await asyncio.to_thread(cancel_job, self, output)
 
     async def list_models(self) -> list[str]:
         """Names of the models that can be asked, as calls take them.

@@ -9,7 +9,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Self, TypeGuard, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeGuard, Unpack
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel
@@ -31,6 +31,9 @@ from LLM.secrets import scrub_text
 from LLM.structured import is_model_class, parsed_content
 from LLM.telemetry.asked import Asked
 from LLM.telemetry.peers import peer_of
+
+if TYPE_CHECKING:
+    from LLM.batch.provider.types import BatchAPI
 
 _logger = logging.getLogger("cloud")
 
@@ -225,6 +228,14 @@ class BaseClient(ABC):
                 code="no_file_api",
             )
         return self.codec.files
+
+    def _batches(self) -> BatchAPI:
+        """The provider's batch endpoint. :raises InvalidRequestError: it has none."""
+        raise InvalidRequestError(
+            f"{type(self).__name__} knows no batch endpoint of its provider; use engine='threads', "
+            "which makes the calls one by one",
+            code="no_batch_api",
+        )
 
     def _upload_timeout_s(self, timeout: float | None, size_bytes: int) -> float:
         """The seconds that an upload may take."""

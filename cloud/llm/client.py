@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 from cloud.llm.base import BaseClient, Prepared
 from cloud.llm.events import ResponseAssembler, StreamEvent
@@ -22,6 +22,12 @@ from LLM.reading import read_items
 from LLM.telemetry.watch import Watch
 from LLM.transport import Transport
 from LLM.wire import StreamedWire
+
+if TYPE_CHECKING:
+    from LLM.batch.prompts import Requests
+    from LLM.batch.provider.jobs import AnyOutput
+    from LLM.batch.report import BatchReport
+    from LLM.batch.types import BatchOptions
 
 SentT = TypeVar("SentT", bound=Answer | StreamedWire)
 
@@ -164,6 +170,44 @@ class ChatClient(BaseClient):
             **kwargs,
         )
         return TextStream(events)
+
+    def batch(
+        self,
+        requests: Requests,
+        output: AnyOutput = None,
+        **options: Unpack[BatchOptions],
+    ) -> BatchReport:
+        """Answer many requests, durably: the same call again goes on where an earlier one ended.
+
+        Requests are in OpenAI's words, and so are the answers, whatever the provider's own are.
+
+        :param requests: the name of a file of lines in OpenAI's batch format, or an iterable of
+            prompts, as `LLM.batch` takes them. All are checked before the first is sent.
+        :param output: file of the answers; failures go to a file of their own. None keeps both in
+            a temporary file, which the provider's own batch endpoint is too slow for.
+        :param options: see `LLM.batch.types.BatchOptions`.
+        :return: counts, cost, and `results` in the order of the requests. That a request has failed
+            is told there, and not raised.
+        :raises BatchInputError: a line is no request; nothing was sent.
+        :raises BatchOutputError: the output cannot be written, is in use, or of another job.
+        :raises InvalidRequestError: the provider has no batch endpoint, or refuses the batch.
+        :raises LLMError: the job cannot go on; what has ended is kept, and the same call goes on.
+        """
+        # Imported here: few clients run jobs.
+        from cloud.llm.jobs import ChatJob
+
+        return ChatJob(self, requests, output, options).run()
+
+    def cancel_batch(self, output: AnyOutput) -> list[str]:
+        """End a job at the provider's batch endpoint; what it has answered, the next run fetches.
+
+        :param output: the job's.
+        :return: the ids of its batches; none where the provider has none of it.
+        :raises LLMError: one could not be ended.
+        """
+        from cloud.llm.jobs import cancel_job
+
+        return cancel_job(self, output)
 
     def list_models(self) -> list[str]:
         """Names of the models that can be asked, as calls take them.

@@ -11,7 +11,6 @@ from pathlib import Path
 from LLM.attempts import refusal
 from LLM.batch.job import run_job
 from LLM.batch.output import Output
-from LLM.batch.parsing import URLS
 from LLM.batch.provider.calls import Calls, Stop
 from LLM.batch.provider.engine import ProviderEngine
 from LLM.batch.provider.openai import OpenAIBatches
@@ -19,7 +18,7 @@ from LLM.batch.provider.types import PRICE_FACTOR, BatchAPI
 from LLM.batch.report import BatchReport
 from LLM.batch.settings import JobSettings
 from LLM.batch.source import Source
-from LLM.batch.types import BatchURL, Price
+from LLM.batch.types import Price
 from LLM.codec import Source as Answerer
 from LLM.config import LLMConfig
 from LLM.exceptions import LLMConfigError
@@ -59,12 +58,10 @@ def run_at_provider(
     settings: JobSettings,
     *,
     model: str | None,
-    urls: tuple[BatchURL, ...] = URLS,
 ) -> BatchReport:
     """Answer a job through a provider's batch endpoint.
 
     :param model: of bodies that name none.
-    :param urls: what the provider can be asked for.
     :raises LLMConfigError: there is no output file, which a job of up to a day needs.
     :raises LLMError: as `LLM.batch.job.run_job`, and as `ProviderEngine.run`.
     """
@@ -76,7 +73,7 @@ def run_at_provider(
         keeps_rest=settings.limit is not None,
     )
     settings = replace(settings, price=discounted(settings.price, PRICE_FACTOR))
-    report = run_job(source, output, engine, settings, model=model, urls=urls)
+    report = run_job(source, output, engine, settings, model=model, urls=api.urls)
     if not settings.dry_run:
         engine.tidy()
     return report

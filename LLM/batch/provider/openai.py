@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from pydantic import Field
 from pydantic_core import to_json
 
+from LLM.batch.parsing import URLS
 from LLM.batch.provider.answers import checked_answer
 from LLM.batch.provider.calls import Calls
 from LLM.batch.provider.parts import Part, request_line
@@ -86,6 +87,7 @@ class OpenAIBatches:
     """The batch endpoint in OpenAI's form."""
 
     name = "openai"
+    urls = URLS
     max_requests = 50_000
     #: "Up to 200 MB", by whichever of the two meanings is smaller.
     max_bytes = 200_000_000

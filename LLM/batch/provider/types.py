@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from LLM.batch.provider.calls import Calls
 from LLM.batch.provider.parts import Part
-from LLM.batch.types import BatchRequest
+from LLM.batch.types import BatchRequest, BatchURL
 from LLM.exceptions import LLMError
 from LLM.types import Usage
 from LLM.upload import StreamedBody
@@ -69,11 +69,13 @@ class BatchAPI(Protocol):
     """One provider's batch endpoint. It keeps nothing; what it learns is noted in the `Part`.
 
     :param name: of the API, as the job's notes have it.
+    :param urls: what it can be asked for.
     :param max_requests: most that a batch may weigh, see `weight`.
     :param max_bytes: the largest batch.
     """
 
     name: str
+    urls: tuple[BatchURL, ...]
     max_requests: int
     max_bytes: int
 

@@ -19,7 +19,7 @@ from pydantic import Field
 from pydantic_core import to_json
 
 from cloud.llm.anthropic.errors import error_inside
-from cloud.llm.batches import call_of, completion_of
+from cloud.llm.batches import CHAT_URLS, call_of, completion_of
 from cloud.llm.codec import Codec
 from LLM.batch.provider.calls import Calls
 from LLM.batch.provider.parts import Part
@@ -67,6 +67,7 @@ class AnthropicBatches:
     """
 
     name = "anthropic"
+    urls = CHAT_URLS
     max_requests = 100_000
     #: "256 MB", by whichever of the two meanings is smaller.
     max_bytes = 256_000_000

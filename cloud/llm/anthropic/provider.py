@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from cloud.llm.anthropic.codec import AnthropicCodec
 from cloud.llm.base import BaseClient
 from cloud.llm.codec import Codec
 from LLM.retry import RETRIED_STATUSES
+
+if TYPE_CHECKING:
+    from LLM.batch.provider.types import BatchAPI
 
 
 class Anthropic(BaseClient):
@@ -22,3 +25,9 @@ class Anthropic(BaseClient):
     url_variable = "ANTHROPIC_BASE_URL"
     # 529: overloaded. Source: https://platform.claude.com/docs/en/api/errors
     retried_statuses = RETRIED_STATUSES | {529}
+
+    def _batches(self) -> BatchAPI:
+        # Imported here: few clients run jobs.
+        from cloud.llm.anthropic.batches import AnthropicBatches
+
+        return AnthropicBatches(self.codec)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from cloud.llm.base import BaseClient
 from cloud.llm.codec import Codec
 from cloud.llm.openai_compat.codec import OpenAICodec
+
+if TYPE_CHECKING:
+    from LLM.batch.provider.types import BatchAPI
 
 
 class OpenAICompat(BaseClient):
@@ -17,3 +20,9 @@ class OpenAICompat(BaseClient):
     default_model = "gpt-4o"
     key_variables = ("OPENAI_API_KEY",)
     url_variable = "OPENAI_BASE_URL"
+
+    def _batches(self) -> BatchAPI:
+        # Imported here: few clients run jobs.
+        from LLM.batch.provider.openai import OpenAIBatches
+
+        return OpenAIBatches()
