@@ -13,7 +13,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from LLM import async_transport_pool as pools
-from LLM import wire
+from LLM import telemetry, wire
 from LLM.answer import Answer
 from LLM.async_transport_answer import AsyncStreamedAnswer, read_capped, read_start
 from LLM.async_transport_body import Body, UploadBody
@@ -205,7 +205,7 @@ class AsyncTransport:
                     URL(url, encoded=True),
                     data=_payload(body),
                     # In no variable, which a crash reporter would show.
-                    headers=self._wire_headers.of_request(body, streamed, further),
+                    headers=_traced(self._wire_headers.of_request(body, streamed, further)),
                     allow_redirects=False,
                     proxy=self._proxy,
                     middlewares=_ONCE if body is None else (),
@@ -296,6 +296,12 @@ class _WireHeaders:
             CIMultiDict({**plain, "Accept-Encoding": "gzip"}),
             CIMultiDict({**plain, "Accept-Encoding": "identity", **json}),
         )
+
+
+def _traced(headers: CIMultiDict[str]) -> CIMultiDict[str]:
+    """Headers with the context of the trace, where it is sent along."""
+    further = {} if (recorder := telemetry.current) is None else recorder.headers()
+    return CIMultiDict({**further, **headers}) if further else headers
 
 
 async def _send_once(

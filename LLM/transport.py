@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 
-from LLM import wire
+from LLM import telemetry, wire
 from LLM.answer import (
     DRAIN_READS,
     DRAIN_S,
@@ -211,6 +211,8 @@ class Transport:
         # Only `upload` has the whole address already, and headers of its own.
         request.url = self.url(path) if further is None else path
         headers = {**self.headers, **(further or {}), "Accept-Encoding": encoding}
+        if (recorder := telemetry.current) is not None:
+            headers = {**recorder.headers(), **headers}
         if isinstance(body, StreamedBody):
             request.body = TimedBody(body, time.monotonic() + timeout_s)  # type: ignore[assignment]  # any iterable will do
             headers["Content-Type"] = body.content_type

@@ -22,17 +22,15 @@ def asked_of(
     operation: str,
     info: ModelInfo,
     fields: Mapping[str, Any],
-    began_ns: int,
+    began_ns: int | None = None,
     defaults: Defaults | None = None,
-) -> Asked | None:
-    """What a call asks for; None where nothing is recorded.
+) -> Asked:
+    """What a call asks for.
 
     :param fields: OpenAI's, as the caller gave them.
-    :param began_ns: when the call began, by `time.time_ns`.
+    :param began_ns: when the call began, by `time.time_ns`; None for now.
     :param defaults: used for what `fields` leave out.
     """
-    if telemetry.current is None:
-        return None
     # A model behind Ollama's API is in another process, at the address that it "computes" at.
     is_remote = info.backend == "ollama"
     peer = peer_of(info.device, "ollama") if is_remote else Peer(info.backend)

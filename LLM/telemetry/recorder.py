@@ -195,6 +195,11 @@ class Work:
         )
 
     @harmless(None)
+    def rename(self, name: str) -> None:
+        """Give the span a name that tells more."""
+        self._span.update_name(name)
+
+    @harmless(None)
     def failed(self, attributes: Mapping[str, Any]) -> None:
         """The work has failed without an error."""
         self._span.set_attributes(attributes)

@@ -12,6 +12,7 @@ from local_llm_kit.server.body_budget import BodyBudget
 from local_llm_kit.server.errors import REQUEST_ID
 from local_llm_kit.server.guard import Guard, origin_of
 from local_llm_kit.server.http_metrics import HTTPMetrics
+from local_llm_kit.server.tracing import request_span, tell_answer
 
 #: Of answers that have none of their own; the page brings its policy. An answer is shown in no
 #: frame, read by no other site, kept by no cache, and taken for nothing but what it says it is.
@@ -74,16 +75,18 @@ class Front:
 
         body = self._bodies.open(scope)
         self._metrics.in_flight.inc()
-        try:
-            await (self._guard.answer(scope) or self._app)(scope, receive, send_marked)
-        except Exception:
-            # The framework raises again what it has logged and answered with 500.
-            if not status:
-                raise
-        finally:
-            body.close()
-            took_s = time.perf_counter() - began
-            self._metrics.in_flight.dec()
-            self._metrics.request_ended(scope, status or _CLIENT_LEFT, took_s)
-            if self._log is not None:
-                self._log(scope, status or _CLIENT_LEFT, took_s, request_id)
+        with request_span(scope) as span:
+            try:
+                await (self._guard.answer(scope) or self._app)(scope, receive, send_marked)
+            except Exception:
+                # The framework raises again what it has logged and answered with 500.
+                if not status:
+                    raise
+            finally:
+                tell_answer(span, scope, status)
+                body.close()
+                took_s = time.perf_counter() - began
+                self._metrics.in_flight.dec()
+                self._metrics.request_ended(scope, status or _CLIENT_LEFT, took_s)
+                if self._log is not None:
+                    self._log(scope, status or _CLIENT_LEFT, took_s, request_id)

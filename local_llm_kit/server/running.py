@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from LLM.telemetry.watch import Watch
 from local_llm_kit.backends import Backend, JSONObject
 from local_llm_kit.mailboxes import Delivery
 from local_llm_kit.pool import Lease
@@ -10,12 +11,22 @@ from local_llm_kit.server.meter import Meter
 
 
 class Running:
-    """A job under way and the model that it holds."""
+    """A job under way and the model that it holds.
 
-    def __init__(self, delivery: Delivery, lease: Lease[Backend], meter: Meter) -> None:
+    :param watch: what is recorded of it; None for nothing.
+    """
+
+    def __init__(
+        self,
+        delivery: Delivery,
+        lease: Lease[Backend],
+        meter: Meter,
+        watch: Watch | None = None,
+    ) -> None:
         self._delivery = delivery
         self._lease = lease
         self._meter = meter
+        self._watch = watch
 
     @property
     def done(self) -> bool:
@@ -31,8 +42,16 @@ class Running:
 
         :raises LLMError: the engine failed.
         """
-        chunks = await self._delivery.step()
+        try:
+            chunks = await self._delivery.step()
+        except BaseException as err:
+            if self._watch is not None:
+                self._watch.failed(err)
+            raise
         self._meter.delivered()
+        if self._watch is not None:
+            for chunk in chunks:
+                self._watch.arrived(chunk)
         return chunks
 
     def response(self) -> JSONObject:
@@ -52,3 +71,5 @@ class Running:
         self._delivery.close()
         self._lease.release()
         self._meter.ended(token_counts(self.usage()), self._delivery.n_sequences)
+        if self._watch is not None:
+            self._watch.left()

@@ -15,6 +15,8 @@ from functools import partial
 from operator import methodcaller
 from typing import Any, TypeVar
 
+from LLM import telemetry
+from LLM.telemetry import names
 from local_llm_kit.arguments import parse_chat, parse_completion
 from local_llm_kit.backends import Backend, Job, JSONObject
 from local_llm_kit.catalog import Catalog
@@ -30,6 +32,7 @@ from local_llm_kit.server.served_models import ServedModels
 from local_llm_kit.server.shapes import Shape
 from local_llm_kit.server.workers import Workers, outcome
 from local_llm_kit.stopping import Stop
+from local_llm_kit.told import asked_of, embeddings_told, watch_of
 
 T = TypeVar("T")
 
@@ -48,6 +51,8 @@ class Ask:
     :param stream: whether the answer is sent as it grows.
     :param headers: further ones of the response.
     :param stop: ends what `prepare` does.
+    :param operation: what telemetry calls it; None where it tells nothing.
+    :param fields: what telemetry tells of it, in OpenAI's words.
     """
 
     model: str | None
@@ -56,6 +61,8 @@ class Ask:
     stream: bool
     headers: Mapping[str, str] = field(default_factory=dict)
     stop: Stop = field(default_factory=Stop)
+    operation: str | None = None
+    fields: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 class Service:
@@ -97,7 +104,9 @@ class Service:
         def prepare(model: Backend) -> Job:
             return model.chat(arguments, stop)
 
-        return Ask(arguments.model, prepare, shape, arguments.stream, headers, stop)
+        return Ask(
+            arguments.model, prepare, shape, arguments.stream, headers, stop, names.CHAT, fields
+        )
 
     def completion(
         self, fields: Mapping[str, Any], shape: Shape, ignored: Iterable[str] = ()
@@ -109,7 +118,15 @@ class Service:
         def prepare(model: Backend) -> Job:
             return model.completion(arguments)
 
-        return Ask(arguments.model, prepare, shape, arguments.stream, headers)
+        return Ask(
+            arguments.model,
+            prepare,
+            shape,
+            arguments.stream,
+            headers,
+            operation=names.TEXT_COMPLETION,
+            fields=fields,
+        )
 
     def run_at_once(self, ask: Ask) -> Running | None:
         """Start what was asked; None where its model is not at hand.
@@ -121,7 +138,7 @@ class Service:
         if lease is None:
             return None
         try:
-            return self._start(ask.prepare(lease.model), lease, began)
+            return self._start(ask, ask.prepare(lease.model), lease, began)
         except BaseException:
             lease.release()
             raise
@@ -135,7 +152,7 @@ class Service:
         lease = await self.lease(ask.model)
         future = self._submit(partial(ask.prepare, lease.model), lease)
         try:
-            return self._start(await outcome(future), lease, began)
+            return self._start(ask, await outcome(future), lease, began)
         except BaseException:
             # Not at once: the thread may still use the model for one who has left.
             ask.stop.set()
@@ -150,10 +167,21 @@ class Service:
             lease.release()
             raise
 
-    def _start(self, job: Job, lease: Lease[Backend], began: float) -> Running:
+    def _start(self, ask: Ask, job: Job, lease: Lease[Backend], began: float) -> Running:
         self._mailboxes = self._mailboxes or Mailboxes()
-        meter = self.metrics.meter(lease.model.info.name, began)
-        return Running(self._mailboxes.start(job), lease, meter)
+        info = lease.model.info
+        meter = self.metrics.meter(info.name, began)
+        watch = None
+        if telemetry.current is not None and ask.operation is not None:
+            began_ns = time.time_ns() - int((time.perf_counter() - began) * 1e9)
+            asked = asked_of(ask.operation, info, ask.fields, began_ns, self.catalog.defaults)
+            watch = watch_of(asked, job.answer)
+        try:
+            return Running(self._mailboxes.start(job), lease, meter, watch)
+        except BaseException as err:
+            if watch is not None:
+                watch.failed(err)
+            raise
 
     async def beside(self, work: Callable[[], T]) -> T:
         """What `work` gives, on a thread.
@@ -177,13 +205,25 @@ class Service:
 
         :raises LLMError: the model cannot be had, or has no embeddings.
         """
+        if (recorder := telemetry.current) is None:
+            answer = await self._embedded(arguments)
+        else:
+            with await self.lease(arguments.model) as model:
+                info = model.info
+            fields = {"encoding_format": arguments.encoding_format}
+            asked = asked_of(names.EMBEDDINGS, info, fields)
+            with recorder.call(asked) as span:
+                answer = await self._embedded(arguments)
+                span.answered(embeddings_told(answer, arguments.dimensions or info.n_embd))
+        self.metrics.read(answer["model"], answer["usage"]["prompt_tokens"])
+        return answer
+
+    async def _embedded(self, arguments: EmbeddingArguments) -> JSONObject:
         parts = [
             await self.with_model(arguments.model, methodcaller("embeddings", part))
             for part in arguments.parts()
         ]
-        answer = joined_responses(parts)
-        self.metrics.read(answer["model"], answer["usage"]["prompt_tokens"])
-        return answer
+        return joined_responses(parts)
 
     async def lease(self, name: str | None) -> Lease[Backend]:
         """Hold a model, loading it if need be.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -43,6 +45,13 @@ class Seen:
         """The only one."""
         (span,) = self.spans
         return span
+
+    def wait_for(self, n_spans: int) -> None:
+        """Wait until so many spans have ended: a server ends its own after its client has all."""
+        end = time.monotonic() + 30
+        while len(self.spans) < n_spans and time.monotonic() < end:
+            threading.Event().wait(0.005)
+        assert len(self.spans) == n_spans
 
     @property
     def metrics(self) -> dict[str, Any]:

@@ -77,9 +77,7 @@ def test_coroutines_are_recorded_as_threads_are(seen: Seen) -> None:
     async def run() -> None:
         async with AsyncLLMClient("tiny", backend="llama.cpp") as client:
             await client.chat.completions.create(messages=HELLO, max_tokens=2)
-            stream = await client.chat.completions.create(
-                messages=HELLO, max_tokens=2, stream=True
-            )
+            stream = await client.chat.completions.create(messages=HELLO, max_tokens=2, stream=True)
             async for _ in stream:
                 continue
             await client.embeddings.create(input="a")
