@@ -7,8 +7,8 @@ import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
+from typing import TYPE_CHECKING, Any
 
 from LLM.answer import Answer
 from LLM.async_caller import AsyncCaller
@@ -23,6 +23,9 @@ from LLM.retry import RetryStrategy
 
 if TYPE_CHECKING:
     from LLM.async_transport import AsyncTransport
+
+#: Answers one request; what it raises is no outcome.
+Ask = Callable[[BatchRequest], Coroutine[Any, Any, BatchOutcome]]
 
 
 class LoopEngine:
@@ -91,24 +94,32 @@ class LoopEngine:
         with self._lock:
             self._loop, self._main = asyncio.get_running_loop(), asyncio.current_task()
             stopped = self._stopped
+        async with self.asking() as ask:
+            try:
+                if stopped:
+                    raise asyncio.CancelledError
+                await self._answer_all(requests, judge, ask)
+            finally:
+                with self._lock:
+                    self._loop = self._main = None
+
+    @contextlib.asynccontextmanager
+    async def asking(self) -> AsyncGenerator[Ask, None]:
+        """What answers single requests in this loop, for who does without `run`.
+
+        It takes any number at once, and has `concurrency` of them in flight.
+        """
         transport = self._new_transport()
+        gate = _Gate(Throttle(self._concurrency))
         try:
-            if stopped:
-                raise asyncio.CancelledError
-            await self._answer_all(requests, judge, transport)
+            yield lambda request: self._answer(request, transport, gate)
         finally:
-            with self._lock:
-                self._loop = self._main = None
             await transport.close()
 
-    async def _answer_all(
-        self, requests: Iterator[BatchRequest], judge: Judge, transport: AsyncTransport
-    ) -> None:
-        gate = _Gate(Throttle(self._concurrency))
-
+    async def _answer_all(self, requests: Iterator[BatchRequest], judge: Judge, ask: Ask) -> None:
         async def work() -> None:
             for request in requests:
-                judge.take(await self._answer(request, transport, gate))
+                judge.take(await ask(request))
 
         tasks = [asyncio.create_task(work()) for _ in range(self._concurrency)]
         try:
