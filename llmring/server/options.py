@@ -10,6 +10,7 @@ from typing import Any
 
 from llmring.conversations.addresses import VARIABLE, data_folder
 from llmring.exceptions import ConfigurationError
+from local_llm_kit.server.log_format import LogFormat
 
 #: The key that makes tenants' keys, and the path of a file that has it.
 ADMIN_KEY_VARIABLE = "LLMRING_ADMIN_KEY"
@@ -35,6 +36,8 @@ class ServerOptions:
         those of a reverse proxy before it. Beyond loopback every name passes unless some are given.
     :param log_requests: log a line for each request at the level INFO of the logger
         ``llmring.access``, without keys and without what follows a question mark.
+    :param log_format: ``text``, or ``json`` for a line of JSON for each record of all logs, with
+        keys masked, on standard error.
     :param has_metrics: answer ``/metrics``, for those who have a key.
     :param grace_s: seconds that requests have to finish at the end, 0 to 3,600.
     """
@@ -46,6 +49,7 @@ class ServerOptions:
     admin_key_file: str | os.PathLike[str] | None = None
     allowed_hosts: Sequence[str] = ()
     log_requests: bool = False
+    log_format: LogFormat = "text"
     has_metrics: bool = False
     grace_s: float = 10.0
 
@@ -54,6 +58,8 @@ class ServerOptions:
         # A single text would be taken letter by letter.
         if isinstance(hosts, str) or not all(isinstance(one, str) and one for one in hosts):
             raise ConfigurationError(f"allowed_hosts is {hosts!r}; give a list of names")
+        if self.log_format not in ("text", "json"):
+            raise ConfigurationError(f"log_format is {self.log_format!r}; give 'text' or 'json'")
         if isinstance(self.grace_s, bool) or not 0 <= self.grace_s <= _MAX_GRACE_S:
             raise ConfigurationError(
                 f"grace_s is {self.grace_s!r}; give 0 to {_MAX_GRACE_S:,} seconds"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import sys
+import logging
 from collections.abc import Callable, Iterator
 from typing import Self
 
@@ -11,7 +11,7 @@ from LLM.exceptions import LLMConfigError
 from llmring import background
 from llmring.conversations.opening import open_database
 from llmring.exceptions import ConfigurationError
-from llmring.server.access_log import show_access_log
+from llmring.server.access_log import ACCESS_LOG, show_access_log
 from llmring.server.app import create_app
 from llmring.server.options import (
     ADMIN_KEY_VARIABLE,
@@ -23,7 +23,9 @@ from llmring.server.service import Service
 from local_llm_kit.server.address import bind, is_loopback, resolve, url_of
 from local_llm_kit.server.guard import Access, Guard
 from local_llm_kit.server.http_server import HTTPServer
+from local_llm_kit.server.log_format import begin_json_logs, say
 
+_LOG = logging.getLogger("llmring.server")
 #: What is added to the refusal of another site's page.
 _NO_CORS = "; this server answers no other site's pages"
 
@@ -127,12 +129,13 @@ def serve(options: ServerOptions | None = None, ready: Callable[[str], None] | N
     """
     options = options or ServerOptions()
     server = RingServer(options)
-    if options.log_requests:
+    if options.log_format == "json":
+        begin_json_logs(_LOG, ACCESS_LOG if options.log_requests else None)
+    elif options.log_requests:
         show_access_log()
 
     def announce(url: str) -> None:
-        sys.stderr.write(f"serving {server.where} at {url}\n")
-        sys.stderr.flush()
+        say(f"serving {server.where} at {url}", options.log_format, _LOG)
         if ready is not None:
             ready(url)
 

@@ -72,6 +72,13 @@ def _access(*names: str, **attrs: Any) -> Callable[[Any], Any]:
     help="Write a line for each request on standard error, without prompts and keys.",
 )
 @click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Write all logs on standard error as text, or as a line of JSON for each record.",
+)
+@click.option(
     "--grace",
     "grace_s",
     type=Duration(),
@@ -135,7 +142,8 @@ def serve(
 
     def announce(url: str) -> None:
         page = _reachable(url)
-        click.echo(f"page: {page}/  metrics: {page}/metrics", err=True)
+        if settings["log_format"] == "text":
+            click.echo(f"page: {page}/  metrics: {page}/metrics", err=True)
         if opens:
             # A browser in the terminal would hold the server up.
             threading.Thread(target=webbrowser.open, args=(f"{page}/",), daemon=True).start()

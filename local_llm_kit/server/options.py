@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from LLM.exceptions import LLMConfigError
+from local_llm_kit.server.log_format import LogFormat, check_log_format
 from local_llm_kit.settings import API_KEY_VARIABLE
 
 #: Seconds that running streams have to finish once the server is told to stop.
@@ -39,6 +40,8 @@ class ServerOptions:
         compared as a whole; or ``*`` for any, which only a key allows. None by default.
     :param log_requests: log a line for each request, without its prompt or key, at the level INFO
         of the logger ``local_llm_kit.access``.
+    :param log_format: ``text``, or ``json`` for a line of JSON for each record of all logs, with
+        keys masked, on standard error.
     :param grace_s: seconds that running streams have to finish at the end, 0 to 3,600.
     """
 
@@ -52,11 +55,13 @@ class ServerOptions:
     allowed_hosts: Sequence[str] = ()
     cors_origins: Sequence[str] = ()
     log_requests: bool = False
+    log_format: LogFormat = "text"
     grace_s: float = GRACE_S
 
     def __post_init__(self) -> None:
         for name in ("models", "aliases", "allowed_hosts", "cors_origins"):
             _check_names(name, getattr(self, name))
+        check_log_format(self.log_format)
         value = self.grace_s
         if isinstance(value, bool) or not 0 <= value <= _MAX_GRACE_S:
             raise LLMConfigError(f"grace_s is {value!r}; give 0 to {_MAX_GRACE_S:,} seconds")

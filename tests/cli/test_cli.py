@@ -58,6 +58,7 @@ def test_serve_without_options_takes_the_defaults(served: list[dict[str, Any]]) 
         (["--allowed-host", "a.b"], {"allowed_hosts": ("a.b",)}),
         (["--cors-origin", "http://a.b"], {"cors_origins": ("http://a.b",)}),
         (["--log-requests"], {"log_requests": True}),
+        (["--log-format", "json"], {"log_format": "json"}),
         (["--grace", "2m"], {"grace_s": 120}),
         (["--alias", "a", "--alias", "b"], {"aliases": ("a", "b")}),
         (["--strict-model"], {"strict_model": True}),

@@ -59,6 +59,13 @@ Examples:
     is_flag=True,
     help="Write a line for each request on standard error, without keys and contents.",
 )
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Write all logs on standard error as text, or as a line of JSON for each record.",
+)
 @click.option("--metrics", "has_metrics", is_flag=True, help="Answer /metrics, for Prometheus.")
 def start(**settings: Any) -> None:
     """Keep conversations and usage of many users, in SQLite or PostgreSQL.

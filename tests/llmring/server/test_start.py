@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -107,6 +108,8 @@ def started(folder: Path, *arguments: str) -> tuple[subprocess.Popen[str], str]:
     )  # fmt: skip
     assert process.stderr is not None
     line = process.stderr.readline()
+    if line.startswith("{"):
+        line = json.loads(line)["message"]
     assert line.startswith("serving "), line + process.stderr.read()
     return process, line.split()[-1]
 
@@ -117,6 +120,23 @@ def killed_in_the_end(process: subprocess.Popen[str]) -> Iterator[None]:
         yield
     finally:
         process.kill()
+
+
+def test_the_command_writes_its_logs_as_json(tmp_path: Path) -> None:
+    process, url = started(tmp_path, "--log-requests", "--log-format", "json")
+    with process, killed_in_the_end(process):
+        key = Client(url).post("/keys", {})["key"]
+        Client(url, key).get("/stats")
+        process.send_signal(signal.SIGTERM)
+        lines = [json.loads(line) for line in process.communicate(timeout=20)[1].splitlines()]
+    told = [(line["logger"], line["status"]) for line in lines]
+    assert told == [("llmring.access", 201), ("llmring.access", 200)]
+    assert key not in str(lines)
+
+
+def test_a_format_of_logs_that_is_none_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="log_format is 'xml'"):
+        ServerOptions(log_format="xml")  # type: ignore[arg-type]  # that is what is refused
 
 
 def test_the_command_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:

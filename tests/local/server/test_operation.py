@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import logging
 import signal
 import socket
@@ -18,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from LLM import LLMConfigError
 from local_llm_kit.server import LocalServer, ServerOptions
 from local_llm_kit.server.shapes import OpenAIShape
 from tests.local.http import ask, connect, read, request
@@ -128,6 +130,23 @@ def test_serve_shows_the_log_on_standard_error() -> None:
         assert "GET /health 200 " in line
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 0
+
+
+def test_serve_writes_its_logs_as_json() -> None:
+    with serving(log_requests=True, log_format="json") as (process, url):
+        assert process.stderr is not None
+        ask(url, "/health")
+        line = json.loads(process.stderr.readline())
+        assert (line["logger"], line["level"]) == ("local_llm_kit.access", "INFO")
+        assert (line["method"], line["path"], line["status"]) == ("GET", "/health", 200)
+        assert line["request_id"].startswith("req_")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+
+
+def test_a_format_of_logs_that_is_none_is_refused() -> None:
+    with pytest.raises(LLMConfigError, match="log_format is 'xml'"):
+        ServerOptions(log_format="xml")  # type: ignore[arg-type]  # that is what is refused
 
 
 def test_a_signal_while_a_model_loads_ends_the_server(tmp_path: Path) -> None:
