@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
+import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -97,6 +98,8 @@ class Spool:
         """
         if self._file is None:
             self._file = self._filled()
+            # Whoever was given requests as a list does not know that there is a file to close.
+            weakref.finalize(self, self._file.close)
         self._file.seek(0)
         yield from _lines(self._file, self.name)
 
