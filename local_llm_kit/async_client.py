@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Self, overload
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
 
 from LLM.async_streaming import AsyncChatStream, AsyncCompletionStream
 from LLM.types import ChatCompletionChunk, CompletionChunk, Model, ModelsResponse
@@ -17,6 +18,10 @@ from local_llm_kit.memory_switch import AsyncMemoryMethods
 from local_llm_kit.types import CompletionResponse, DecisionResponse, EmbeddingsResponse
 
 if TYPE_CHECKING:
+    from LLM.batch.endpoint import AnyOutput
+    from LLM.batch.prompts import Requests
+    from LLM.batch.report import BatchReport
+    from LLM.batch.types import BatchOptions
     from local_llm_kit.engines.protocol import EngineStats, ModelInfo
     from local_llm_kit.memory_plan import MemoryPlan
 
@@ -71,7 +76,7 @@ class AsyncLLMClient(AsyncMemoryMethods):
         self.models = AsyncModels(self._calls)
 
     async def __aenter__(self) -> Self:
-        await self.load()
+        await self.load_ahead()
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -115,6 +120,14 @@ class AsyncLLMClient(AsyncMemoryMethods):
         """
         return await asyncio.to_thread(self._calls.load, model)
 
+    async def load_ahead(self, model: str | None = None) -> None:
+        """Load a model before its first call, unless that may be answered by a cassette.
+
+        :param model: as for a call; None means the client's own.
+        :raises ModelNotFoundError: there is no such model.
+        """
+        await asyncio.to_thread(self._calls.load_ahead, model)
+
     async def tokenize(self, text: str) -> list[int]:
         """Token ids of `text` by the model's own tokenizer, without special tokens."""
         return await asyncio.to_thread(self._calls.tokenize, text)
@@ -131,6 +144,16 @@ class AsyncLLMClient(AsyncMemoryMethods):
     ) -> int:
         """Tokens of a text, or of the prompt that messages make; see `LLMClient.count_tokens`."""
         return await asyncio.to_thread(self._calls.count_tokens, text, tools, model)
+
+    async def batch(
+        self, requests: Requests, output: AnyOutput = None, **options: Unpack[BatchOptions]
+    ) -> BatchReport:
+        """Answer a job of many requests; see `LLMClient.batch`. Cancelled, it ends what runs."""
+        from LLM.batch.in_thread import in_thread  # needed by few
+        from local_llm_kit.jobs import LocalJob
+
+        job = LocalJob(self._catalog, self._calls.timeout_s, requests, output, options)
+        return await in_thread(job.run, job.stop)
 
     async def save_state(
         self,
@@ -179,12 +202,12 @@ class AsyncChatCompletions:
 
         :return: the whole answer, or a stream to be iterated with ``async for``.
         """
-        call = await asyncio.to_thread(self._calls.chat, messages, {**arguments, "stream": stream})
-        run = self._runs.start(call)
+        ask = partial(self._calls.chat, messages, {**arguments, "stream": stream})
         if not stream:
-            return await run.response()
+            return await self._runs.answered(ask)
+        run = await self._runs.begun(ask)
         chunks = run.chunks(ChatCompletionChunk.model_validate)
-        return AsyncChatStream(chunks, run.cancel, run.finish, LocalAssembler(call.job.answer))
+        return AsyncChatStream(chunks, run.cancel, run.finish, LocalAssembler(run.answer))
 
 
 class AsyncChat:
@@ -217,10 +240,10 @@ class AsyncCompletions:
         self, *, prompt: Any, stream: bool = False, **arguments: Any
     ) -> TextCompletionResponse | AsyncCompletionStream:
         """Go on with a text; arguments and errors are `LLMClient`'s."""
-        arguments["stream"] = stream
-        run = self._runs.start(await asyncio.to_thread(self._calls.completion, prompt, arguments))
+        ask = partial(self._calls.completion, prompt, {**arguments, "stream": stream})
         if not stream:
-            return await run.response()
+            return await self._runs.answered(ask)
+        run = await self._runs.begun(ask)
         return AsyncCompletionStream(run.chunks(CompletionChunk.model_validate), run.cancel)
 
 
@@ -245,8 +268,7 @@ class AsyncDecisions:
     async def create(self, *, input: Any, questions: Any, **arguments: Any) -> DecisionResponse:
         """Answer typed questions with probabilities; arguments and errors are `LLMClient`'s."""
         arguments |= {"input": input, "questions": questions}
-        call = await asyncio.to_thread(self._calls.decision, arguments)
-        return await self._runs.start(call).response()
+        return await self._runs.answered(partial(self._calls.decision, arguments))
 
 
 class AsyncModels:

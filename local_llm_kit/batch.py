@@ -50,6 +50,9 @@ class LocalEngine:
         self._catalog = catalog
         self._calls = Calls(catalog, timeout_s)
         self._concurrency = concurrency
+        self._lock = threading.Lock()
+        self._at_work: list[_Work] = []
+        self._is_stopped = False
 
     def run(self, requests: Iterator[BatchRequest], finish: Finish) -> None:
         """Answer all requests.
@@ -60,22 +63,23 @@ class LocalEngine:
         with self._catalog.lease(None) as model:
             n_threads = self._concurrency or _PER_SLOT * model.stats.n_slots
         work = _Work(self._calls, requests, finish)
-        threads = [
-            threading.Thread(target=work.go, name=f"batch-{i}", daemon=True)
-            for i in range(n_threads)
-        ]
+        with self._lock:
+            self._at_work.append(work)
+            is_stopped = self._is_stopped
         try:
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
+            if not is_stopped:
+                work.run(n_threads)
         finally:
+            with self._lock:
+                self._at_work.remove(work)
+
+    def stop(self) -> None:
+        """End what runs, whose requests have no outcome then, and begin no more. For any thread."""
+        with self._lock:
+            self._is_stopped = True
+            at_work = list(self._at_work)
+        for work in at_work:
             work.stop()
-            for thread in threads:
-                if thread.ident is not None:
-                    thread.join()
-        if work.error is not None:
-            raise work.error
 
     def count_tokens(self, request: BatchRequest) -> int:
         """Tokens of a request's prompt, as its model would count them; nothing is answered.
@@ -119,8 +123,8 @@ def prepared(calls: Calls, request: BatchRequest) -> Call[Any]:
     arguments = dict(request.body)
     # As they were checked when they were read, neither is missing.
     if request.url == "/v1/completions":
-        return calls.completion(arguments.pop("prompt"), arguments)
-    return calls.chat(arguments.pop("messages"), arguments)
+        return calls.completion(arguments.pop("prompt"), arguments).prepare()
+    return calls.chat(arguments.pop("messages"), arguments).prepare()
 
 
 class _Work:
@@ -134,10 +138,29 @@ class _Work:
         self._lock = threading.Lock()
         self._runs: set[Run[Any]] = set()
         self._stopped = threading.Event()
-        #: What ended the job; None while it goes well.
-        self.error: BaseException | None = None
+        self._error: BaseException | None = None
 
-    def go(self) -> None:
+    def run(self, n_threads: int) -> None:
+        """Answer all requests. :raises BaseException: what has ended the job before its time."""
+        threads = [
+            threading.Thread(target=self._go, name=f"llm-batch-{i}", daemon=True)
+            for i in range(n_threads)
+        ]
+        try:
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        except BaseException:  # Ctrl-C
+            self.stop()
+            for thread in threads:
+                if thread.ident is not None:
+                    thread.join()
+            raise
+        if self._error is not None:
+            raise self._error
+
+    def _go(self) -> None:
         """Answer one request after another."""
         try:
             while (request := self._next()) is not None:
@@ -146,7 +169,7 @@ class _Work:
                     return
                 self._finish(outcome)
         except BaseException as err:  # noqa: BLE001 - it is raised where the job was begun
-            self.error = self.error or err
+            self._error = self._error or err
             self.stop()
 
     def stop(self) -> None:

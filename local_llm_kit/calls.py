@@ -16,12 +16,16 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from LLM import telemetry
 from LLM.assembly import ChatAssembler
+from LLM.debug import heed_debug_setting
+from LLM.exceptions import LLMConfigError
 from LLM.structured import is_model_class, parse_choices, response_format_of
 from LLM.telemetry import names
 from LLM.telemetry.asked import Asked
 from LLM.types import ChatCompletionResponse, Model, ModelsResponse, Usage
 from LLM.types import CompletionResponse as TextCompletionResponse
+from LLM.wire import WireRequest, in_process
 from local_llm_kit.arguments import parse_chat, parse_completion
+from local_llm_kit.checked import CheckedCall, Counted, local_request, looked_up
 from local_llm_kit.deadlines import Deadlines, checked_timeout_s
 from local_llm_kit.decisions import parse_decision
 from local_llm_kit.embeddings import joined_responses, parse_embeddings
@@ -36,8 +40,8 @@ from local_llm_kit.types import CompletionResponse, DecisionResponse, Embeddings
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from local_llm_kit.arguments import ChatArguments
-    from local_llm_kit.backends import Backend, Growing, Job, JSONObject
+    from local_llm_kit.arguments import ChatArguments, CompletionArguments
+    from local_llm_kit.backends import Backend, Job, JSONObject
     from local_llm_kit.catalog import Catalog
     from local_llm_kit.embeddings import EmbeddingArguments
     from local_llm_kit.engines.protocol import ModelInfo
@@ -76,7 +80,7 @@ class Call(Generic[ResponseT]):
 class LocalAssembler(ChatAssembler):
     """Gives this package's response, with the token counts even where no chunk has them."""
 
-    def __init__(self, answer: Growing) -> None:
+    def __init__(self, answer: Counted) -> None:
         super().__init__()
         self._answer = answer
 
@@ -102,9 +106,10 @@ class Calls:
         self.catalog = catalog
         #: The conversation's memory, off until it is enabled.
         self.memory = MemorySwitch(catalog)
-        self._timeout_s = checked_timeout_s(timeout_s)
+        self.timeout_s = checked_timeout_s(timeout_s)
+        heed_debug_setting()
 
-    def chat(self, messages: Any, arguments: Mapping[str, Any]) -> Call[CompletionResponse]:
+    def chat(self, messages: Any, arguments: Mapping[str, Any]) -> CheckedCall[CompletionResponse]:
         """A chat completion.
 
         With memory on, the prompt begins with what is remembered, and unless `overflow` says
@@ -125,31 +130,50 @@ class Calls:
             finish = partial(_remember, turn, finish)
         parsed = parse_chat(fields, self.catalog.defaults)
         gives_way = turn is not None and fields.get("overflow") is None
-        lease, job = self._prepared(
-            parsed.model,
-            lambda model: model.chat(_giving_way(parsed, model) if gives_way else parsed),
-        )
-        asked = asked_of(names.CHAT, lease.model.info, fields, began_ns, self.catalog.defaults)
-        return Call(lease, job, deadlines, CompletionResponse.model_validate, finish, asked)
+        read = CompletionResponse.model_validate
 
-    def completion(self, prompt: Any, arguments: Mapping[str, Any]) -> Call[TextCompletionResponse]:
+        def prepare() -> Call[CompletionResponse]:
+            lease, job = self._prepared(
+                parsed.model,
+                lambda model: model.chat(_giving_way(parsed, model) if gives_way else parsed),
+            )
+            asked = self._asked(names.CHAT, lease, fields, began_ns)
+            return Call(lease, job, deadlines, read, finish, asked)
+
+        told = {**fields, **_sampling(parsed), "messages": parsed.messages}
+        request = partial(self._request, "chat/completions", told, deadlines)
+        return CheckedCall(prepare, request, read, finish)
+
+    def completion(
+        self, prompt: Any, arguments: Mapping[str, Any]
+    ) -> CheckedCall[TextCompletionResponse]:
         """A text completion; raises as `chat` does."""
         began_ns = time.time_ns()
         fields = {**arguments, "prompt": prompt}
         deadlines = self._taken_deadlines(fields)
         parsed = parse_completion(fields, self.catalog.defaults)
-        lease, job = self._prepared(parsed.model, lambda model: model.completion(parsed))
-        info, defaults = lease.model.info, self.catalog.defaults
-        asked = asked_of(names.TEXT_COMPLETION, info, fields, began_ns, defaults)
-        return Call(lease, job, deadlines, TextCompletionResponse.model_validate, asked=asked)
+        read = TextCompletionResponse.model_validate
 
-    def decision(self, arguments: Mapping[str, Any]) -> Call[DecisionResponse]:
+        def prepare() -> Call[TextCompletionResponse]:
+            lease, job = self._prepared(parsed.model, lambda model: model.completion(parsed))
+            asked = self._asked(names.TEXT_COMPLETION, lease, fields, began_ns)
+            return Call(lease, job, deadlines, read, asked=asked)
+
+        told = {**fields, **_sampling(parsed)}
+        return CheckedCall(prepare, partial(self._request, "completions", told, deadlines), read)
+
+    def decision(self, arguments: Mapping[str, Any]) -> CheckedCall[DecisionResponse]:
         """A decision; raises as `chat` does."""
         fields = dict(arguments)
         deadlines = self._taken_deadlines(fields)
         parsed = parse_decision(fields)
-        lease, job = self._prepared(parsed.model, lambda model: model.decision(parsed))
-        return Call(lease, job, deadlines, DecisionResponse.model_validate)
+        read = DecisionResponse.model_validate
+
+        def prepare() -> Call[DecisionResponse]:
+            lease, job = self._prepared(parsed.model, lambda model: model.decision(parsed))
+            return Call(lease, job, deadlines, read)
+
+        return CheckedCall(prepare, partial(self._request, "decisions", fields, deadlines), read)
 
     def embeddings(self, arguments: Mapping[str, Any]) -> EmbeddingsResponse:
         """Embeddings; blocks while they are computed.
@@ -163,15 +187,19 @@ class Calls:
         fields = dict(arguments)
         deadlines = self._taken_deadlines(fields)
         parsed = parse_embeddings(fields)
-        with self.catalog.lease(parsed.model) as model:
-            asked = asked_of(names.EMBEDDINGS, model.info, fields, began_ns)
-            if asked is None or (recorder := telemetry.current) is None:
-                answer = _embedded(model, parsed, deadlines)
-            else:
-                with recorder.call(asked) as span:
+
+        def compute() -> JSONObject:
+            with self.catalog.lease(parsed.model) as model:
+                if (recorder := telemetry.current) is None:
+                    return _embedded(model, parsed, deadlines)
+                with recorder.call(
+                    asked_of(names.EMBEDDINGS, model.info, fields, began_ns)
+                ) as span:
                     answer = _embedded(model, parsed, deadlines)
                     span.answered(embeddings_told(answer, parsed.dimensions or model.info.n_embd))
-        return EmbeddingsResponse.model_validate(answer)
+                return answer
+
+        return EmbeddingsResponse.model_validate(self._looked_up("embeddings", fields, compute))
 
     def models(self) -> ModelsResponse:
         """The models that calls can name."""
@@ -193,18 +221,39 @@ class Calls:
         return Model(id=name, owned_by="local")
 
     def load(self, name: str | None = None) -> ModelInfo:
-        """Load a model: the client's own, or another."""
+        """Load a model: the client's own, or another.
+
+        :raises LLMConfigError: a cassette answers in its place.
+        """
+        if in_process.answers_alone:
+            raise LLMConfigError(
+                f"the model {self.catalog.label(name)!r} is not loaded: a cassette answers in its "
+                "place; load it outside of the cassette's block, or let the cassette record"
+            )
         with self.catalog.lease(name) as model:
             return model.info
+
+    def load_ahead(self, name: str | None = None) -> None:
+        """Load a model before its first call, unless that may be answered by a cassette."""
+        if not in_process.may_answer:
+            self.load(name)
 
     def tokenize(self, text: str) -> list[int]:
         """Token ids of a text."""
         check_text("text", text)
-        return self._with_model(lambda model: model.tokenize(text))
+        tokens: list[int] = self._looked_up(
+            "tokenize", {"text": text}, lambda: self._with_model(lambda one: one.tokenize(text))
+        )
+        return tokens
 
     def detokenize(self, tokens: Sequence[int]) -> str:
         """Text of tokens."""
-        return self._with_model(lambda model: model.detokenize(tokens))
+        text: str = self._looked_up(
+            "detokenize",
+            {"tokens": tokens},
+            lambda: self._with_model(lambda one: one.detokenize(tokens)),
+        )
+        return text
 
     def count_tokens(
         self,
@@ -213,11 +262,23 @@ class Calls:
         name: str | None = None,
     ) -> int:
         """Tokens of a text, or of the prompt that messages make."""
+        fields = {"model": name, "text": text}
         if isinstance(text, str):
             check_text("text", text)
-            return self._with_model(lambda model: len(model.tokenize(text)), name)
-        messages, checked = normalise_messages(text), normalise_tools(tools)
-        return self._with_model(lambda model: model.count_tokens(messages, checked), name)
+
+            def count(model: Backend) -> int:
+                return len(model.tokenize(text))
+        else:
+            messages, checked = normalise_messages(text), normalise_tools(tools)
+            fields = {"model": name, "messages": messages, "tools": checked}
+
+            def count(model: Backend) -> int:
+                return model.count_tokens(messages, checked)
+
+        n_tokens: int = self._looked_up(
+            "count_tokens", fields, lambda: self._with_model(count, name)
+        )
+        return n_tokens
 
     def save_state(
         self,
@@ -240,6 +301,19 @@ class Calls:
         with self.catalog.lease(name) as model:
             return use(model)
 
+    def _request(
+        self, path: str, fields: Mapping[str, Any], deadlines: Deadlines | None = None
+    ) -> WireRequest:
+        """A call as what stands between clients and models sees it."""
+        named = {**fields, "model": self.catalog.label(fields.get("model"))}
+        return local_request(path, named, deadlines.timeout_s if deadlines else None)
+
+    def _looked_up(self, path: str, fields: Mapping[str, Any], compute: Callable[[], Any]) -> Any:
+        """What a model says to a question whose answer is never streamed: a JSON value."""
+        if not in_process.now():
+            return compute()
+        return looked_up(self._request(path, fields), compute)
+
     def _prepared(
         self, name: str | None, prepare: Callable[[Backend], Job]
     ) -> tuple[Lease[Backend], Job]:
@@ -250,12 +324,25 @@ class Calls:
             lease.release()
             raise
 
+    def _asked(
+        self, operation: str, lease: Lease[Backend], fields: Mapping[str, Any], began_ns: int
+    ) -> Asked | None:
+        """What telemetry tells of a call; None where nothing is recorded."""
+        if telemetry.current is None:
+            return None
+        return asked_of(operation, lease.model.info, fields, began_ns, self.catalog.defaults)
+
     def _taken_deadlines(self, fields: dict[str, Any]) -> Deadlines:
         """The deadlines of a call that begins now: loading and preparing take of its time too."""
         timeout_s = checked_timeout_s(fields.pop("timeout", None))
         if timeout_s is None:
-            timeout_s = self._timeout_s
+            timeout_s = self.timeout_s
         return Deadlines(timeout_s, stream=fields.get("stream") is True)
+
+
+def _sampling(parsed: ChatArguments | CompletionArguments) -> dict[str, Any]:
+    """How a call samples, which it may leave to the client."""
+    return {"temperature": parsed.sampling.temperature, "top_p": parsed.sampling.top_p}
 
 
 def _embedded(model: Backend, parsed: EmbeddingArguments, deadlines: Deadlines) -> JSONObject:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Self, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
 
 from LLM.streaming import ChatStream, CompletionStream
 from LLM.types import ChatCompletionChunk, CompletionChunk, Model, ModelsResponse
 from LLM.types import CompletionResponse as TextCompletionResponse
 from local_llm_kit.calls import Calls, LocalAssembler
 from local_llm_kit.catalog import open_catalog
+from local_llm_kit.layered import answered, begun
 from local_llm_kit.memory_switch import MemoryMethods
-from local_llm_kit.runs import Run
 from local_llm_kit.types import CompletionResponse, DecisionResponse, EmbeddingsResponse
 
 if TYPE_CHECKING:
+    from LLM.batch.endpoint import AnyOutput
+    from LLM.batch.prompts import Requests
+    from LLM.batch.report import BatchReport
+    from LLM.batch.types import BatchOptions
     from local_llm_kit.engines.protocol import EngineStats, ModelInfo
     from local_llm_kit.memory_plan import MemoryPlan
 
@@ -76,7 +80,7 @@ class LLMClient(MemoryMethods):
         self.embeddings = Embeddings(self._calls)
         self.decisions = Decisions(self._calls)
         self.models = Models(self._calls)
-        self.load()
+        self.load_ahead()
 
     def __enter__(self) -> Self:
         return self
@@ -120,6 +124,14 @@ class LLMClient(MemoryMethods):
         """
         return self._calls.load(model)
 
+    def load_ahead(self, model: str | None = None) -> None:
+        """Load a model before its first call, unless that may be answered by a cassette.
+
+        :param model: as for a call; None means the client's own.
+        :raises ModelNotFoundError: there is no such model.
+        """
+        self._calls.load_ahead(model)
+
     def tokenize(self, text: str) -> list[int]:
         """Token ids of `text` by the model's own tokenizer, without special tokens."""
         return self._calls.tokenize(text)
@@ -142,6 +154,30 @@ class LLMClient(MemoryMethods):
         :param model: as for a call; None means the client's own.
         """
         return self._calls.count_tokens(text, tools, model)
+
+    def batch(
+        self, requests: Requests, output: AnyOutput = None, **options: Unpack[BatchOptions]
+    ) -> BatchReport:
+        """Answer a job of many requests, as `LLM.batch` does, by models in this process.
+
+        Requests that name no model ask the client's own. What the client remembers of a
+        conversation is no part of a job, nor is the job of that.
+
+        :param requests: the name of a file in OpenAI's batch format, an open binary file of such
+            lines, or an iterable of prompts: texts, lists of messages, bodies of calls, or whole
+            requests, for ``/v1/chat/completions``, ``/v1/completions`` and ``/v1/embeddings``.
+        :param output: file of the answers, each written when it ends; the same call again goes on
+            where it was. None keeps them for the report's `results`.
+        :param options: see `BatchOptions`; a dry run counts tokens with the model's tokenizer.
+        :return: counts, and the results, read when they are asked for.
+        :raises BatchInputError: something is no request; nothing was asked.
+        :raises BatchOutputError: the output is in use, cannot be written, or is another job's.
+        :raises LLMConfigError: an option cannot work.
+        :raises LLMServerError: the client was closed meanwhile.
+        """
+        from local_llm_kit.jobs import LocalJob  # needed by few
+
+        return LocalJob(self._catalog, self._calls.timeout_s, requests, output, options).run()
 
     def save_state(
         self,
@@ -214,12 +250,12 @@ class ChatCompletions:
         :raises LLMTimeoutError: the time was up; the work is stopped.
         :raises LLMResponseError: the answer does not fit the pydantic class asked for.
         """
-        call = self._calls.chat(messages, {**arguments, "stream": stream})
-        run = Run(call)
+        checked = self._calls.chat(messages, {**arguments, "stream": stream})
         if not stream:
-            return run.response()
+            return answered(checked)
+        run = begun(checked)
         chunks = map(ChatCompletionChunk.model_validate, run.chunks())
-        return ChatStream(chunks, run.cancel, call.finish, LocalAssembler(call.job.answer))
+        return ChatStream(chunks, run.cancel, run.finish, LocalAssembler(run.answer))
 
 
 class Chat:
@@ -262,9 +298,10 @@ class Completions:
         :raises LLMRateLimitError: too many calls are waiting.
         :raises LLMTimeoutError: the time was up; the work is stopped.
         """
-        run = Run(self._calls.completion(prompt, {**arguments, "stream": stream}))
+        checked = self._calls.completion(prompt, {**arguments, "stream": stream})
         if not stream:
-            return run.response()
+            return answered(checked)
+        run = begun(checked)
         return CompletionStream(map(CompletionChunk.model_validate, run.chunks()), run.cancel)
 
 
@@ -307,8 +344,8 @@ class Decisions:
         :raises LLMContextLengthError: the input does not fit the window with a question.
         :raises LLMTimeoutError: the time was up; the work is stopped.
         """
-        call = self._calls.decision({**arguments, "input": input, "questions": questions})
-        return Run(call).response()
+        checked = self._calls.decision({**arguments, "input": input, "questions": questions})
+        return answered(checked)
 
 
 class Models:

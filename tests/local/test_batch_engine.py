@@ -144,7 +144,7 @@ def test_what_interrupts_the_job_ends_what_runs(client: LLMClient) -> None:
     with pytest.raises(KeyboardInterrupt):
         outcomes(client, requests(), concurrency=3)
     assert outcomes(client, chats(1))[0].error is None
-    assert not [one for one in threading.enumerate() if one.name.startswith("batch-")]
+    assert not [one for one in threading.enumerate() if one.name.startswith("llm-batch")]
 
 
 def _endless(client: LLMClient) -> dict[str, int]:
