@@ -83,7 +83,7 @@ class FakeOpenAI(FakeProvider):
             case "GET", ["files"]:
                 return 200, _page(list(self.files.values())[::-1], query)
             case "GET", ["files", file_id, "content"] if file_id in self.files:
-                return 200, self.files[file_id]["content"].encode()
+                return 200, self.files[file_id]["content"].encode("latin-1")
             case "DELETE", ["files", file_id] if file_id in self.files:
                 del self.files[file_id]
                 return 200, {"id": file_id, "object": "file", "deleted": True}
@@ -103,7 +103,7 @@ class FakeOpenAI(FakeProvider):
         self.files[file_id] = {
             "id": file_id, "object": "file", "bytes": len(content), "created_at": 1,
             "filename": filename, "purpose": purpose, "status": "processed",
-            "content": content.decode(),
+            "content": content.decode("latin-1"),
         }  # fmt: skip
         return self.files[file_id]
 
@@ -115,7 +115,8 @@ class FakeOpenAI(FakeProvider):
     def _create(self, fields: dict[str, Any]) -> Reply:
         if fields["input_file_id"] not in self.files:
             return 400, {"error": {"message": "no such file", "type": "invalid_request_error"}}
-        lines = self.files[fields["input_file_id"]]["content"].strip("\n").split("\n")
+        content = self.files[fields["input_file_id"]]["content"].encode("latin-1")
+        lines = content.splitlines()
         batch_id = self.next_id("batch")
         self.asked[batch_id] = [json.loads(line) for line in lines]
         self.batches[batch_id] = {

@@ -213,16 +213,17 @@ class _Work:
             if err.status_code != 404:
                 self._asked_s = max(self._asked_s, self._patience.after(err))
                 return None
-            gone = err
-        else:
-            self._patience.answered()
-            return state
-        raise InvalidRequestError(
-            f"{gone.message}: the batch {batch_id} is gone, or the key is another account's; give "
-            f"the key that the job was begun with, or delete {str(self._job.folder)!r} to begin "
-            "anew what is not answered yet",
+            raise self._gone(file, err) from err
+        self._patience.answered()
+        return state
+
+    def _gone(self, file: PartFile, error: LLMError) -> InvalidRequestError:
+        return InvalidRequestError(
+            f"{error.message}: the batch {file.part.batch_id} is gone, or the key is another "
+            "account's; give the key that the job was begun with, or delete "
+            f"{str(self._job.folder)!r} to begin anew what is not answered yet",
             status_code=404,
-            provider=gone.provider,
+            provider=error.provider,
             code="batch_gone",
         )
 
@@ -236,6 +237,8 @@ class _Work:
                 is_own = results.read(state.result_paths, self._finish)
                 break
             except LLMError as err:
+                if err.status_code == 404:
+                    raise self._gone(file, err) from err
                 if not is_passing(err):
                     raise
                 if results.n_handed > n_before:
