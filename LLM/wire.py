@@ -96,23 +96,31 @@ class Layers:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._layers: tuple[Layer, ...] = ()
-        self._answering: tuple[tuple[Layer, float], ...] = ()
+        self._answering: tuple[tuple[Layer, float, bool], ...] = ()
 
     def now(self) -> tuple[Layer, ...]:
         """The layers that requests go through now, outermost first."""
         return self._layers
 
-    def add(self, layer: Layer, *, outermost: bool = False, pace: float | None = None) -> None:
+    def add(
+        self,
+        layer: Layer,
+        *,
+        outermost: bool = False,
+        pace: float | None = None,
+        alone: bool = False,
+    ) -> None:
         """Have all requests from now on go through `layer`, next to the end unless `outermost`.
 
         :param pace: of a layer that may answer by itself, so that what is behind it is not to be
             made ready before it is asked: how much of the pauses between tries is to be waited,
             0 or more. None for one that does not.
+        :param alone: it answers all requests, or refuses them.
         """
         with self._lock:
             self._layers = (layer, *self._layers) if outermost else (*self._layers, layer)
             if pace is not None:
-                self._answering += ((layer, pace),)
+                self._answering += ((layer, pace, alone),)
 
     def remove(self, layer: Layer) -> None:
         """Take a layer out; nothing happens when it is not there. Requests under way keep it."""
@@ -125,12 +133,17 @@ class Layers:
         """Whether a layer may answer by itself."""
         return bool(self._answering)
 
+    @property
+    def answers_alone(self) -> bool:
+        """Whether nothing behind the layers is asked."""
+        return any(alone for _, _, alone in self._answering)
+
     def pause_s(self, seconds: float) -> float:
         """How much of a pause between two tries is to be waited.
 
         Where a layer replays what was recorded, nobody has to be given time.
         """
-        for _, pace in self._answering:
+        for _, pace, _ in self._answering:
             seconds *= pace
         return seconds
 

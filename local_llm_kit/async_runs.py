@@ -4,16 +4,40 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
-from typing import Any, Generic, Self, TypeVar
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Generic, Protocol, Self, TypeVar
 
-from local_llm_kit.backends import JSONObject
+from LLM.wire import in_process
+from local_llm_kit.async_layered import answered_by_layers, begun_by_layers
+from local_llm_kit.backends import Growing, JSONObject
 from local_llm_kit.calls import Call
+from local_llm_kit.checked import CheckedCall, Counted
 from local_llm_kit.mailboxes import Mailboxes
 from local_llm_kit.told import watch_of
 
 ChunkT = TypeVar("ChunkT")
 ResponseT = TypeVar("ResponseT")
+
+
+class AsyncBegun(Protocol):
+    """A call that was started and whose answer is streamed."""
+
+    @property
+    def answer(self) -> Counted:
+        """What grows while the chunks are read."""
+        ...
+
+    def chunks(self, make: Callable[[JSONObject], ChunkT]) -> AsyncIterator[ChunkT]:
+        """The answer's chunks as they come."""
+        ...
+
+    async def finish(self, response: Any) -> None:
+        """What is left to do with a complete answer."""
+        ...
+
+    def cancel(self) -> None:
+        """Stop the work; nothing happens to what has ended. Any thread."""
+        ...
 
 
 class AsyncRuns:
@@ -28,6 +52,27 @@ class AsyncRuns:
         :raises LLMError: the model does not take it.
         """
         return AsyncRun(call, self._of_this_loop())
+
+    async def answered(self, ask: Callable[[], CheckedCall[ResponseT]]) -> ResponseT:
+        """The whole answer to a call; cancelling the task that waits for it stops the work.
+
+        :param ask: checks the call's arguments, in a thread: memory may have to be read.
+        :raises LLMError: as `AsyncRun.response`, or the model does not take it.
+        """
+        if in_process.now():
+            return await answered_by_layers(self, await asyncio.to_thread(ask))
+        run = self.start(await asyncio.to_thread(lambda: ask().prepare()))
+        return await run.response()
+
+    async def begun(self, ask: Callable[[], CheckedCall[Any]]) -> AsyncBegun:
+        """Start a call whose answer is streamed.
+
+        :param ask: as for `answered`.
+        :raises LLMError: the model does not take it.
+        """
+        if in_process.now():
+            return await begun_by_layers(self, await asyncio.to_thread(ask))
+        return self.start(await asyncio.to_thread(lambda: ask().prepare()))
 
     def _of_this_loop(self) -> Mailboxes:
         loop = asyncio.get_running_loop()
@@ -69,16 +114,25 @@ class AsyncRun(Generic[ResponseT]):
         :raises LLMTimeoutError: a deadline passed; the work is stopped.
         :raises LLMError: the engine failed, or the answer is not what was asked for.
         """
-        answer = self._call.job.answer
+        response = self._call.read(await self.whole())
+        await self.finish(response)
+        return response
+
+    async def whole(self) -> JSONObject:
+        """The whole answer before it is made an object; raises as `response` does."""
+        answer = self.answer
         try:
             answer.start()
             while not answer.done:
                 await self.step()
         finally:
             self.cancel()
-        response = self._call.read(answer.response())
-        await self.finish(response)
-        return response
+        return answer.response()
+
+    @property
+    def answer(self) -> Growing:
+        """What grows while the chunks are read."""
+        return self._call.job.answer
 
     async def step(self) -> list[JSONObject]:
         """Chunks of the next step that has any events for this call.

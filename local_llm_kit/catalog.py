@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Mapping
 from dataclasses import fields, replace
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from LLM.exceptions import LLMConfigError, LLMServerError
@@ -38,6 +39,8 @@ class Catalog:
         own = settings.default_model_path() or "tiny" if model is None else model
         self.name = os.fspath(own) if isinstance(own, os.PathLike) else own
         self.defaults = defaults
+        own_path = options.model_path if model is None and options.model_path else None
+        self._label = _label(os.fspath(own_path) if own_path else self.name)
         # A bundled model's answers carry the name that it is asked for by, which is known without
         # loading it; a file's name, or a repository's, may be longer than what they carry.
         self._bears_its_name = self.name in BUNDLED and options.model_path is None
@@ -101,6 +104,15 @@ class Catalog:
         else:
             facts = f"{self._info.name!r}, context_length={self._info.context_length}"
         return f"{facts}, closed" if self._closed else facts
+
+    def label(self, name: str | None) -> str:
+        """What a model is called where no path of this machine belongs.
+
+        :param name: None means the client's own.
+        """
+        if name is None or name == self.name:
+            return self._label
+        return _label(name)
 
     def check_open(self) -> None:
         """Refuse a client that cannot be used.
@@ -191,6 +203,12 @@ class Catalog:
         self._closed = True
         self._loader.closing.set()
         self._pool.close()
+
+
+def _label(name: str) -> str:
+    """The last part of a path; names of the hub have a slash, too."""
+    is_path = name.endswith(".gguf") or name[:1] in "./~\\" or os.path.isabs(name)
+    return PurePath(name).name if is_path else name
 
 
 class _Loader:

@@ -124,14 +124,14 @@ class _ModelHands:
         """Text that stands for `messages`, by the model itself."""
         # Imported here, since calls have a memory.
         from local_llm_kit.calls import Calls
-        from local_llm_kit.runs import Run
+        from local_llm_kit.layered import answered
 
         n_answer = max(1, min(NOTE_TOKENS, self._max_tokens // 4))
         arguments = {"max_tokens": n_answer, "temperature": 0.0}
         calls = Calls(self._catalog)
 
         def ask(prompt: list[dict[str, Any]]) -> str:
-            return Run(calls.chat(prompt, arguments)).response().text
+            return answered(calls.chat(prompt, arguments)).text
 
         with self._catalog.lease(None) as model:
             window = model.info.context_length - n_answer

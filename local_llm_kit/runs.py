@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from queue import Empty, SimpleQueue
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from LLM.exceptions import LLMServerError
-from local_llm_kit.backends import Job, JSONObject
+from local_llm_kit.backends import Growing, Job, JSONObject
 from local_llm_kit.calls import Call
 from local_llm_kit.engines.protocol import Event
 from local_llm_kit.stopping import Stop
@@ -60,11 +60,16 @@ class Run(Generic[ResponseT]):
         :raises LLMTimeoutError: a deadline passed; the work is stopped.
         :raises LLMError: the engine failed; the other choices are cancelled.
         """
+        for chunks in self.steps():
+            yield from chunks
+
+    def steps(self) -> Iterator[Iterable[JSONObject]]:
+        """The chunks of each step; raises as `chunks` does."""
         answer = self._call.job.answer
         try:
-            yield from answer.start()
+            yield answer.start()
             while not answer.done:
-                yield from self._fed()
+                yield self._fed()
         finally:
             self.cancel()
 
@@ -93,12 +98,26 @@ class Run(Generic[ResponseT]):
 
         :raises LLMError: as `chunks`, or the answer is not what was asked for.
         """
-        for _ in self.chunks():
-            raise LLMServerError("an answer that is not streamed made a chunk", status_code=500)
-        response = self._call.read(self._call.job.answer.response())
+        response = self._call.read(self.whole())
         if self._call.finish is not None:
             self._call.finish(response)
         return response
+
+    def whole(self) -> JSONObject:
+        """The whole answer before it is made an object; raises as `chunks` does."""
+        for _ in self.chunks():
+            raise LLMServerError("an answer that is not streamed made a chunk", status_code=500)
+        return self._call.job.answer.response()
+
+    @property
+    def answer(self) -> Growing:
+        """What grows while the chunks are read."""
+        return self._call.job.answer
+
+    @property
+    def finish(self) -> Callable[[Any], None] | None:
+        """What is left to do with a complete answer."""
+        return self._call.finish
 
     def cancel(self) -> None:
         """Free the slots and the model; nothing happens to what has ended."""

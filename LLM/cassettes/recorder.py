@@ -169,5 +169,5 @@ def _eject() -> None:
 def _insert() -> None:
     session = _inserted[-1]._session if _inserted else None
     if session is not None and session.mode != "off":
-        wire.add_layer(session, pace=session.pause_pace)
-        wire.in_process.add(session, pace=session.pause_pace)
+        for add in (wire.add_layer, wire.in_process.add):
+            add(session, pace=session.pause_pace, alone=not session.records)

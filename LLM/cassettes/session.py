@@ -64,9 +64,9 @@ class Session:
         if mode == "none" and not settings.path.exists():
             raise _missing(settings.path)
         #: Whether what is not recorded is asked for real.
-        self._records = mode in ("all", "new_episodes") or (mode == "once" and not self._recorded)
+        self.records = mode in ("all", "new_episodes") or (mode == "once" and not self._recorded)
         self._writer: Writer | None = None
-        if self._records:
+        if self.records:
             self._writer = Writer(settings.path, fresh=mode == "all")
         self._next_number = 1 + max((one.number for one in self._recorded), default=-1)
         self._waiting: dict[Key, deque[Interaction]] = {}
@@ -79,9 +79,9 @@ class Session:
     @property
     def pause_pace(self) -> float | None:
         """How much of the pauses between tries is waited; None when no answer is recorded."""
-        if not self._recorded and self._records:
+        if not self._recorded and self.records:
             return None
-        return 1.0 if self._records else min(self._settings.pace, 1.0)
+        return 1.0 if self.records else min(self._settings.pace, 1.0)
 
     def call(self, request: WireRequest, send: Send) -> Answer:
         """See `LLM.wire.Layer`."""
@@ -179,7 +179,7 @@ class Session:
 
         :raises CassetteMissError: it was not recorded, and is not to be sent.
         """
-        if not self._recorded and self._records:
+        if not self._recorded and self.records:
             return None
         scrubber = self.scrubber(request)
         asked = request_fields(request, scrubber)
@@ -190,7 +190,7 @@ class Session:
         interaction = self._taken(keys)
         if interaction is not None:
             return Played(interaction, origin_of(request.url), self._settings.pace)
-        if self._records:
+        if self.records:
             return None
         why = miss(asked, self._recorded, used=keys[0] in self._last)
         raise CassetteMissError(

@@ -142,7 +142,7 @@ class LocalProvider(BaseLLMProvider):
     async def _load(self, model: str) -> None:
         # Importing the client takes 0.1 s, in which the loop would stand still.
         client = await asyncio.to_thread(lambda: self.client)
-        await client.load(model)
+        await client.load_ahead(model)
         self._was_loaded.add(model)
 
 

@@ -25,14 +25,14 @@ class SlowLoads:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.began = 0
         self.go = threading.Event()
-        load = AsyncLLMClient.load
+        load = AsyncLLMClient.load_ahead
 
         async def slow(client: AsyncLLMClient, model: str | None = None) -> None:
             self.began += 1
             assert await asyncio.to_thread(self.go.wait, 10)
             await load(client, model)
 
-        monkeypatch.setattr(AsyncLLMClient, "load", slow)
+        monkeypatch.setattr(AsyncLLMClient, "load_ahead", slow)
 
     async def begun(self) -> None:
         async with asyncio.timeout(10):
