@@ -12,7 +12,6 @@ import threading
 import weakref
 from collections.abc import Mapping
 from typing import Any, Protocol
-from urllib.parse import quote
 
 from LLM.secrets import MASK, Secret, scrub_text
 
@@ -102,8 +101,6 @@ def redacted(text: str, keys: tuple[str, ...] | None = None) -> str:
     """
     keys = live_keys() if keys is None else keys
     text = scrub_text(text, keys)
-    for key in keys:
-        text = text.replace(quote("".join(key), safe=""), MASK)
     text = _KEY.sub(MASK, text)
     text = _INTRODUCED.sub(rf"\1{MASK}", text)
     text = _NUMBER.sub(rf"\1{MASK}", text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from typing import Any, Self
+from urllib.parse import quote
 
 MASK = "**********"
 
@@ -47,14 +48,18 @@ class Secret(str):
 
 
 def scrub_text(text: str, secrets: Secrets) -> str:
-    """:return: `text` with a mask for each secret, also where JSON or `repr` has escaped it."""
+    """:return: `text` with a mask for each secret, also where it was escaped.
+
+    JSON, `repr` and addresses each do that in their own way.
+    """
     for secret in (secrets,) if isinstance(secrets, str) else secrets or ():
         if len(secret) < MIN_SCRUBBED_CHARS:
             continue
         plain = "".join(secret)
         quoted = json.dumps(plain)[1:-1]
         escaped = plain.replace("\\", "\\\\")
-        for form in {plain, escaped, quoted, quoted.replace("/", "\\/")}:
+        in_address = quote(plain, safe=""), quote(plain)
+        for form in {plain, escaped, quoted, quoted.replace("/", "\\/"), *in_address}:
             text = text.replace(form, MASK)
     return text
 
