@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from LLM.batch.engine import Finish
+from LLM.batch.judge import Judge
 from LLM.batch.types import BatchRequest
 from llm_kit.ray.desk import desk_beside_us
 from llm_kit.ray.exceptions import RayJobError
 from llm_kit.ray.nodes import check_amount, check_count, count_places
 from llm_kit.ray.packs import Answered, opened, pack_size, packed, packs_in_flight, rounds
 from llm_kit.ray.session import ray_session
-from llm_kit.ray.worker import MAX_STARTS, MakeEngine, PackWorker
+from llm_kit.ray.worker import MAX_STARTS, MakeAnswerer, PackWorker
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +27,12 @@ class RayEngine:
     its packs out again: of a worker that dies, at most twice `concurrency` requests are asked a
     second time, and of a job that dies, as many for each worker.
 
-    :param make_engine: makes the engine of each worker: `EndpointWorker`, `LocalWorker`, or a
+    :param make: makes what answers in each worker: an `EndpointWorker`, a `LocalWorker`, or a
         function of your own. It goes to the workers over Ray's own connections, which are encrypted
         where Ray is set up so (RAY_USE_TLS), and lies neither in Ray's control store nor in its
         object store, logs or environments.
+    :param is_judged: whether the workers ask a server, so that a refused key, a spent quota or
+        nobody at the address ends the job: no other request would fare better.
     :param address: of a running cluster: ``host:port``, ``ray://host:port``, or ``auto`` for the
         one that this machine is part of. None uses the connection that the process has, and starts
         a cluster on this machine where it has none.
@@ -43,7 +46,8 @@ class RayEngine:
     :raises LLMConfigError: a value cannot work; the message names it.
     """
 
-    make_engine: MakeEngine = field(repr=False)
+    make: MakeAnswerer = field(repr=False)
+    is_judged: bool = False
     address: str | None = None
     workers: int | None = None
     concurrency: int = 64
@@ -66,7 +70,12 @@ class RayEngine:
         """
         with ray_session(self.address) as ray:
             try:
-                self._run(ray, requests, finish)
+                if not self.is_judged:
+                    self._run(ray, requests, finish)
+                    return
+                judge = Judge(finish)
+                self._run(ray, requests, judge.take)
+                judge.release()
             except ray.exceptions.RayError as err:
                 raise RayJobError(
                     f"Ray gave the job up: {_first_lines(err)}; what has ended is finished, and"
@@ -77,7 +86,7 @@ class RayEngine:
         n_workers = self.workers or count_places(ray.nodes(), self.num_cpus, self.num_gpus)
         desk = desk_beside_us(ray)
         try:
-            ray.get(desk.lay_out.remote(ray.cloudpickle.dumps(self.make_engine)))
+            ray.get(desk.lay_out.remote(ray.cloudpickle.dumps(self.make)))
             for packs in rounds(packed(requests, pack_size(self.concurrency))):
                 with closing(self._answers(ray, desk, n_workers, packs)) as answers:
                     for answered in answers:
@@ -103,7 +112,7 @@ class RayEngine:
         n_packs = packs_in_flight(self.concurrency)
         answers = dataset.map(
             PackWorker,
-            fn_constructor_args=(desk, n_workers),
+            fn_constructor_args=(desk, n_workers, self.concurrency),
             compute=ray.data.ActorPoolStrategy(
                 size=n_workers,
                 max_tasks_in_flight_per_actor=n_packs,

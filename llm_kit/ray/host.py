@@ -1,4 +1,4 @@
-"""One engine at work on packs that arrive from several threads."""
+"""What answers packs in a worker's process, several at a time."""
 
 from __future__ import annotations
 
@@ -6,11 +6,23 @@ import queue
 import threading
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 from LLM.batch.engine import BatchEngine
 from LLM.batch.types import BatchOutcome, BatchRequest
 from LLM.exceptions import LLMError
 from llm_kit.ray.packs import Answered
+
+
+class Answerer(Protocol):
+    """Answers a worker's packs. What makes it may take its time: it loads a model."""
+
+    def answer(self, requests: Sequence[BatchRequest]) -> Answered:
+        """Answer a pack; several threads call it at once.
+
+        :return: when all requests have ended, or when the job has to.
+        """
+        ...
 
 
 class EngineHost:
@@ -19,8 +31,8 @@ class EngineHost:
     The engine keeps its connections, its pace and its loaded model from one pack to the next, and
     fills the places of a pack whose last request is slow with requests of the others.
 
-    :param engine: answers the requests, on a thread of its own. It may wait for its next request
-        while it answers others.
+    :param engine: answers the requests, on a thread of its own. The next request may be long in
+        coming, and must not keep it from answering those that it has: it reads them in a thread.
     """
 
     def __init__(self, engine: BatchEngine) -> None:

@@ -36,7 +36,7 @@ class Answered:
 
 def pack_size(concurrency: int) -> int:
     """:return: requests of a pack, so that a worker has some packs under way at any time."""
-    return max(1, min(MAX_PACK_REQUESTS, concurrency // 4))
+    return max(1, min(MAX_PACK_REQUESTS, concurrency // 8))
 
 
 def packs_in_flight(concurrency: int) -> int:

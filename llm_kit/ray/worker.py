@@ -7,12 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from LLM.batch.engine import BatchEngine
 from LLM.batch.types import BatchOutcome
 from LLM.exceptions import LLMError
 from llm_kit.ray.exceptions import RayJobError, WorkerLostError
 from llm_kit.ray.gate import Gate
-from llm_kit.ray.host import EngineHost
+from llm_kit.ray.host import Answerer
 from llm_kit.ray.packs import Answered, sealed, unpacked
 
 #: How often a pack is begun before its requests are given up: Ray itself would go on for ever,
@@ -27,15 +26,17 @@ class WorkerPlace:
     :param number: from 0. A worker that started again keeps it; one that took the place of another
         has a new one, which may be `n_workers` or more.
     :param n_workers: that the job has at one time.
+    :param concurrency: requests that it is to have in flight.
     """
 
     number: int
     n_workers: int
+    concurrency: int
 
 
-#: Makes a worker's engine, on the worker's machine. Pickled: it is a class's instance or a
-#: function, of a module that the worker's machine has too.
-MakeEngine = Callable[[WorkerPlace], BatchEngine]
+#: Makes what answers a worker's packs, on the worker's machine. It is pickled: a function, or an
+#: instance of a class, of a module that the worker's machine has too.
+MakeAnswerer = Callable[[WorkerPlace], Answerer]
 
 
 class PackWorker:
@@ -45,19 +46,20 @@ class PackWorker:
 
     :param desk: handle of the job's `Desk`.
     :param n_workers: of the job.
+    :param concurrency: of each worker.
     """
 
-    def __init__(self, desk: Any, n_workers: int) -> None:
+    def __init__(self, desk: Any, n_workers: int, concurrency: int) -> None:
         import ray
 
         self._desk = desk
         actor_id = ray.get_runtime_context().get_actor_id()
         pickled, number = ray.get(desk.take.remote(actor_id))
         self._gate = Gate()
-        self._host: EngineHost | None = None
+        self._answerer: Answerer | None = None
         try:
-            make_engine: MakeEngine = pickle.loads(pickled)
-            self._host = EngineHost(make_engine(WorkerPlace(number, n_workers)))
+            make: MakeAnswerer = pickle.loads(pickled)
+            self._answerer = make(WorkerPlace(number, n_workers, concurrency))
         except LLMError as err:
             self._error = err
         except Exception as err:  # noqa: BLE001 - told by the answers, see above
@@ -74,15 +76,15 @@ class PackWorker:
     def _answered(self, number: int, pack: bytes) -> Answered:
         import ray
 
-        if self._host is None:
+        if self._answerer is None:
             return Answered([], self._error)
         requests = unpacked(pack)
         with self._gate.shared():
             if ray.get(self._desk.begin.remote(number, alone=False)):
-                return self._host.answer(requests)
+                return self._answerer.answer(requests)
         with self._gate.alone():
             if ray.get(self._desk.begin.remote(number, alone=True)) <= MAX_STARTS:
-                return self._host.answer(requests)
+                return self._answerer.answer(requests)
         return Answered([BatchOutcome(request, error=_lost(len(requests))) for request in requests])
 
 

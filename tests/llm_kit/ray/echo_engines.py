@@ -11,9 +11,9 @@ from pathlib import Path
 from pydantic_core import to_json
 
 from LLM import LLMAuthError
-from LLM.batch.engine import BatchEngine, Finish
+from LLM.batch.engine import Finish
 from LLM.batch.types import BatchOutcome, BatchRequest
-from llm_kit.ray import WorkerPlace
+from llm_kit.ray import Answerer, EngineHost, WorkerPlace
 
 
 class Echo:
@@ -30,21 +30,21 @@ class Echo:
             finish(BatchOutcome(request, answer=to_json(answer), status_code=200))
 
 
-def echo(_: WorkerPlace) -> BatchEngine:
+def echo(_: WorkerPlace) -> Answerer:
     """A worker's engine."""
-    return Echo()
+    return EngineHost(Echo())
 
 
-def together(place: WorkerPlace) -> BatchEngine:
+def together(place: WorkerPlace) -> Answerer:
     """A worker that answers when all of the job's have started."""
     started = Path(os.environ["RAY_TMPDIR"], "started")
     started.mkdir(exist_ok=True)
     (started / str(place.number)).touch()
     while len(os.listdir(started)) < place.n_workers:
         time.sleep(0.01)
-    return Echo()
+    return EngineHost(Echo())
 
 
-def broken(place: WorkerPlace) -> BatchEngine:
+def broken(place: WorkerPlace) -> Answerer:
     """A worker that cannot start."""
     raise LLMAuthError(f"worker {place.number} of {place.n_workers} has no key")

@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 
 from LLM import LLMConfigError
-from LLM.batch.engine import BatchEngine
-from llm_kit.ray import RayEngine, WorkerPlace
+from llm_kit.ray import Answerer, RayEngine, WorkerPlace
 
 
-def never(_: WorkerPlace) -> BatchEngine:
+def never(_: WorkerPlace) -> Answerer:
     raise AssertionError("no worker is made here")
 
 
