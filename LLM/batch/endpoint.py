@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from LLM.batch.estimate import CountTokens
 from LLM.batch.job import run_job
 from LLM.batch.loop_engine import LoopEngine
 from LLM.batch.output import Output
 from LLM.batch.prompts import Requests, source_of
+from LLM.batch.provider.stop import Stop
 from LLM.batch.report import BatchReport
 from LLM.batch.settings import JobSettings
 from LLM.batch.thread_engine import ThreadEngine
@@ -18,8 +19,11 @@ from LLM.exceptions import LLMConfigError
 from LLM.extras import async_transport
 from LLM.headers import request_headers
 from LLM.overflow import Count
-from LLM.preparation import Preparation
 from LLM.transport import Transport
+
+if TYPE_CHECKING:
+    from LLM.async_client import AsyncLLM
+    from LLM.client import LLM
 
 #: Requests in flight where no number is given.
 DEFAULT_CONCURRENCY = 64
@@ -39,13 +43,16 @@ class EndpointJob:
     """
 
     def __init__(
-        self, client: Preparation, requests: Requests, output: AnyOutput, options: Any
+        self, client: LLM | AsyncLLM, requests: Requests, output: AnyOutput, options: Any
     ) -> None:
         self._client = client
-        self._settings = JobSettings.of(options)
-        self._source = source_of(requests)
+        self._settings = settings = JobSettings.of(options)
+        # Of a job in memory, no earlier run is there to have answered more.
+        self._source = source_of(requests, settings.limit if output is None else None)
         self._output = output
         self._engine: LoopEngine | ThreadEngine | None = None
+        self._stop = Stop()
+        client._transport.require_open()
         if self._settings.engine == "ray":
             raise LLMConfigError(
                 "engine is 'ray', which runs above this client: use `llm-kit batch --engine ray`, "
@@ -61,8 +68,7 @@ class EndpointJob:
             # Only those who use it load it.
             from LLM.batch.provider.jobs import run_at_openai
 
-            policy = client._ledger.retry
-            return run_at_openai(client.config, policy, self._source, self._output, self._settings)
+            return run_at_openai(client, self._source, self._output, self._settings, self._stop)
         return run_job(
             self._source,
             self._output,
@@ -74,11 +80,12 @@ class EndpointJob:
 
     def stop(self) -> None:
         """End the run early, wherever it is. For any thread."""
+        self._stop.set()
         if self._engine is not None:
             self._engine.stop()
 
 
-def engine_of(client: Preparation, concurrency: int) -> LoopEngine | ThreadEngine:
+def engine_of(client: LLM | AsyncLLM, concurrency: int) -> LoopEngine | ThreadEngine:
     """What answers requests at a client's address, under its policies.
 
     It is an event loop where aiohttp is installed, and else, at some five times the CPU, threads.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import stat
 import sys
@@ -12,6 +13,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from LLM.batch.exceptions import BatchOutputError
+
+logger = logging.getLogger("LLM")
 
 _READ_BYTES = 1 << 20
 _GUESSED_LINE_BYTES = 8192
@@ -128,7 +131,10 @@ class GrowingFile:
         try:
             self.sync()
         finally:
-            self._close()
+            with self._lock:
+                self._close()
+                # The number may soon be that of another file.
+                self._handle = -1
 
 
 def replace_lines(path: Path, lines: Iterable[bytes]) -> None:
@@ -181,7 +187,8 @@ def output_lock(path: Path) -> Iterator[None]:
     """Keep other jobs, of whatever process or thread, from the same output meanwhile.
 
     The lock is on a file beside it, ``.lock``, and ends with the process. Windows has no such lock:
-    there, two jobs on one output are the caller's to avoid.
+    there, and on network file systems without locks, two jobs on one output are the caller's to
+    avoid.
 
     :raises BatchOutputError: another job has it.
     """
@@ -197,12 +204,15 @@ def output_lock(path: Path) -> Iterator[None]:
             handle = os.open(name, os.O_RDWR | os.O_CREAT, 0o666)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as err:
+        except BlockingIOError as err:
             os.close(handle)
             raise BatchOutputError(
                 f"another job is writing {str(path)!r}; wait for its end, or name another output",
                 code="in_use",
             ) from err
+        except OSError as err:
+            # Some network file systems know no locks.
+            logger.warning("no lock on %s: %s", name, err)
         # Its last owner may have removed the file between our two steps.
         if _is_at(handle, name):
             break
@@ -210,9 +220,11 @@ def output_lock(path: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        with contextlib.suppress(OSError):
-            name.unlink()
-        os.close(handle)
+        try:
+            with contextlib.suppress(OSError):
+                name.unlink()
+        finally:
+            os.close(handle)
 
 
 def _is_at(handle: int, path: Path) -> bool:

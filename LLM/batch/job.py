@@ -99,6 +99,8 @@ class _Job:
 
     def run(self, engine: BatchEngine, show: ShowProgress | None) -> BatchReport:
         """Answer what is left."""
+        # Of the engines, those whose answers are made elsewhere can tell of them.
+        self._tally.n_waiting = lambda: getattr(engine, "n_done_there", 0)
         shown = None if show is None else lambda: show(self._tally.progress())
         with Heartbeat(shown, self._sync) as beat:
             self._check()
@@ -242,7 +244,8 @@ class _Job:
         copy = copied_line(line, record, request.custom_id)
         failed = record.error is not None
         self._index.finish(request.index, store.append(copy, failed=failed), failed=failed)
-        self._tally.add(BatchOutcome(request, b"", error_of(record), shared=True))
+        outcome = BatchOutcome(request, b"", error_of(record), shared=True)
+        self._tally.add(outcome, taken=False)
 
     def _changed(self, place: str) -> BatchInputError:
         return BatchInputError(f"{place} was changed while the job ran; run it again")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import IO, Any, cast
 
 from LLM.batch.exceptions import BatchInputError
@@ -18,12 +19,13 @@ _URLS = {"messages": "/v1/chat/completions", "prompt": "/v1/completions"}
 _TABLES = (".parquet", ".csv", ".tsv")
 
 
-def source_of(requests: Requests) -> Source:
+def source_of(requests: Requests, most: int | None = None) -> Source:
     """Where the requests of a job are read from.
 
     :param requests: the name of a file in OpenAI's batch format; an open binary file of such lines;
         or an iterable, whose items are texts (one user message each), lists of messages, bodies of
         calls, or whole requests with a ``body``; or a `Source`.
+    :param most: read no more of an iterable, which may have no end; None reads all.
     :raises BatchInputError: it is none of these.
     """
     if hasattr(requests, "read") and hasattr(requests, "unit"):
@@ -42,7 +44,7 @@ def source_of(requests: Requests) -> Source:
             f"requests is a {type(requests).__name__}; give the name of a file, or a list such as "
             '["Name a bee.", {"messages": […]}]'
         )
-    return Spool(_whole_requests(requests))
+    return Spool(_whole_requests(islice(requests, most)))
 
 
 def _whole_requests(items: Iterable[Any]) -> Iterator[dict[str, Any]]:

@@ -32,7 +32,9 @@ class Tally:
         self.n_shared = 0
         self.usage = UsageTotals()
         self.cost = 0.0 if price else None
-        self._n_taken = 0
+        #: Tells how many requests a provider has answered that are not fetched yet.
+        self.n_waiting: Callable[[], int] = int
+        self._n_in_flight = 0
         self._price = price
         self._clock = clock
         self._begun = clock()
@@ -41,12 +43,13 @@ class Tally:
     def take(self) -> None:
         """A request was handed to the engine."""
         with self._lock:
-            self._n_taken += 1
+            self._n_in_flight += 1
 
-    def add(self, outcome: BatchOutcome) -> None:
-        """A request has ended."""
+    def add(self, outcome: BatchOutcome, *, taken: bool = True) -> None:
+        """A request has ended. :param taken: the engine had it."""
         usage = outcome.usage
         with self._lock:
+            self._n_in_flight -= taken
             self.n_failed += outcome.error is not None
             self.n_answered += outcome.error is None
             self.n_shared += outcome.shared
@@ -77,11 +80,12 @@ class Tally:
                 n_resumed=self.n_resumed,
                 n_answered=self.n_answered,
                 n_failed=self.n_failed,
-                n_in_flight=max(0, self._n_taken + self.n_shared - self.n_finished),
+                n_in_flight=self._n_in_flight,
                 prompt_tokens=self.usage.prompt_tokens,
                 completion_tokens=self.usage.completion_tokens,
                 cost=self.cost,
                 elapsed_s=self.elapsed_s,
+                n_waiting=self.n_waiting(),
             )
 
 

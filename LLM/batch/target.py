@@ -15,6 +15,9 @@ from LLM.batch.source import Source
 from LLM.batch.stores import DirectStore, JournalStore, MemoryStore, Store
 from LLM.exceptions import LLMConfigError
 
+#: Names that end so are of tables, which `llm_kit` reads and writes.
+TABLE_SUFFIXES = (".csv", ".parquet", ".tsv")
+
 
 class Target:
     """The files of a job.
@@ -37,6 +40,11 @@ class Target:
             if not os.fspath(output):
                 raise LLMConfigError("output is empty; give the name of a file, or None")
             self.output = Path(output)
+            if self.output.suffix.lower() in TABLE_SUFFIXES:
+                raise LLMConfigError(
+                    f"output is {str(output)!r}, a table; `llm-kit batch` writes tables, llm.batch "
+                    "writes lines: name it .jsonl"
+                )
             self.errors = errors_path(self.output, settings)
             if _same(self.output, self.errors):
                 raise LLMConfigError(f"errors is {str(self.errors)!r}, as the output is")
