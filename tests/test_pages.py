@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from LLM.logs import reset_logging
 from tests.samples import Sample, python_samples
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -14,10 +16,12 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 @pytest.fixture(autouse=True)
-def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files that a sample writes go to a folder of its own."""
+def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Files that a sample writes go to a folder of its own, and its logs nowhere once it ends."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    yield
+    reset_logging()
 
 
 @pytest.mark.parametrize(
