@@ -24,6 +24,7 @@ def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     reset_logging()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "sample", [sample for page in PAGES for sample in python_samples(page)], ids=str
 )

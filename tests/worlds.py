@@ -132,6 +132,8 @@ def end(llm: Any) -> None:
 
 #: How each world makes a client.
 WORLDS: dict[str, Callable[..., Any]] = {"blocking": LLM, "async": BlockingFace}
+#: The same as parameters. What the coroutines do of their own has tests of its own.
+WORLD_PARAMS = ["blocking", pytest.param("async", marks=pytest.mark.slow)]
 
 
 def turn(llm: Any) -> None:

@@ -13,6 +13,8 @@ from local_llm_kit.load_options import LoadOptions
 from tests.cli.support import Terminal, run, terminal
 from tests.local.support import running_server
 
+pytestmark = pytest.mark.slow
+
 COLD = ("--temperature", "0")
 HELLO = "Hello! How can I help you today?\n"
 

@@ -17,6 +17,8 @@ from local_llm_kit.cli import cli
 from local_llm_kit.cli.model_names import complete_model
 from tests.cli.caches import DATA, put_ollama, put_version
 
+pytestmark = pytest.mark.slow
+
 #: Sources the script, and completes the words that it is given.
 _ASK = """
 eval "$SCRIPT"

@@ -12,6 +12,8 @@ import pytest
 
 from tests.cli.support import run
 
+pytestmark = pytest.mark.slow
+
 SHELL = f'local-llm-kit() {{ "{sys.executable}" -m local_llm_kit "$@"; }}\n'
 COMMANDS = ("chat", "run", "bench")
 

@@ -14,6 +14,8 @@ import pytest
 
 from LLM import LLM, LLMConfig
 
+pytestmark = pytest.mark.slow
+
 COMMAND = [sys.executable, "-m", "local_llm_kit", "serve", "--port"]
 
 

@@ -41,7 +41,7 @@ def events(*contents: str) -> str:
     return "".join(f"data: {line}\n\n" for line in [*lines, "[DONE]"])
 
 
-@pytest.fixture(params=worlds.WORLDS)
+@pytest.fixture(params=worlds.WORLD_PARAMS)
 def world(request: pytest.FixtureRequest) -> str:
     """The blocking world, and then the asynchronous one behind a blocking face."""
     return request.param

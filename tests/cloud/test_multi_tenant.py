@@ -13,6 +13,8 @@ from LLM.transport import close_shared_pools
 from tests.remote import wire
 from tests.remote.scripted_server import Request, ScriptedServer
 
+pytestmark = pytest.mark.slow
+
 KEYS = [f"sk-tenant-{n:02d}" for n in range(50)]
 N_CALLS = 2500
 MESSAGES = [{"role": "user", "content": "Who am I?"}]

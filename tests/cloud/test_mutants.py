@@ -14,6 +14,8 @@ from cloud.llm.client import ChatClient
 from tests.cloud.play import PROVIDERS, SETTINGS, Outcome, Provider, decoded, outcome
 from tests.cloud.scripts import Script
 
+pytestmark = pytest.mark.slow
+
 MUTANTS = 8
 ODD: list[Any] = [
     None, True, 0, -1, 5, 10**30, 1.5, 1e308, "", "x", "\ud83d", "\0", [], {}, [None], [5], ["x"],

@@ -34,6 +34,8 @@ from tests.cloud.play import (
 from tests.cloud.scripts import Script
 from tests.remote.scripted_server import ScriptedServer
 
+pytestmark = pytest.mark.slow
+
 
 @dataclass
 class Stage:

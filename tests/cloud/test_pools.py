@@ -22,6 +22,8 @@ from LLM.transport import Transport
 from tests.remote import wire
 from tests.remote.scripted_server import Request, ScriptedServer, hang, wait
 
+pytestmark = pytest.mark.slow
+
 GOOD = wire.answer(wire.CHAT)
 
 

@@ -18,6 +18,8 @@ from llmring import background
 from tests.llmring.pools import MESSAGES, good
 from tests.remote.scripted_server import ScriptedServer, hang
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -83,7 +83,7 @@ FAILURES = {
 }  # fmt: skip
 
 
-pytestmark = pytest.mark.usefixtures("sleeps")
+pytestmark = [pytest.mark.usefixtures("sleeps"), pytest.mark.slow]
 
 
 failing = pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES)

@@ -180,6 +180,7 @@ def test_a_stream_keeps_its_model(boat: Path) -> None:
         assert text
 
 
+@pytest.mark.slow
 def test_a_dropped_stream_lets_its_model_go() -> None:
     with LLMClient("tiny", n_slots=1) as client:
         stream = client.chat.completions.create(messages=HELLO, stream=True)

@@ -19,6 +19,8 @@ from local_llm_kit.exceptions import StoreError
 from local_llm_kit.memory_store import MemoryStore
 from local_llm_kit.memory_switch import AsyncMemoryMethods, MemoryMethods
 
+pytestmark = pytest.mark.slow
+
 TOOL = {"name": "get_weather", "parameters": {"properties": {"city": {"type": "string"}}}}
 
 

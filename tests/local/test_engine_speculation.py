@@ -12,6 +12,8 @@ from local_llm_kit.engines.llama_cpp import LlamaCppEngine
 from local_llm_kit.engines.protocol import SamplingParams
 from tests.local.support import TINY, chat_prompt, generate, running_engine
 
+pytestmark = pytest.mark.slow
+
 QUESTIONS = [
     chat_prompt("Say it back: one two three four five six seven, one two three four five six"),
     chat_prompt("Count from 1 to 20."),

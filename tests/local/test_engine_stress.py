@@ -18,6 +18,8 @@ from tests.local.support import Collector, chat_prompt, running_engine
 from tests.local.test_engine_constraints import Script, places_of
 from tests.local.test_engine_options import write_adapter
 
+pytestmark = pytest.mark.slow
+
 #: Seconds of the test; the issue's own number is 120.
 SECONDS = float(os.environ.get("LLM_KIT_STRESS_SECONDS", "6"))
 QUESTIONS = ["Hello!", "Count from 1 to 20.", "Who are you?", "word " * 150, "Say hi. " * 40]
@@ -54,7 +56,6 @@ def whole_answer(engine: LlamaCppEngine, request: GenerationRequest) -> tuple[st
     return collector.text, end.reason, end.completion_tokens
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(SECONDS + 120)
 @pytest.mark.parametrize("speculation", [None, "prompt_lookup"])
 def test_everything_at_once_gives_each_what_it_gets_alone(

@@ -17,6 +17,8 @@ from local_llm_kit.backends import Backend
 from tests.local.pools import make_pool
 from tests.local.test_client_surface import ENDLESS
 
+pytestmark = pytest.mark.slow
+
 
 class Clock:
     """Stands for the module `time` where deadlines read it."""

@@ -21,6 +21,8 @@ from local_llm_kit.memory_plan import MemoryPlan
 from local_llm_kit.placement import load_llama_cpp, plan_llama_cpp
 from tests.local.support import TINY
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 
 SETTINGS: list[dict[str, Any]] = [
@@ -97,7 +99,6 @@ def test_layers_for_a_gpu_that_is_not_there_are_refused() -> None:
         plan_llama_cpp("tiny", gguf.check(TINY), LlamaCppOptions(n_gpu_layers=3))
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_model_of_half_a_billion_weights_takes_what_was_planned(tmp_path: Path) -> None:
     command = [str(ROOT / "scripts/make-random-model"), "half", str(tmp_path), "--type", "q4_0"]

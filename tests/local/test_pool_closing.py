@@ -12,6 +12,8 @@ from LLM.exceptions import LLMServerError
 from local_llm_kit.pool import ModelPool
 from tests.local.pools import Clock, Gate, make_pool, names
 
+pytestmark = pytest.mark.slow
+
 
 def test_idle_models_are_closed_after_the_keep_alive() -> None:
     clock = Clock()

@@ -18,6 +18,8 @@ from local_llm_kit import LLMClient
 from tests.local.random_schemas import random_schema
 from tests.local.support import TINY
 
+pytestmark = pytest.mark.slow
+
 N_SCHEMAS, N_TOOLS = 500, 200
 MESSAGES = [{"role": "user", "content": "x"}]
 

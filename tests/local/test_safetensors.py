@@ -15,6 +15,8 @@ from LLM import InvalidRequestError
 from local_llm_kit import checkpoint, safetensors_file
 from tests.local.support import TINY
 
+pytestmark = pytest.mark.slow
+
 FOLDER = TINY.parent
 DATA = (FOLDER / "model.safetensors").read_bytes()
 GOOD: dict[str, Any] = {"a": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}}

@@ -54,6 +54,7 @@ def test_top_p_of_a_flat_row_keeps_its_share_of_tokens() -> None:
     assert len(draws(row, 5000, top_p=0.1)) == 100
 
 
+@pytest.mark.slow
 def test_top_p_agrees_with_sorting_everything() -> None:
     row = np.random.default_rng(3).normal(0, 3, 5000).astype(np.float32)
     weights = np.exp(row.astype(np.float64) - row.max())

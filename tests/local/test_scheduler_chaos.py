@@ -24,6 +24,8 @@ from tests.local.fake_runner import N_VOCAB, FakeRunner, FakeVocabulary
 from tests.local.support import Collector
 from tests.local.test_engine_constraints import Script
 
+pytestmark = pytest.mark.slow
+
 VOCABULARY = FakeVocabulary()
 
 

@@ -227,6 +227,7 @@ def test_an_unknown_model_leaves_the_port_free() -> None:
     socket.create_server(("127.0.0.1", port)).close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_the_server_gracefully(number: int) -> None:
     code = "from local_llm_kit.server import serve; serve('tiny', port=0)"
@@ -247,6 +248,7 @@ def test_a_signal_stops_the_server_gracefully(number: int) -> None:
         assert process.stderr.read() == ""
 
 
+@pytest.mark.slow
 def test_a_second_signal_ends_streams_at_once_and_without_a_traceback() -> None:
     code = "from local_llm_kit.server import serve; serve('tiny', port=0)"
     with subprocess.Popen(

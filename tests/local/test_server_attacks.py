@@ -299,6 +299,7 @@ def test_a_second_request_whose_headers_never_end_is_dropped(
             pass
 
 
+@pytest.mark.slow
 def test_a_client_that_does_not_read_its_stream_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "WRITE_TIMEOUT_S", 0.5)
     large = {"messages": HELLO, "stream": True, "n": 8, "logprobs": True, "top_logprobs": 20}

@@ -11,11 +11,12 @@ import pytest
 from LLM import LLMRateLimitError
 from local_llm_kit import LLMClient
 
+pytestmark = pytest.mark.slow
+
 SECONDS = 8
 WORDS = ["Hello!", "Who are you?", "What is the capital of France?", "word " * 200]
 
 
-@pytest.mark.slow
 def test_thirty_two_threads_with_random_cancels_leave_nothing_behind() -> None:
     with LLMClient("tiny", n_slots=6, max_queue=20, temperature=0) as client:
         expected = {

@@ -71,6 +71,7 @@ def test_a_template_does_not_get_at_python(source: str) -> None:
         render(source)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "source",
     [

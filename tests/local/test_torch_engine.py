@@ -27,6 +27,8 @@ from tests.local.support import Collector, chat_prompt, generate
 from tests.local.test_torch_vocabulary import copy_tiny
 from tests.local.torch_models import TINY, make_model, torch_engine
 
+pytestmark = pytest.mark.slow
+
 GREEDY = SamplingParams(temperature=0)
 ENDLESS = SamplingParams(temperature=0, logit_bias=tuple((i, -100.0) for i in range(3)))
 QUESTIONS = ["Hello!", "Who are you?", "What is the capital of France?", "Count to 20", "3 + 4?"]

@@ -18,6 +18,8 @@ from tests.local.support import chat_prompt, generate
 from tests.local.test_torch_vocabulary import copy_tiny
 from tests.local.torch_models import make_model, torch_engine
 
+pytestmark = pytest.mark.slow
+
 
 class Canary:
     """Touches a file when it is unpickled."""

@@ -15,6 +15,8 @@ from local_llm_kit.engines.compute import Interrupted, OutOfCache
 from local_llm_kit.engines.transformers.decoder import FusedDecoder
 from tests.local.torch_models import TINY, Bench, make_model, random_text
 
+pytestmark = pytest.mark.slow
+
 LLAMA3 = {
     "rope_type": "llama3",
     "rope_theta": 10000.0,

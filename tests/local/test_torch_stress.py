@@ -13,6 +13,8 @@ from local_llm_kit.engines.protocol import GenerationRequest, SamplingParams
 from tests.local.support import Collector, chat_prompt
 from tests.local.torch_models import torch_engine
 
+pytestmark = pytest.mark.slow
+
 QUESTIONS = ["Hello!", "Who are you?", "What is the capital of France?", "Count to 20", "3 + 4?"]
 GREEDY = SamplingParams(temperature=0)
 

@@ -57,7 +57,7 @@ def sleeps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return worlds.record_sleeps(monkeypatch)
 
 
-@pytest.fixture(params=worlds.WORLDS)
+@pytest.fixture(params=worlds.WORLD_PARAMS)
 def world(request: pytest.FixtureRequest) -> Callable[..., LLM]:
     """What makes a client: `LLM`, and then what has its face and stands on `AsyncLLM`."""
     return worlds.WORLDS[request.param]

@@ -11,6 +11,8 @@ from tests.remote import wire
 from tests.remote.conftest import CALLS, MESSAGES, TIMEOUT_S
 from tests.remote.scripted_server import drip, flood, hang, wait
 
+pytestmark = pytest.mark.slow
+
 #: A busy machine may be this late; what a missed deadline would wait for takes 5 s and more.
 SLACK_S = 3.5
 

@@ -15,6 +15,8 @@ from tests.remote import wire
 from tests.remote.conftest import CALLS
 from tests.remote.scripted_server import close, flood
 
+pytestmark = pytest.mark.slow
+
 PLAIN = ["chat", "completion", "models"]
 
 

@@ -11,6 +11,8 @@ from LLM import LLMConfig, LLMConfigError, LLMConnectionError
 from tests.remote import wire
 from tests.remote.conftest import MESSAGES
 
+pytestmark = pytest.mark.slow
+
 PROXIES = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "all_proxy"]
 
 

@@ -20,6 +20,8 @@ from tests.remote import wire
 from tests.remote.conftest import CALLS, MESSAGES
 from tests.remote.scripted_server import close, hang, reset
 
+pytestmark = pytest.mark.slow
+
 PLAIN_KEY = "sk-SECRET0123456789abcdefghijklmnopqrstuvwxyz"
 #: A key that JSON writes otherwise than it is.
 QUOTED_KEY = 'sk-"SECRET"\\0123456789/abc'

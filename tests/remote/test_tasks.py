@@ -26,6 +26,8 @@ from tests.remote import wire
 from tests.remote.conftest import MESSAGES
 from tests.remote.scripted_server import Connection, Request, ScriptedServer
 
+pytestmark = pytest.mark.slow
+
 #: Tokens that a call of these tests may hold at once, and hardly more than one call does.
 LIMIT = 100
 

@@ -11,6 +11,8 @@ import pytest
 
 from tests.scripts.conftest import FakeVenv
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -13,6 +13,8 @@ import processes
 import psutil
 import pytest
 
+pytestmark = pytest.mark.slow
+
 #: Starts a child and writes both numbers; "stubborn" ignores the gentle signals, and so does its
 #: child, "stubborn child" only the latter.
 FAMILY = """

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("gguf")
 llama_cpp = pytest.importorskip("llama_cpp")
 

@@ -11,6 +11,8 @@ from scripts.tiny_model.questions import asked_by_hand
 
 from .conftest import Tiny, to_json
 
+pytestmark = pytest.mark.slow
+
 WELCOME = "Hello! How can I help you today?"
 WEATHER: dict[str, Any] = {
     "type": "function",

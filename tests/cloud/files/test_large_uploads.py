@@ -18,6 +18,8 @@ from tests.cloud.files.uploads import KEY, TOLD, Twin, both_twins, uploaded
 from tests.remote import wire
 from tests.remote.scripted_server import Connection, ScriptedServer
 
+pytestmark = pytest.mark.slow
+
 #: More than the buffers of both sides of a connection on loopback.
 LARGE_BYTES = 16 * 1024 * 1024
 

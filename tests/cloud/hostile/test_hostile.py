@@ -7,6 +7,8 @@ Of what hangs on the transport alone, which they share with `LLM`, there are sam
 
 from __future__ import annotations
 
+import pytest
+
 from tests.remote.test_bodies import (
     test_answer_with_partial_usage_is_kept,
     test_byte_order_mark_is_no_obstacle,
@@ -73,3 +75,5 @@ from tests.remote.test_statuses import (
     test_status_decides_class_and_number_of_tries,
     test_success_without_content_is_no_answer,
 )
+
+pytestmark = pytest.mark.slow

@@ -18,6 +18,8 @@ from tests.llmring.cli.support import COMMAND, ROOT, start
 from tests.remote import wire
 from tests.remote.scripted_server import Connection, ScriptedServer, drip
 
+pytestmark = pytest.mark.slow
+
 LUNA = ("--model", "openai:gpt-6-luna")
 FIRST = wire.event(wire.chunk("Hel"))
 

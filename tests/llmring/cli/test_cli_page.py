@@ -13,6 +13,8 @@ import pytest
 from tests.llmring.cli.support import ROOT, server_set, shown
 from tests.llmring.cli.test_help import COMMANDS, GROUPS, WAITING
 
+pytestmark = pytest.mark.slow
+
 PAGE = (ROOT / "docs" / "llmring_cli.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```console\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
 

@@ -17,6 +17,8 @@ from llmring.mcp.server.lockfile.serving import lockfile_offer
 from tests.llmring.cli.support import ROOT, run, server_set, shown
 from tests.llmring.mcp.serving.served import serving_aside
 
+pytestmark = pytest.mark.slow
+
 #: What help must not load: clients, models' shapes, and what only running a command needs.
 HEAVY = {
     "aiohttp", "anthropic", "asyncio", "cloud", "dotenv", "google", "jsonschema", "ollama",

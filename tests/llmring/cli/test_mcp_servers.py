@@ -16,6 +16,8 @@ from llmring.mcp.tools import Tool, ToolResult
 from tests.llmring.cli.support import ROOT, run
 from tests.llmring.mcp.serving.served import serving_aside
 
+pytestmark = pytest.mark.slow
+
 REMOTE = "https://mcp.invalid/mcp"
 
 

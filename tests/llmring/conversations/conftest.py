@@ -20,7 +20,10 @@ from tests.llmring.server.servers import ADMIN_KEY, Client, running
 _numbers = itertools.count()
 
 
-@pytest.fixture(scope="session", params=["sqlite", "postgresql", "server"])
+@pytest.fixture(
+    scope="session",
+    params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow), "server"],
+)
 def opened(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[[str], Any]]:

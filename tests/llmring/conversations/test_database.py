@@ -23,6 +23,8 @@ from llmring.exceptions import ConfigurationError, ConversationNotFoundError, St
 from tests.llmring.conversations.stores import BlockingStore, at, said, user
 from tests.llmring.postgres import PostgresServer
 
+pytestmark = pytest.mark.slow
+
 SECRET, PROMPT = "s3cret-zebra", "the lion"
 
 

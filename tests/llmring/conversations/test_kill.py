@@ -18,6 +18,8 @@ from llmring.conversations import open_store
 from tests.llmring.conversations.stores import BlockingStore
 from tests.llmring.postgres import PostgresServer
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 WRITER = Path(__file__).with_name("writer.py")
 N_WRITERS, N_ROUNDS = 3, 4
@@ -79,7 +81,6 @@ def check(store: BlockingStore, conversation: UUID, told: list[str]) -> None:
     assert set(told) <= logged <= set(kept)
 
 
-@pytest.mark.slow
 def test_no_acknowledged_turn_is_lost_when_writers_are_killed(
     database_url: str, open_new: Callable[[], BlockingStore]
 ) -> None:
@@ -95,7 +96,6 @@ def test_no_acknowledged_turn_is_lost_when_writers_are_killed(
         file.close()
 
 
-@pytest.mark.slow
 def test_no_acknowledged_turn_is_lost_when_the_server_is_killed(postgres: PostgresServer) -> None:
     url = postgres.new_database()
     store = BlockingStore(open_store(url, "ada"))

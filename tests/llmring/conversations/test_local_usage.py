@@ -20,6 +20,8 @@ from llmring.conversations.local_usage import LocalUsage, add_rows, usage_row
 from llmring.conversations.store_address import OWNER
 from tests.llmring.conversations.stores import read_log
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 
 

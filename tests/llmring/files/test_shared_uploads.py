@@ -30,6 +30,8 @@ from tests.llmring.files.contents import PDF
 from tests.llmring.files.keeper import Keeper
 from tests.remote import wire
 
+pytestmark = pytest.mark.slow
+
 OPENAI = "openai:gpt-6-luna"
 
 

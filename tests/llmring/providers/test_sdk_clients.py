@@ -17,6 +17,8 @@ from tests.llmring.rings import KEY, with_ring
 from tests.remote import wire
 from tests.remote.scripted_server import ScriptedServer
 
+pytestmark = pytest.mark.slow
+
 MESSAGES: Any = [{"role": "user", "content": "Hello"}]
 GEMINI = {
     "candidates": [

@@ -70,6 +70,7 @@ def test_who_waits_too_long_leaves_and_the_work_goes_on() -> None:
     assert asyncio.run(run()) == ["a"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fails", [False, True], ids=["result", "error"])
 def test_nothing_is_complained_of_when_nobody_waits_any_more(fails: bool) -> None:
     complaints: list[Any] = []

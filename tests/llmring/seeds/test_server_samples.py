@@ -20,6 +20,8 @@ from llmring.conversations.store_address import StoreAddress
 from tests.llmring.seeds.world import GUIDE, REFERENCE, World, run
 from tests.llmring.server.servers import Client, running
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 #: What the reference's samples name, and the guide's.
 THEIRS, STACK = "https://api.llmring.ai", "http://localhost:9100"
@@ -96,7 +98,6 @@ def test_a_manager_talks_on(tenant: Client, capsys: pytest.CaptureFixture[str]) 
     ]  # fmt: skip
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("bash") is None, reason="the guide's shell is bash")
 def test_the_quickstart_leads_to_what_was_used(world: World, tmp_path: Path) -> None:
     """In a shell of its own, one sample after the other; `make` is told to do nothing."""

@@ -13,7 +13,9 @@ from tests.llmring.server.servers import ADMIN_KEY, Client, running
 _numbers = itertools.count()
 
 
-@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+@pytest.fixture(
+    scope="session", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)]
+)
 def ring_server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RingServer]:

@@ -140,6 +140,7 @@ def started(environ: dict[str, str], folder: Path) -> Iterator[tuple[subprocess.
         process.stderr.close()
 
 
+@pytest.mark.slow
 def test_what_the_container_runs_serves_from_postgresql(
     postgres: PostgresServer, tmp_path: Path
 ) -> None:
@@ -161,6 +162,7 @@ def test_what_the_container_runs_serves_from_postgresql(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_what_the_container_runs_needs_the_admins_key(tmp_path: Path) -> None:
     with started({VARIABLE: str(tmp_path / "server.sqlite")}, tmp_path) as (process, line):
         assert "set LLMRING_ADMIN_KEY" in line

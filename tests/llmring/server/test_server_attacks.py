@@ -14,6 +14,8 @@ from local_llm_kit.server import body as local_body
 from local_llm_kit.server import connection
 from tests.llmring.server.servers import ADMIN_KEY, Client, received, request, running
 
+pytestmark = pytest.mark.slow
+
 LOG = "/api/v1/log"
 CALL = b'{"model": "m", "provider": "p", "metadata": %s}'
 

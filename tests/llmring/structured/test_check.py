@@ -20,6 +20,8 @@ from LLM.exceptions import InvalidRequestError
 from llmring.structured.check import MisfitError, compiled
 from tests.llmring.structured.schemas import thing
 
+pytestmark = pytest.mark.slow
+
 #: Schemas of one keyword or two, with their odd corners.
 CORNERS: list[dict[str, Any]] = [
     {"type": "integer"}, {"type": "number"}, {"type": "boolean"}, {"type": ["null", "string"]},

@@ -19,6 +19,8 @@ from tests.llmring.structured.rules import CHECKS, check_references, held_answer
 from tests.llmring.structured.schemas import CASES
 from tests.remote.scripted_server import Request, ScriptedServer
 
+pytestmark = pytest.mark.slow
+
 JUDGED = {"lab": "openai", "google": "gemini", "claude 3": "anthropic"}
 
 

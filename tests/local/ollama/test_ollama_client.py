@@ -129,6 +129,7 @@ def test_a_call_with_its_result_is_sent_back(fake: FakeOllama, remote: LLMClient
     assert fake.bodies("/api/chat")[1]["messages"][2]["tool_name"] == "look"
 
 
+@pytest.mark.slow
 def test_a_dropped_client_ends_its_thread(fake: FakeOllama) -> None:
     client = LLMClient("tiny", backend="ollama", host=fake.host)
     (thread,) = [one for one in threading.enumerate() if one.name == "ollama"]

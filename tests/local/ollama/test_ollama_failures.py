@@ -32,6 +32,8 @@ from tests.local.ollama.fake import (
 )
 from tests.local.ollama.support import chat, load
 
+pytestmark = pytest.mark.slow
+
 _TOO_LONG = {
     "code": 400, "type": "exceed_context_size_error",
     "message": "request (351 tokens) exceeds the available context size (256 tokens)",

@@ -20,6 +20,8 @@ from tests.local.http import ask, connect, read, request
 from tests.local.server.models import copy_of_tiny, metric, until
 from tests.local.support import model_of, running_server
 
+pytestmark = pytest.mark.slow
+
 HELLO = [{"role": "user", "content": "Hello!"}]
 CHAT = "/v1/chat/completions"
 ENDLESS = {"messages": HELLO, "stream": True, "logit_bias": {"0": -100, "1": -100, "2": -100}}

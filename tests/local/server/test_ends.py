@@ -26,6 +26,8 @@ from tests.local.server.test_departures import Held, held, slow_down
 from tests.local.server.test_operation import serving
 from tests.local.support import model_of, running_server
 
+pytestmark = pytest.mark.slow
+
 HELLO = [{"role": "user", "content": "Hello!"}]
 CHAT = "/v1/chat/completions"
 ENDLESS = {"messages": HELLO, "stream": True, "logit_bias": {"0": -100, "1": -100, "2": -100}}

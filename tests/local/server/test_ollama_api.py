@@ -302,6 +302,7 @@ def test_a_last_answer_unloads_its_model(stream: bool) -> None:
         assert client.generate("tiny", "Hello!").response
 
 
+@pytest.mark.slow
 def test_a_model_in_use_is_not_unloaded() -> None:
     with running_server() as server, ollama.Client(host=server.url) as client:
         with server.catalog.lease(None), pytest.raises(ollama.ResponseError, match="in use") as err:

@@ -25,6 +25,8 @@ from local_llm_kit.server import LocalServer
 from local_llm_kit.server.openapi import document
 from tests.local.support import running_server
 
+pytestmark = pytest.mark.slow
+
 CHECKS = [
     not_a_server_error,
     status_code_conformance,

@@ -20,6 +20,8 @@ from tests.local.http import ask, connect, request
 from tests.local.server.models import copy_of_tiny, metric, until
 from tests.local.support import running_server
 
+pytestmark = pytest.mark.slow
+
 HELLO = [{"role": "user", "content": "Hello!"}]
 CHAT = "/v1/chat/completions"
 SMALL = LoadOptions(n_slots=1, context_length=256)

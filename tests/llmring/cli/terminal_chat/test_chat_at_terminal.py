@@ -18,6 +18,8 @@ from tests.llmring.mcp.turns import Said
 from tests.remote import wire
 from tests.remote.scripted_server import Connection
 
+pytestmark = pytest.mark.slow
+
 ECHO = calls("mcp_echo", text="boat")
 ANSWERED = Said("Here it is.")
 

@@ -17,6 +17,8 @@ from tests.llmring.mcp.turns import Said
 from tests.remote import wire
 from tests.remote.scripted_server import ScriptedServer
 
+pytestmark = pytest.mark.slow
+
 
 def test_turns_that_were_answered_survive_a_kill(data_folder: Path) -> None:
     halting = [wire.UNTIL_CLOSE + wire.event(wire.chunk("Hel"))]

@@ -14,6 +14,8 @@ from tests.llmring.cli.terminal_chat.chats import calls, chat, screen
 from tests.llmring.cli.test_cli_page import fits, steps
 from tests.llmring.mcp.turns import Said
 
+pytestmark = pytest.mark.slow
+
 LOCK_CHAT = ("lock", "chat")
 BIND = calls("add_alias", alias="fast", models="openai:gpt-6-luna,local:tiny")
 SAVE = calls("save_lockfile")

@@ -13,6 +13,8 @@ from tests.llmring.cli.terminal_chat.chats import calls, chat, tool_server
 from tests.llmring.mcp.turns import Said
 from tests.remote import wire
 
+pytestmark = pytest.mark.slow
+
 ECHO = calls("mcp_echo", text="boat")
 FAILS = wire.answer({"error": {"message": "no", "type": "x"}}, 400)
 

@@ -18,6 +18,8 @@ from llmring.mcp.client.pins import Pin
 from llmring.mcp.tools import Tool
 from tests.llmring.mcp.client.connections import offer, plain, using
 
+pytestmark = pytest.mark.slow
+
 
 def names(tools: list[Tool]) -> list[str]:
     return [tool.name for tool in tools]

@@ -26,6 +26,8 @@ from llmring.mcp.client import (
 from tests.llmring.mcp.client.connections import methods, plain, using
 from tests.llmring.mcp.client.http_servers import serving
 
+pytestmark = pytest.mark.slow
+
 
 def offer_one(folder: Path, **fields: Any) -> None:
     """Have the server in `folder` offer one tool, which answers with its argument as result."""

@@ -237,6 +237,7 @@ def test_a_program_that_will_not_end_is_killed(
     assert programs(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_servers_end_when_this_process_is_killed(tmp_path: Path) -> None:
     program = (
         "import asyncio, sys, pathlib\n"

@@ -26,6 +26,8 @@ from tests.llmring.cli.support import ROOT, run, start
 from tests.llmring.mcp.lockfile.workbench import LOCKFILE
 from tests.llmring.mcp.serving.served import serving
 
+pytestmark = pytest.mark.slow
+
 INITIALIZE = {
     "jsonrpc": "2.0", "id": 1, "method": "initialize",
     "params": {
