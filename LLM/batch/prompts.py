@@ -13,7 +13,7 @@ from LLM.codec import message_list
 from LLM.exceptions import InvalidRequestError
 
 #: What `LLM.batch` takes as its requests.
-Requests = str | os.PathLike[str] | IO[bytes] | Iterable[Any]
+Requests = str | os.PathLike[str] | IO[bytes] | Source | Iterable[Any]
 
 _URLS = {"messages": "/v1/chat/completions", "prompt": "/v1/completions"}
 _TABLES = (".parquet", ".csv", ".tsv")
