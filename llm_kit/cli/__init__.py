@@ -1,13 +1,11 @@
-"""The `llm-kit` command line."""
+"""The command `llm-kit`, on click.
+
+Data goes to stdout and messages to stderr; it ends with 0, 1 (failed), 2 (wrong usage) or 130
+(interrupted). A command's module is imported when it runs, so that `--help` is quick.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from llm_kit.cli.group import cli
 
-import click
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="llm-kit")
-def cli(**_: Any) -> None:
-    """Work that spans the packages of llm-kit."""
+__all__ = ["cli"]

@@ -60,7 +60,7 @@ class Command(click.Command):
             self.report(err, in_flags(str(err), flags_of(self)))
         except ModuleNotFoundError as err:
             package = (err.name or "").partition(".")[0]
-            if package in ("", "LLM", "cloud", "llmring", "local_llm_kit"):
+            if package in ("", "LLM", "cloud", "llm_kit", "llmring", "local_llm_kit"):
                 raise  # ours, and nothing that could be installed
             click.echo(
                 f"error: {ctx.command_path} needs the package {package!r}, which is not installed; "

@@ -1,0 +1,149 @@
+"""Who answers a job, by the command's options."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from LLM.exceptions import LLMConfigError
+from llm_kit.cli.batch_options import LOCAL_OPTIONS
+from llm_kit.cli.endpoint import PROVIDERS, Endpoint, endpoint
+from llm_kit.prices import BATCH_FACTOR, registry_price
+from local_llm_kit.cli.terminal import note
+
+if TYPE_CHECKING:
+    from LLM.batch.report import BatchReport
+    from LLM.config import LLMConfig
+    from llm_kit.cli.batch_files import OpenedFiles
+
+#: Answers a job's files.
+Ask = Callable[["OpenedFiles"], "BatchReport"]
+
+#: Seconds for a try: models that think take minutes, and a job is in no hurry.
+TIMEOUT_S = 600.0
+
+
+class Answerers:
+    """What answers jobs, by options.
+
+    :param job: `BatchOptions`.
+    :param who: the command's other options by their names.
+    """
+
+    def __init__(self, job: dict[str, Any], who: dict[str, Any]) -> None:
+        self._job = {name: value for name, value in job.items() if value is not None}
+        self._who = who
+        self._engine: str = job["engine"]
+        #: Models whose price was looked for and not found.
+        self.unpriced: list[str] = []
+
+    @contextmanager
+    def open(self) -> Iterator[Ask]:
+        """The one that the options name, until the block ends."""
+        with ExitStack() as stack:
+            is_local = self._who["local"] is not None
+            yield self._local(stack) if is_local else self._remote(stack)
+
+    def _local(self, stack: ExitStack) -> Ask:
+        who, timeout_s = self._who, self._who["timeout"]
+        load = {name: who[name] for name in LOCAL_OPTIONS if who[name] is not None}
+        if self._engine == "ray":
+            from llm_kit.ray import LocalWorker
+
+            return self._on_ray(LocalWorker(who["local"], load, timeout_s=timeout_s))
+        from local_llm_kit import LLMClient
+        from local_llm_kit.cli.loading_bar import loading_bar
+
+        with loading_bar(self._job.get("progress")) as watch:
+            client = LLMClient(who["local"], timeout=timeout_s, on_load=watch, **load)
+        stack.enter_context(client)
+        return lambda files: client.batch(files.source, files.output, **self._job)
+
+    def _remote(self, stack: ExitStack) -> Ask:
+        who, urls = self._who, self._who["base_url"]
+        provider = who["provider"]
+        if provider is None and self._engine == "provider" and not urls:
+            provider = "openai"
+        asked = endpoint(provider, urls[0] if urls else None, os.environ)
+        self._check_key(asked)
+        if asked.prices is not None:
+            factor = BATCH_FACTOR if self._engine == "provider" else 1.0
+            self._job["price"] = registry_price(
+                asked.prices, factor=factor, unknown=self.unpriced.append
+            )
+        if asked.provider == "anthropic":
+            return self._at_anthropic(stack, asked)
+        config = self._config(asked)
+        if self._engine == "ray":
+            from llm_kit.ray import EndpointWorker
+
+            return self._on_ray(EndpointWorker(config, urls if len(urls) > 1 else ()))
+        from LLM.cache import DiskCache
+        from LLM.client import LLM
+
+        cache = None if who["cache"] is None else DiskCache(who["cache"])
+        if cache is not None:
+            stack.callback(cache.close)
+        llm = stack.enter_context(LLM(config, cache=cache))
+        return lambda files: llm.batch(files.source, files.output, **self._job)
+
+    def _at_anthropic(self, stack: ExitStack, asked: Endpoint) -> Ask:
+        from cloud.llm import AnthropicClient
+
+        further = {name: self._who[name] for name in ("model", "max_retries")}
+        client = AnthropicClient(
+            asked.api_key,
+            base_url=asked.base_url,
+            **{name: value for name, value in further.items() if value is not None},
+        )
+        stack.enter_context(client)
+        return lambda files: client.batch(files.source, files.output, **self._job)
+
+    def _on_ray(self, worker: Any) -> Ask:
+        from LLM.batch.job import run_job
+        from LLM.batch.settings import JobSettings
+        from llm_kit.ray import RayEngine
+
+        options = {name: self._who[name] for name in ("address", "workers", "num_gpus")}
+        options["concurrency"] = self._job.get("concurrency")
+        engine = RayEngine(
+            worker, **{name: value for name, value in options.items() if value is not None}
+        )
+        settings = JobSettings.of(self._job)
+        model = self._who["model"]
+        return lambda files: run_job(
+            files.source, files.output, engine, settings, model=model, urls=worker.urls
+        )
+
+    def _config(self, asked: Endpoint) -> LLMConfig:
+        from LLM.config import LLMConfig
+
+        who = self._who
+        settings = {
+            "base_url": asked.base_url,
+            "api_key": asked.api_key,
+            "model": who["model"],
+            "timeout": who["timeout"] or TIMEOUT_S,
+            "max_retries": who["max_retries"],
+            "requests_per_minute": who["rpm"],
+            "tokens_per_minute": who["tpm"],
+        }
+        return LLMConfig(**{name: value for name, value in settings.items() if value is not None})
+
+    def _check_key(self, asked: Endpoint) -> None:
+        """Say where a key is missing, or does not go.
+
+        :raises LLMConfigError: the provider's own address would be asked without one.
+        """
+        one = PROVIDERS[asked.provider]
+        if asked.is_own and asked.api_key is None and not self._job.get("dry_run"):
+            raise LLMConfigError(
+                f"there is no key for {asked.base_url}; set {one.key_variable} in the environment"
+            )
+        if asked.is_key_kept:
+            note(
+                f"{one.key_variable} is not sent to {asked.base_url}; it is for "
+                f"--provider {asked.provider}, or for the address in {one.url_variable}"
+            )
