@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from LLM import LLM, CassetteMissError, LLMConfig, LLMError, cassette
-from tests.cassettes.conftest import HELLO, KEY, NOWHERE, lines, saying
+from tests.cassettes.conftest import HELLO, KEY, NOWHERE, event, lines, saying
 from tests.remote import wire
 from tests.remote.scripted_server import ScriptedServer
 
@@ -59,9 +59,13 @@ def test_no_policy_tries_a_miss_again_and_no_log_shows_it(
     recorded: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     config = LLMConfig(base_url=NOWHERE)
-    with cassette(recorded, strict=True), LLM(config, retry_policy=Stubborn()) as llm:
-        with caplog.at_level(logging.DEBUG), pytest.raises(CassetteMissError):
-            llm.chat_completion([{"role": "user", "content": "something private"}])
+    caplog.set_level(logging.DEBUG)
+    with (
+        cassette(recorded, strict=True),
+        LLM(config, retry_policy=Stubborn()) as llm,
+        pytest.raises(CassetteMissError),
+    ):
+        llm.chat_completion([{"role": "user", "content": "something private"}])
     assert "private" not in caplog.text
 
 
@@ -88,8 +92,6 @@ def test_allow_repeats_gives_the_last_answer_again(
 def test_a_stream_that_was_left_replays_as_far_as_it_was_read(
     serve: Serve, client: Client, file: Path
 ) -> None:
-    from tests.cassettes.conftest import event
-
     script = [wire.UNTIL_CLOSE, event("a"), lambda connection: connection.wait(5)]
     with cassette(file), client(serve(script).url).chat_completion(HELLO, stream=True) as stream:
         next(stream)
@@ -138,7 +140,10 @@ def test_a_long_prompt_is_compared_in_little_time_and_shown_in_part(
     server = serve(wire.answer(saying("Hi.")))
     with cassette(file), LLM(LLMConfig(base_url=server.url)) as llm:
         llm.chat_completion(prompt("a"))
-    with cassette(file, strict=True), LLM(LLMConfig(base_url=NOWHERE)) as llm:
-        with pytest.raises(CassetteMissError) as caught:
-            llm.chat_completion(prompt("b"))
+    with (
+        cassette(file, strict=True),
+        LLM(LLMConfig(base_url=NOWHERE)) as llm,
+        pytest.raises(CassetteMissError) as caught,
+    ):
+        llm.chat_completion(prompt("b"))
     assert len(str(caught.value)) <= 2000

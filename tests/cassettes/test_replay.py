@@ -36,7 +36,9 @@ CALLS: dict[str, tuple[bytes, Callable[[LLM], Any]]] = {
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_the_second_run_needs_no_server(serve: Serve, client: Client, file: Path, name: str) -> None:
+def test_the_second_run_needs_no_server(
+    serve: Serve, client: Client, file: Path, name: str
+) -> None:
     script, call = CALLS[name]
     with cassette(file):
         first = call(client(serve(script).url))
@@ -65,9 +67,7 @@ def test_one_request_recorded_in_one_world_answers_in_the_other(serve: Serve, fi
         assert "".join(llm.stream_text(HELLO)) == first == "Hello!"
 
 
-def test_a_stream_replays_its_pieces_as_they_came(
-    serve: Serve, client: Client, file: Path
-) -> None:
+def test_a_stream_replays_its_pieces_as_they_came(serve: Serve, client: Client, file: Path) -> None:
     with cassette(file):
         "".join(client(serve(STREAM).url).stream_text(HELLO))
     told = lines(file)[0]["response"]
@@ -147,9 +147,12 @@ def test_threads_get_each_answer_once_in_order(serve: Serve, file: Path) -> None
     scripts = [wire.answer(saying(str(i))) for i in range(8)]
     with cassette(file), LLM(LLMConfig(base_url=serve(*scripts).url)) as llm:
         first = [llm.chat_completion(HELLO).text for _ in range(8)]
-    with cassette(file, pace=0), LLM(LLMConfig(base_url=NOWHERE)) as llm:
-        with ThreadPoolExecutor(8) as threads:
-            again = list(threads.map(lambda _: llm.chat_completion(HELLO).text, range(8)))
+    with (
+        cassette(file, pace=0),
+        LLM(LLMConfig(base_url=NOWHERE)) as llm,
+        ThreadPoolExecutor(8) as threads,
+    ):
+        again = list(threads.map(lambda _: llm.chat_completion(HELLO).text, range(8)))
     assert first == [str(i) for i in range(8)]
     assert sorted(again) == first
 

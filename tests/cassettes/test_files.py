@@ -1,0 +1,225 @@
+"""The file: readable, complete after a kill, its owner's alone, and refused where it is wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from LLM import LLM, CassetteError, LLMConfig, cassette
+from LLM.cassettes import file as files
+from LLM.cassettes.contents import bytes_of, content_of, piece_bytes, piece_of
+from LLM.cassettes.scrubbing import NO_KEYS
+from LLM.upload import StreamedBody
+from tests.cassettes.conftest import DONE, HELLO, NOWHERE, event, lines, saying
+from tests.remote import wire
+from tests.remote.scripted_server import ScriptedServer, hang
+
+Serve = Callable[..., ScriptedServer]
+
+
+def ask(url: str, **fields: Any) -> str:
+    with LLM(LLMConfig(base_url=url, max_retries=0)) as llm:
+        return llm.chat_completion(HELLO, **fields).text
+
+
+@pytest.fixture
+def recorded(serve: Serve, file: Path) -> Path:
+    """A cassette with two answers."""
+    url = serve(wire.answer(saying("0")), wire.answer(saying("1"))).url
+    with cassette(file):
+        ask(url), ask(url)
+    return file
+
+
+def test_a_line_is_an_interaction_in_plain_json(recorded: Path) -> None:
+    header, first, _ = map(json.loads, recorded.read_text("utf-8").splitlines())
+    assert header["cassette"] == 1
+    assert header["program"].startswith("llm-kit ")
+    assert first["request"]["body"]["messages"] == HELLO
+    assert first["response"]["body"] == saying("0")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+def test_a_new_file_is_its_owners_alone_and_an_old_one_stays_as_it_was(
+    recorded: Path, serve: Serve
+) -> None:
+    assert stat.S_IMODE(recorded.stat().st_mode) == 0o600
+    recorded.chmod(0o644)
+    with cassette(recorded, "all"):
+        ask(serve(wire.answer(saying("2"))).url)
+    assert stat.S_IMODE(recorded.stat().st_mode) == 0o644
+
+
+def test_a_block_without_calls_leaves_no_file(file: Path) -> None:
+    with cassette(file):
+        assert file.exists()
+    assert not file.exists()
+
+
+KILLED = """
+import sys
+from LLM import LLM, LLMConfig, cassette
+with cassette(sys.argv[2]), LLM(LLMConfig(base_url=sys.argv[1])) as llm:
+    for seed in range(2):
+        llm.chat_completion([{"role": "user", "content": "Hello?"}], seed=seed)
+    stream = llm.chat_completion([{"role": "user", "content": "Hello?"}], stream=True)
+    print(next(stream).choices[0].delta.content, flush=True)
+    next(stream)
+"""
+
+
+def test_a_program_that_is_killed_leaves_what_was_complete(serve: Serve, file: Path) -> None:
+    replies = [wire.answer(saying(str(i))) for i in range(2)]
+    server = serve(*replies, [wire.UNTIL_CLOSE, event("a"), hang])
+    command = [sys.executable, "-c", KILLED, server.url, str(file)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as program:
+        assert program.stdout is not None
+        assert program.stdout.readline() == "a\n"
+        program.send_signal(signal.SIGKILL)
+    assert len(lines(file)) == 2
+    with cassette(file, strict=True, pace=0):
+        assert [ask(NOWHERE, seed=1), ask(NOWHERE, seed=0)] == ["1", "0"]
+
+
+def test_half_a_line_at_the_end_is_passed_over_and_written_over(
+    recorded: Path, serve: Serve
+) -> None:
+    whole = recorded.read_bytes()
+    recorded.write_bytes(whole + b'{"number": 2, "requ')
+    with cassette(recorded, "new_episodes", pace=0):
+        assert [ask(NOWHERE), ask(NOWHERE)] == ["0", "1"]
+        assert ask(serve(wire.answer(saying("2"))).url) == "2"
+    assert recorded.read_bytes().startswith(whole)
+    assert [one["number"] for one in lines(recorded)] == [0, 1, 2]
+
+
+def test_a_header_alone_is_a_cassette_that_nobody_has_recorded(file: Path, serve: Serve) -> None:
+    file.parent.mkdir()
+    file.write_text('{"cassette": 1}\n', "utf-8")
+    with cassette(file):
+        ask(serve(wire.answer(saying("0"))).url)
+    assert len(lines(file)) == 1
+
+
+STRANGE = (
+    '{"number": 0, "seconds": 0, "request": {"method": "GET", "url": "http://x"}, '
+    '"error": {"type": "SystemExit", "message": ""}}'
+)
+
+
+def changed(recorded: Path, line: int, text: str) -> None:
+    whole = recorded.read_text("utf-8").splitlines()
+    whole[line] = text
+    recorded.write_text("\n".join(whole) + "\n", "utf-8")
+
+
+@pytest.mark.parametrize(
+    ("line", "text", "told"),
+    [
+        (0, '{"cassette": 2}', "has format 2, and this program reads 1"),
+        (0, "interactions:", "is no cassette"),
+        (0, "[1]", "is no cassette"),
+        (1, "{", "line 2 of the cassette"),
+        (1, '{"number": 0, "seconds": 0, "request": {}}', "line 2 of the cassette"),
+        (1, '{"number": 0, "seconds": 0, "request": {"method": "GET", "url": "http://x"}}',
+         "no interaction"),
+        (2, STRANGE, "line 3 of the cassette"),
+    ],
+    ids=["format", "no JSON", "no object", "broken", "empty", "no outcome", "strange error"],
+)  # fmt: skip
+def test_a_file_that_is_wrong_is_refused_by_its_line(
+    recorded: Path, line: int, text: str, told: str
+) -> None:
+    changed(recorded, line, text)
+    with pytest.raises(CassetteError, match=told):
+        cassette(recorded).__enter__()
+
+
+def test_a_place_where_no_file_can_be_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CassetteError, match="cannot"):
+        cassette(tmp_path / "file" / "x.jsonl").__enter__()
+    with pytest.raises(CassetteError, match="cannot read"):
+        cassette(tmp_path).__enter__()
+
+
+def test_a_disk_that_is_full_fails_the_block_and_not_the_call(
+    file: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tape = cassette(file)
+    tape.__enter__()
+
+    def full(handle: int, data: Any) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files.os, "write", full)
+    assert ask(serve(wire.answer(saying("0"))).url) == "0"
+    with pytest.raises(CassetteError, match="No space left"):
+        tape.__exit__(None, None, None)
+
+
+BODIES = {
+    "object": b'{"b": 1.5, "a": ["\\u00e4", null, 12345678901234567890]}',
+    "string": b'"text"',
+    "text": "ä plain text".encode(),
+    "empty": b"",
+    "no UTF-8": b"\xff\xfe\x00",
+    "half a pair": b'"\\ud83d"',
+    "infinite": b'{"logprob": -Infinity}',
+    "too large": b'{"logprob": 1e999}',
+}
+
+
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
+def test_bodies_come_back_as_they_were(body: bytes) -> None:
+    fields = json.loads(files.line_of(content_of(body, NO_KEYS)))
+    again = bytes_of(fields)
+    assert again == body or json.loads(again) == json.loads(body)
+
+
+def test_a_piece_that_ends_within_a_character_comes_back_as_it_was() -> None:
+    pieces = [b"data: \xc3", b"\xa4\n\n"]
+    assert [piece_bytes(json.loads(json.dumps(piece_of(one)))) for one in pieces] == pieces
+
+
+def test_of_an_upload_only_size_and_kind_are_kept() -> None:
+    body = StreamedBody(lambda: iter([b"secret"]), 6, "multipart/form-data; boundary=x")
+    told = {"upload": {"size_bytes": 6, "content_type": "multipart/form-data"}}
+    assert content_of(body, NO_KEYS) == told
+
+
+def test_requests_that_end_out_of_order_replay_in_the_order_they_were_sent(
+    file: Path, serve: Serve
+) -> None:
+    url = serve(wire.stream_answer(event("0", "stop") + DONE),
+                wire.stream_answer(event("1", "stop") + DONE)).url  # fmt: skip
+    with cassette(file), LLM(LLMConfig(base_url=url)) as llm:
+        first, second = (llm.chat_completion(HELLO, stream=True) for _ in range(2))
+        assert (second.response.text, first.response.text) == ("1", "0")
+    assert [one["number"] for one in lines(file)] == [1, 0]
+    with cassette(file, pace=0), LLM(LLMConfig(base_url=NOWHERE)) as llm:
+        streams = [llm.chat_completion(HELLO, stream=True) for _ in range(2)]
+        assert [stream.response.text for stream in streams] == ["0", "1"]
+
+
+def test_a_stream_that_is_open_at_the_end_of_the_block_is_written_as_left(
+    file: Path, serve: Serve
+) -> None:
+    script = [wire.UNTIL_CLOSE, event("a"), hang]
+    with LLM(LLMConfig(base_url=serve(script).url)) as llm:
+        with cassette(file):
+            stream = llm.chat_completion(HELLO, stream=True)
+            next(stream)
+        assert lines(file)[0]["response"]["end"] == "left"
+        stream.close()
+    assert len(lines(file)) == 1
+    assert os.path.getsize(file) > 0
