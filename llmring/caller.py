@@ -28,6 +28,7 @@ from llmring.registry import Registry, usage_with_cost
 from llmring.schemas import LLMRequest, LLMResponse
 from llmring.settings import RingSettings
 from llmring.structured.formats import AnswerFormat, answer_format
+from llmring.tracing import CallTrace
 
 T = TypeVar("T")
 
@@ -159,11 +160,19 @@ class Caller:
     async def chat(self, request: LLMRequest, profile: str | None) -> LLMResponse:
         """The answer to a request."""
         job = self.job(request, profile)
-        answered = await self.failover.run(
-            job.models, lambda model: self._chat(job, model), job.attempts
-        )
-        answered.completed()
-        return await self.finished(job, answered.model, answered.value)
+        trace = CallTrace(job, request.model or DEFAULT_ALIAS)
+        try:
+            with trace.during():
+                answered = await self.failover.run(
+                    job.models, lambda model: self._chat(job, model), job.attempts
+                )
+                answered.completed()
+                told = await self.finished(job, answered.model, answered.value)
+        except BaseException as err:
+            trace.end("failed", err)
+            raise
+        trace.end("answered")
+        return told
 
     async def stream(self, job: Job) -> Answered[OpenStream]:
         """The first stream that begins to answer."""

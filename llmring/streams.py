@@ -8,13 +8,15 @@ from typing import Any, Self
 
 from cloud.llm.events import ReasoningDelta, RefusalDelta, StreamEvent, TextDelta
 from LLM.exceptions import LLMError
+from LLM.telemetry.dropped import collecting
 from llmring import background
 from llmring.answers import llm_response, usage_dict
-from llmring.caller import Caller, Job, OpenStream
+from llmring.caller import DEFAULT_ALIAS, Caller, Job, OpenStream
 from llmring.exceptions import ConfigurationError, ProviderAnswerError, wrap_exception
 from llmring.failover import Answered
 from llmring.pending import PendingResponse
 from llmring.schemas import LLMResponse, StreamChunk
+from llmring.tracing import CallTrace
 
 
 class ChatStream:
@@ -36,6 +38,7 @@ class ChatStream:
         self._answered: Answered[OpenStream] | None = None
         self._final: LLMResponse | None = None
         self._ended = False
+        self._trace: CallTrace | None = None
 
     def __repr__(self) -> str:
         state = "ended" if self._ended else "open" if self._answered else "not begun"
@@ -60,12 +63,21 @@ class ChatStream:
             self._ended = True
         except LLMError as err:
             self._ended = True
-            raise answered.failed(err) from err
-        except BaseException:
+            failure = answered.failed(err)
+            self._end_trace("failed", failure)
+            raise failure from err
+        except BaseException as err:
             self._ended = True
             answered.released()
+            self._end_trace("left", err)
             raise
-        return await self._last(answered)
+        try:
+            last = await self._last(answered)
+        except BaseException as err:
+            self._end_trace("failed", err)
+            raise
+        self._end_trace("answered")
+        return last
 
     def __await__(self) -> Generator[Any, Any, Self]:
         """The stream itself, for who writes ``async for chunk in await ring.chat_stream(…)``."""
@@ -100,12 +112,15 @@ class ChatStream:
         self._ended = True
         if self._answered is not None:
             self._answered.released()
+            self._end_trace("left")
             await self._answered.value.events.aclose()
 
     def __del__(self) -> None:
         # What is behind the stream frees itself.
         if (answered := self.__dict__.get("_answered")) is not None:
             answered.released()
+            with collecting:
+                self._end_trace("left")
 
     @property
     def attempts(self) -> list[dict[str, Any]]:
@@ -140,10 +155,17 @@ class ChatStream:
     async def _begin(self) -> None:
         try:
             self._job = self._make_job()
-            self._answered = await self._caller.stream(self._job)
-        except BaseException:
+            self._trace = CallTrace(self._job, self._job.request.model or DEFAULT_ALIAS)
+            with self._trace.during():
+                self._answered = await self._caller.stream(self._job)
+        except BaseException as err:
             self._ended = True
+            self._end_trace("failed", err)
             raise
+
+    def _end_trace(self, outcome: str, error: BaseException | None = None) -> None:
+        if self._trace is not None:
+            self._trace.end(outcome, error)
 
     async def _next_event(self, opened: OpenStream) -> StreamEvent:
         return opened.begun.popleft() if opened.begun else await anext(opened.events)

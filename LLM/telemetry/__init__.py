@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
     from opentelemetry.trace import TracerProvider
 
-    from LLM.telemetry.recorder import Recorder, Work
+    from LLM.telemetry.recorder import Recorder
+    from LLM.telemetry.work import Work
 
 logger = logging.getLogger("LLM")
 

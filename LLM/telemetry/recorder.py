@@ -15,14 +15,16 @@ from typing import Any
 from opentelemetry import context as otel_context
 from opentelemetry import metrics, propagate, trace
 from opentelemetry.metrics import Histogram, MeterProvider
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode, TracerProvider
+from opentelemetry.trace import TracerProvider
 
 from LLM._version import __version__
 from LLM.exceptions import LLMError
 from LLM.telemetry import names
 from LLM.telemetry.asked import Asked
 from LLM.telemetry.call_span import CONVERSATION_KEY, CallSpan, current_call
-from LLM.telemetry.failures import failure_attributes, harmless
+from LLM.telemetry.content import tool_text
+from LLM.telemetry.failures import harmless
+from LLM.telemetry.work import Work
 
 logger = logging.getLogger("LLM")
 
@@ -128,6 +130,11 @@ class Recorder:
         finally:
             otel_context.detach(token)
 
+    @harmless("")
+    def text(self, value: Any) -> str:
+        """What a tool was given or gave, as much of it as is recorded."""
+        return tool_text(value)
+
     def later(self, work: Callable[[], None]) -> None:
         """Have another thread do something, from where nothing may be waited for."""
         self._put_off.put(work)
@@ -141,81 +148,6 @@ class Recorder:
         while (work := self._put_off.get()) is not None:
             work()
             del work  # it holds a stream's answer
-
-
-class Work:
-    """A span around several calls, or around a tool.
-
-    As a context manager it is the current span of the block, which has failed when an error leaves
-    it.
-    """
-
-    def __init__(
-        self,
-        recorder: Recorder,
-        name: str,
-        attributes: Mapping[str, Any],
-        carrier: Mapping[str, str] | None = None,
-    ) -> None:
-        self._span: Span = trace.INVALID_SPAN
-        self._context = otel_context.get_current()
-        self._start(recorder, name, attributes, carrier)
-
-    @harmless(None)
-    def _start(
-        self,
-        recorder: Recorder,
-        name: str,
-        attributes: Mapping[str, Any],
-        carrier: Mapping[str, str] | None,
-    ) -> None:
-        parent, kind = self._context, SpanKind.INTERNAL
-        if carrier is not None:
-            parent, kind = propagate.extract(carrier, parent), SpanKind.SERVER
-        self._span = recorder.tracer.start_span(
-            name, context=parent, kind=kind, attributes=dict(attributes)
-        )
-        self._context = trace.set_span_in_context(self._span, parent)
-
-    def __enter__(self) -> Work:
-        self._token = otel_context.attach(self._context)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: object
-    ) -> None:
-        otel_context.detach(self._token)
-        self.end(error)
-
-    @harmless(None)
-    def tell(self, attributes: Mapping[str, Any]) -> None:
-        """Add attributes; those that are None are left out."""
-        self._span.set_attributes(
-            {name: value for name, value in attributes.items() if value is not None}
-        )
-
-    @harmless(None)
-    def rename(self, name: str) -> None:
-        """Give the span a name that tells more."""
-        self._span.update_name(name)
-
-    @harmless(None)
-    def failed(self, attributes: Mapping[str, Any]) -> None:
-        """The work has failed without an error."""
-        self._span.set_attributes(attributes)
-        self._span.set_status(Status(StatusCode.ERROR))
-
-    @harmless(None)
-    def end(self, error: BaseException | None = None) -> None:
-        """End the span.
-
-        :param error: what the work ended with; None for well.
-        """
-        try:
-            if error is not None:
-                self.failed(failure_attributes(error))
-        finally:
-            self._span.end()
 
 
 def _fits_a_header(name: str, value: str) -> bool:

@@ -23,6 +23,7 @@ from llmring.exceptions import ConfigurationError, ConversationError, Validation
 from llmring.pydantic_errors import first_problem
 from llmring.schemas import LLMRequest, LLMResponse
 from llmring.service import LLMRing
+from llmring.tracing import in_conversation
 
 _LEVELS = ("none", "metadata", "full")
 
@@ -163,7 +164,8 @@ class LLMRingSession(LLMRing):
         if conversation_id is None:
             return await self.chat(request, profile)
         conversation = await self.store.get_conversation(conversation_id)
-        response = await self.chat(completed_request(request, conversation), profile)
+        with in_conversation(conversation_id):
+            response = await self.chat(completed_request(request, conversation), profile)
         if store_messages and self.message_logging_level != "none":
             context = [new_message(message) for message in request.messages]
             with answer_in_errors(response):

@@ -14,7 +14,7 @@ from LLM import telemetry
 from LLM.telemetry import names
 
 if TYPE_CHECKING:
-    from LLM.telemetry.recorder import Work
+    from LLM.telemetry.work import Work
 
 _METHODS = frozenset(("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"))
 

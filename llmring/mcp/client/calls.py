@@ -21,6 +21,7 @@ from llmring.mcp.client.events import ToolEnded, ToolProgress, ToolStarted, Tool
 from llmring.mcp.client.telling import MAX_RESULT_CHARS, bounded, checked
 from llmring.mcp.tools import Progress, Tool, ToolResult
 from llmring.structured.arguments import argument_check
+from llmring.tracing import ToolTrace
 
 _logger = logging.getLogger("llmring.tools")
 
@@ -149,8 +150,9 @@ class RoundOfCalls:
 
         timeout_s = self._settings.timeout_s
         try:
-            async with asyncio.timeout(timeout_s) as deadline:
-                return checked(await tool.run(call.arguments, tell))
+            with ToolTrace(call, tool) as trace:
+                async with asyncio.timeout(timeout_s) as deadline:
+                    return trace.gave(checked(await tool.run(call.arguments, tell)))
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is None or task.cancelling():
