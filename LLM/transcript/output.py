@@ -48,6 +48,7 @@ class Output:
         self._has_colours = has_colours
         # The garbage collector may close a stream, and so write, in the middle of writing.
         self._lock = threading.RLock()
+        self._pid = os.getpid()
 
     def write(self, record: Record) -> None:
         """Write a record, if it can be written."""
@@ -55,6 +56,9 @@ class Output:
             block = json.dumps(record, default=str) + "\n"
         else:
             block = as_text(record, coloured=self._has_colours())
+        if self._pid != os.getpid():
+            # Whoever held the lock when the process was forked is not in this one.
+            self._lock, self._pid = threading.RLock(), os.getpid()
         # A full disk, a reader that has gone, a stream that was closed.
         with self._lock, contextlib.suppress(OSError, ValueError):
             self._write(block)

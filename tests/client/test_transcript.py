@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import stat
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -269,6 +270,40 @@ def test_blocks_of_many_threads_are_whole(debug_to: Callable[[str], None], tmp_p
     assert len(starts) == 16
     # A request's block ends with its body, and so does an answer's.
     assert all(lines[at - 1] == "    }" for at in [*starts[1:], len(lines)])
+
+
+def test_a_forked_process_waits_for_no_thread_of_its_parent(tmp_path: Path) -> None:
+    code = """
+import os, threading
+from LLM import LLM, debug
+LLM()
+output = debug.transcript().output
+held, done = threading.Event(), threading.Event()
+def hold():
+    with output._lock:
+        held.set()
+        done.wait(20)
+threading.Thread(target=hold).start()
+held.wait(20)
+child = os.fork()
+if child == 0:
+    debug.note("from the child")
+    os._exit(0)
+status = os.waitpid(child, 0)[1]
+done.set()
+print(status)
+"""
+    path = tmp_path / "calls.jsonl"
+    run = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        env={**os.environ, "LLM_DEBUG": str(path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert run.stdout == "0\n"
+    assert [one["message"] for one in records(path)] == ["from the child"]
 
 
 @pytest.mark.parametrize(
