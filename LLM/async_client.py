@@ -255,9 +255,21 @@ class AsyncLLM(Preparation):
         """
         # Imported here: few clients run jobs.
         from LLM.batch.endpoint import EndpointJob
+        from LLM.batch.in_thread import in_thread
 
         job = EndpointJob(self, requests, output, options)
-        return await _in_thread(job.run, job.stop)
+        return await in_thread(job.run, job.stop)
+
+    async def cancel_batch(self, output: AnyOutput) -> list[str]:
+        """End a job at the provider's batch endpoint; what it has answered, the next run fetches.
+
+        :param output: the job's.
+        :return: the ids of its batches; none where the provider has none of it.
+        :raises LLMError: one could not be ended.
+        """
+        from LLM.batch.provider.jobs import cancel_at_openai
+
+        return await asyncio.to_thread(cancel_at_openai, self, output)
 
     async def list_models(self, *, timeout: float | None = None) -> ModelsResponse:
         """The models that the server offers.
@@ -303,16 +315,3 @@ def _accepting(call: Call[AnswerT, ChunkT]) -> Callable[[AnswerT], Awaitable[Non
         call.accept(response)
 
     return finish
-
-
-async def _in_thread(run: Callable[[], ResultT], stop: Callable[[], None]) -> ResultT:
-    """The result of what blocks. When the task is cancelled, `stop` is called and `run` ends."""
-    ended = asyncio.get_running_loop().run_in_executor(None, run)
-    try:
-        return await asyncio.shield(ended)
-    except asyncio.CancelledError:
-        stop()
-        # It ends by what it was stopped with, which nobody waits for any more.
-        await asyncio.wait([ended])
-        ended.exception()
-        raise

@@ -287,6 +287,17 @@ class LLM(Preparation):
 
         return EndpointJob(self, requests, output, options).run()
 
+    def cancel_batch(self, output: AnyOutput) -> list[str]:
+        """End a job at the provider's batch endpoint; what it has answered, the next run fetches.
+
+        :param output: the job's.
+        :return: the ids of its batches; none where the provider has none of it.
+        :raises LLMError: one could not be ended.
+        """
+        from LLM.batch.provider.jobs import cancel_at_openai
+
+        return cancel_at_openai(self, output)
+
     def list_models(self, *, timeout: float | None = None) -> ModelsResponse:
         """The models that the server offers.
 

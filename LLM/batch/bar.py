@@ -58,6 +58,8 @@ def describe(progress: BatchProgress) -> str:
     parts = [f"{n_done:,}/{total}"]
     if progress.n_resumed:
         parts.append(f"{progress.n_resumed:,} resumed")
+    if progress.n_waiting:
+        parts.append(f"{progress.n_waiting:,} done at the provider")
     if progress.n_failed:
         parts.append(f"{progress.n_failed:,} failed")
     n_tokens = progress.prompt_tokens + progress.completion_tokens
@@ -150,7 +152,7 @@ class _Bar:
         return cls(_rich_progress(console))
 
     def show(self, progress: BatchProgress) -> None:
-        n_done = progress.n_resumed + progress.n_answered + progress.n_failed
+        n_done = progress.n_resumed + progress.n_answered + progress.n_failed + progress.n_waiting
         self._progress.update(
             self._task, total=progress.n_requests, completed=n_done, text=describe(progress)
         )

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from LLM.answer import Answer
-from LLM.batch.types import BatchOutcome, BatchRequest
+from LLM.batch.types import BatchOutcome, BatchRequest, BatchURL
 from LLM.codec import lenient_json
 from LLM.estimate import estimated_usage
 from LLM.exceptions import (
@@ -31,7 +31,8 @@ from LLM.types import (
     ResponsesResponse,
 )
 
-_SHAPES: dict[str, type[AnyResponse]] = {
+#: What each call is answered with.
+ANSWER_SHAPES: dict[BatchURL, type[AnyResponse]] = {
     "/v1/chat/completions": ChatCompletionResponse,
     "/v1/completions": CompletionResponse,
     "/v1/embeddings": EmbeddingsResponse,
@@ -49,7 +50,7 @@ def call_of(
     return Call(
         path=request.url.removeprefix("/v1"),
         fields=dict(request.body),
-        answer=_SHAPES[request.url],
+        answer=ANSWER_SHAPES[request.url],
         chunk=ChatCompletionChunk,  # never used: a job's answers come whole
         timeout_s=timeout_s,
         accept=_accept,

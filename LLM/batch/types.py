@@ -75,6 +75,8 @@ class BatchProgress:
     :param completion_tokens: of this run's answers.
     :param cost: of this run's answers in US dollars; None where no price is known.
     :param elapsed_s: seconds since the run began.
+    :param n_waiting: of those in flight, answered at the provider and not fetched yet, as far as it
+        tells; 0 for engines that make the calls themselves.
     """
 
     n_requests: int | None
@@ -86,11 +88,12 @@ class BatchProgress:
     completion_tokens: int
     cost: float | None
     elapsed_s: float
+    n_waiting: int = 0
 
     @property
     def left_s(self) -> float | None:
         """Seconds that the rest will about take; None until something has finished."""
-        n_finished = self.n_answered + self.n_failed
+        n_finished = self.n_answered + self.n_failed + self.n_waiting
         if self.n_requests is None or not n_finished:
             return None
         n_left = self.n_requests - self.n_resumed - n_finished

@@ -7,12 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from LLM import LLMConfig
-from LLM.batch.provider.jobs import run_at_openai
+from LLM import LLM, LLMConfig
 from LLM.batch.report import BatchReport
-from LLM.batch.settings import JobSettings
-from LLM.batch.source import LineFile
-from LLM.retry import RetryPolicy
 
 KEY = "sk-test-0123456789"
 
@@ -33,12 +29,16 @@ def write(path: Path, lines: Iterable[dict[str, Any]]) -> Path:
     return path
 
 
+def client(url: str, **settings: Any) -> LLM:
+    settings = {"api_key": KEY, "model": "gpt-5", "max_retries": 3, "retry_delay": 1, **settings}
+    return LLM(LLMConfig(base_url=url, **settings))
+
+
 def run(url: str, folder: Path, **options: Any) -> BatchReport:
     """Run the job of ``in.jsonl`` in a folder."""
-    settings = JobSettings.of({"engine": "provider", "progress": False, **options})
-    config = LLMConfig(base_url=url, api_key=KEY, model="gpt-5", max_retries=3, retry_delay=1)
-    source, output = LineFile(folder / "in.jsonl"), folder / "out.jsonl"
-    return run_at_openai(config, RetryPolicy.of(config), source, output, settings)
+    options = {"engine": "provider", "progress": False, **options}
+    with client(url) as llm:
+        return llm.batch(folder / "in.jsonl", folder / "out.jsonl", **options)
 
 
 def lines_of(path: Path) -> list[dict[str, Any]]:

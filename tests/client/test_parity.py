@@ -54,7 +54,8 @@ def test_arguments_have_the_same_types_in_both(name: str) -> None:
 def test_what_waits_is_awaited_and_nothing_else() -> None:
     waiting = {name for name in METHODS if inspect.iscoroutinefunction(getattr(AsyncLLM, name))}
     assert waiting == {
-        "batch", "chat_completion", "close", "completion", "list_models", "reset_session"
+        "batch", "cancel_batch", "chat_completion", "close", "completion", "list_models",
+        "reset_session",
     }  # fmt: skip
 
 

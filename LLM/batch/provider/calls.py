@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import re
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from LLM.answer import MAX_ANSWER_BYTES, Answer
 from LLM.attempts import Attempts
+from LLM.batch.provider.stop import Stop
 from LLM.codec import Source, decode_answer
 from LLM.exceptions import LLMConnectionError, LLMError, LLMResponseError
 from LLM.retry import RetryStrategy
@@ -39,26 +39,6 @@ _MAX_UNREADABLE = 10
 #: The largest file of results: 50,000 answers of 80 kB.
 _MAX_RESULTS_BYTES = 4 << 30
 _ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.:-]{0,199}")
-
-
-class StoppedError(Exception):
-    """The job is to end: somebody else than its own thread says so."""
-
-
-class Stop:
-    """Ends a job's waiting, from any thread."""
-
-    def __init__(self) -> None:
-        self._stopped = threading.Event()
-
-    def set(self) -> None:
-        """End it."""
-        self._stopped.set()
-
-    def sleep(self, seconds: float) -> None:
-        """A pause. :raises StoppedError: it was ended."""
-        if self._stopped.wait(seconds):
-            raise StoppedError
 
 
 @dataclass(frozen=True, slots=True)

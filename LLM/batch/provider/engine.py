@@ -15,13 +15,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from LLM.batch.engine import Finish
-from LLM.batch.provider.calls import Calls, Patience, StoppedError, is_passing
+from LLM.batch.provider.calls import Calls, Patience, is_passing
 from LLM.batch.provider.parts import Job, PartFile, read_request, request_line
 from LLM.batch.provider.results import Results
 from LLM.batch.provider.spool import Spool
+from LLM.batch.provider.stop import StoppedError
 from LLM.batch.provider.types import BatchAPI, BatchState, Lines, Problem
 from LLM.batch.types import BatchOutcome, BatchRequest
 from LLM.exceptions import InvalidRequestError, LLMError, LLMRateLimitError
+from LLM.usage import UsageTracker
 
 logger = logging.getLogger("LLM")
 
@@ -40,6 +42,7 @@ class ProviderEngine:
     :param most_in_flight: most requests that the provider has at a time; None for no limit. It
         bounds each batch, too.
     :param keeps_rest: leave batches that this run does not want all of to a later one.
+    :param usage: counts the tokens of what is answered; None counts none.
     """
 
     def __init__(
@@ -50,7 +53,9 @@ class ProviderEngine:
         *,
         most_in_flight: int | None = None,
         keeps_rest: bool = False,
+        usage: UsageTracker | None = None,
     ) -> None:
+        self._usage = usage
         self._api = api
         self._calls = calls
         self._folder = folder
@@ -71,9 +76,10 @@ class ProviderEngine:
         """
         job = Job(self._folder, self._api.name, self._calls.transport.url(""))
         job.remove_strays()
+        counted = self._counted(finish)
         try:
             self._take(job, requests, finish)
-            _Work(job, self._api, self._calls, finish, self._parts, self._most).run(
+            _Work(job, self._api, self._calls, counted, self._parts, self._most).run(
                 self._keeps_rest
             )
         except StoppedError:
@@ -105,6 +111,19 @@ class ProviderEngine:
             if not self._api.look(batch_id, self._calls).is_over:
                 self._api.cancel(batch_id, self._calls)
         return ids
+
+    def _counted(self, finish: Finish) -> Finish:
+        """`finish`, and the tokens counted."""
+        usage = self._usage
+        if usage is None:
+            return finish
+
+        def counted(outcome: BatchOutcome) -> None:
+            finish(outcome)
+            if outcome.usage is not None:
+                usage.settle(0, str(outcome.request.body.get("model")), outcome.usage)
+
+        return counted
 
     def _take(self, job: Job, requests: Iterator[BatchRequest], finish: Finish) -> None:
         """Find each request in a part, or put it into a new one."""

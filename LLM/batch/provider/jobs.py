@@ -11,43 +11,56 @@ from pathlib import Path
 from LLM.attempts import refusal
 from LLM.batch.job import run_job
 from LLM.batch.output import Output
-from LLM.batch.provider.calls import Calls, Stop
+from LLM.batch.provider.calls import Calls
 from LLM.batch.provider.engine import ProviderEngine
 from LLM.batch.provider.openai import OpenAIBatches
+from LLM.batch.provider.stop import Stop
 from LLM.batch.provider.types import PRICE_FACTOR, BatchAPI
 from LLM.batch.report import BatchReport
 from LLM.batch.settings import JobSettings
 from LLM.batch.source import Source
 from LLM.batch.types import Price
-from LLM.codec import Source as Answerer
-from LLM.config import LLMConfig
 from LLM.exceptions import LLMConfigError
 from LLM.headers import request_headers
-from LLM.retry import RetryStrategy
+from LLM.preparation import Preparation
 from LLM.transport import Transport
 from LLM.types import Usage
+from LLM.usage import UsageTracker
 
 #: Output of a job: path of a file of lines, or an `Output`.
 AnyOutput = str | os.PathLike[str] | Output | None
 
 
 def run_at_openai(
-    config: LLMConfig,
-    policy: RetryStrategy,
+    client: Preparation,
     source: Source,
     output: AnyOutput,
     settings: JobSettings,
-    stop: Stop | None = None,
+    stop: Stop,
 ) -> BatchReport:
     """Answer a job through the batch endpoint at an OpenAI-compatible address.
 
-    :param config: where, and with which key.
-    :param policy: decides on retries of what makes something.
-    :param stop: ends this run, not the batches, from another thread; None where none does.
+    :param client: an `LLM` or `AsyncLLM`, whose address, key and retry policy are used.
+    :param stop: ends this run, not the batches, from another thread.
+    :raises LLMConfigError: the client has a limit that no provider holds.
     :raises LLMError: as `run_at_provider`.
     """
-    with openai_calls(config, policy, stop) as calls:
-        return run_at_provider(OpenAIBatches(), calls, source, output, settings, model=config.model)
+    config = client.config
+    if config.max_total_tokens is not None:
+        raise LLMConfigError(
+            f"max_total_tokens is {config.max_total_tokens:,}, which a provider's batch endpoint "
+            "knows nothing of; leave it out, or use engine='threads'"
+        )
+    with openai_calls(client, stop) as calls:
+        return run_at_provider(
+            OpenAIBatches(),
+            calls,
+            source,
+            output,
+            settings,
+            model=config.model,
+            usage=client.usage,
+        )
 
 
 def run_at_provider(
@@ -58,10 +71,12 @@ def run_at_provider(
     settings: JobSettings,
     *,
     model: str | None,
+    usage: UsageTracker | None = None,
 ) -> BatchReport:
     """Answer a job through a provider's batch endpoint.
 
     :param model: of bodies that name none.
+    :param usage: counts the tokens of what is answered.
     :raises LLMConfigError: there is no output file, which a job of up to a day needs.
     :raises LLMError: as `LLM.batch.job.run_job`, and as `ProviderEngine.run`.
     """
@@ -71,6 +86,7 @@ def run_at_provider(
         notes_folder(output),
         most_in_flight=settings.concurrency,
         keeps_rest=settings.limit is not None,
+        usage=usage,
     )
     settings = replace(settings, price=discounted(settings.price, PRICE_FACTOR))
     report = run_job(source, output, engine, settings, model=model, urls=api.urls)
@@ -79,14 +95,14 @@ def run_at_provider(
     return report
 
 
-def cancel_at_openai(config: LLMConfig, policy: RetryStrategy, output: AnyOutput) -> list[str]:
+def cancel_at_openai(client: Preparation, output: AnyOutput) -> list[str]:
     """End a job's batches; what they have answered, the next run fetches.
 
     :param output: of the job.
     :return: the ids of the batches; none where the provider has none of the job.
     :raises LLMError: one could not be ended.
     """
-    with openai_calls(config, policy) as calls:
+    with openai_calls(client, Stop()) as calls:
         return ProviderEngine(OpenAIBatches(), calls, notes_folder(output)).cancel()
 
 
@@ -117,15 +133,14 @@ def discounted(price: Price | None, factor: float) -> Price | None:
 
 
 @contextmanager
-def openai_calls(
-    config: LLMConfig, policy: RetryStrategy, stop: Stop | None = None
-) -> Iterator[Calls]:
-    """Calls of an address; its connections end with the block."""
+def openai_calls(client: Preparation, stop: Stop) -> Iterator[Calls]:
+    """Calls of a client's address; their connections end with the block."""
+    config = client.config
     transport = Transport(
         config.api_root, request_headers(config), verify=config.verify, max_connections=4
     )
     try:
-        answerer = Answerer(transport.host, config.model, config.secrets)
-        yield Calls(transport, policy, answerer, refusal, stop or Stop())
+        answerer = client._ledger.source(config.model)
+        yield Calls(transport, client._ledger.retry, answerer, refusal, stop)
     finally:
         transport.close()

@@ -15,13 +15,13 @@ from typing import Any, TypeVar
 from pydantic import Field
 from pydantic_core import to_json
 
+from LLM.batch.calls import ANSWER_SHAPES
 from LLM.batch.parsing import URLS
-from LLM.batch.provider.answers import checked_answer
 from LLM.batch.provider.calls import Calls
 from LLM.batch.provider.parts import Part, request_line
 from LLM.batch.provider.types import BatchState, Lines, Problem, Result, SentRequests
 from LLM.batch.types import BatchRequest
-from LLM.codec import Source, encode_body
+from LLM.codec import Source, decode_answer, encode_body
 from LLM.error_response import api_error, error_details
 from LLM.exceptions import LLMAPIError, LLMError
 from LLM.multipart import file_form
@@ -234,14 +234,14 @@ def _answered(response: dict[str, Any], request: BatchRequest, source: Source) -
             secret=source.secret,
             now=0.0,
         )
-    model, usage = checked_answer(request.url, body, status, source)
+    answered = decode_answer(ANSWER_SHAPES[request.url], body, status, source)
     request_id = response.get("request_id")
     return Result(
         answer=body,
         status_code=status,
         request_id=request_id if isinstance(request_id, str) else None,
-        model=model,
-        usage=usage,
+        model=answered.model or source.model,
+        usage=answered.usage,
     )
 
 
