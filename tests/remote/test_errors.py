@@ -57,7 +57,9 @@ EXPECTED = {LLMAPIError: (LLMAPIError, InvalidRequestError)}
 
 def test_every_error_class_is_produced_here():
     classes = {value for value in vars(exceptions).values() if isinstance(value, type)}
-    assert set(PRODUCERS) == {c for c in classes if issubclass(c, LLMError)} - {LLMError}
+    errors = {one for one in classes if issubclass(one, LLMError)} - {LLMError}
+    # Those of cassettes come of files, and have tests of their own.
+    assert set(PRODUCERS) == {e for e in errors if not issubclass(e, exceptions.CassetteError)}
 
 
 def _produced(serve, world, cls: type[LLMError]) -> LLMError:
