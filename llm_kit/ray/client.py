@@ -73,7 +73,6 @@ class RayBatchClient:
     def _engine(self, concurrency: int) -> RayEngine:
         return RayEngine(
             self._worker,
-            is_judged=self._worker.is_judged,
             address=self._address,
             workers=self._workers,
             concurrency=concurrency,

@@ -31,8 +31,6 @@ class RayEngine:
         function of your own. It goes to the workers over Ray's own connections, which are encrypted
         where Ray is set up so (RAY_USE_TLS), and lies neither in Ray's control store nor in its
         object store, logs or environments.
-    :param is_judged: whether the workers ask a server, so that a refused key, a spent quota or
-        nobody at the address ends the job: no other request would fare better.
     :param address: of a running cluster: ``host:port``, ``ray://host:port``, or ``auto`` for the
         one that this machine is part of. None uses the connection that the process has, and starts
         a cluster on this machine where it has none.
@@ -47,7 +45,6 @@ class RayEngine:
     """
 
     make: MakeAnswerer = field(repr=False)
-    is_judged: bool = False
     address: str | None = None
     workers: int | None = None
     concurrency: int = 64
@@ -70,7 +67,7 @@ class RayEngine:
         """
         with ray_session(self.address) as ray:
             try:
-                if not self.is_judged:
+                if not getattr(self.make, "is_judged", False):
                     self._run(ray, requests, finish)
                     return
                 judge = Judge(finish)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from LLM.batch.engine import BatchEngine
@@ -33,10 +33,12 @@ class EngineHost:
 
     :param engine: answers the requests, on a thread of its own. The next request may be long in
         coming, and must not keep it from answering those that it has: it reads them in a thread.
+    :param on_close: closes what the engine stands on.
     """
 
-    def __init__(self, engine: BatchEngine) -> None:
+    def __init__(self, engine: BatchEngine, on_close: Callable[[], object] | None = None) -> None:
         self._engine = engine
+        self._on_close = on_close
         self._requests: queue.SimpleQueue[BatchRequest | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         # A pack that Ray sends twice is answered twice: an index may wait in two packs.
@@ -64,6 +66,8 @@ class EngineHost:
         """End the engine, which gets no more requests; returns when it has ended."""
         self._requests.put(None)
         self._thread.join()
+        if self._on_close is not None:
+            self._on_close()
 
     def _run(self) -> None:
         try:

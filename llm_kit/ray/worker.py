@@ -35,7 +35,8 @@ class WorkerPlace:
 
 
 #: Makes what answers a worker's packs, on the worker's machine. It is pickled: a function, or an
-#: instance of a class, of a module that the worker's machine has too.
+#: instance of a class, of a module that the worker's machine has too. One whose `is_judged` is true
+#: asks a server: a refused key, or nobody at the address, then ends the job (`LLM.batch.judge`).
 MakeAnswerer = Callable[[WorkerPlace], Answerer]
 
 

@@ -61,9 +61,10 @@ class EndpointWorker:
         from LLM.client import LLM
         from llm_kit.ray.endpoint_host import EndpointHost
 
-        return EndpointHost(LLM(self._config_at(place)), place.concurrency)
+        return EndpointHost(LLM(self.config_at(place)), place.concurrency)
 
-    def _config_at(self, place: WorkerPlace) -> LLMConfig:
+    def config_at(self, place: WorkerPlace) -> LLMConfig:
+        """The settings of one worker: its address, and its part of the limits a minute."""
         limits = ("requests_per_minute", "tokens_per_minute")
         update: dict[str, Any] = {
             name: value / place.n_workers
@@ -109,4 +110,5 @@ class LocalWorker:
         from local_llm_kit import LLMClient
 
         client = LLMClient(self.name, timeout=self.timeout_s, **self.options)
-        return EngineHost(LocalEngine(client._catalog, place.concurrency, self.timeout_s))
+        engine = LocalEngine(client._catalog, place.concurrency, self.timeout_s)
+        return EngineHost(engine, client.close)

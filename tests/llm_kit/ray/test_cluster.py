@@ -15,6 +15,13 @@ from typing import Any
 
 import pytest
 
+from LLM import LLM, LLMConfig
+from llm_kit.batch import run_batch
+from local_llm_kit import LLMClient
+from tests.batch.jobs import chat, write_requests
+from tests.remote import wire
+from tests.remote.scripted_server import Request, ScriptedServer
+
 pytest.importorskip("ray.data")
 pytestmark = [
     pytest.mark.slow,
@@ -23,6 +30,7 @@ pytestmark = [
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
+KEY = "sk-test-0123456789abcdef"
 
 Ask = Callable[..., dict[str, Any]]
 
@@ -98,6 +106,21 @@ def prompts(n: int) -> list[str]:
     return [f"bee {i}" for i in range(n)]
 
 
+def answer_or_refuse(request: Request) -> bytes:
+    text = json.loads(request.body)["messages"][-1]["content"]
+    if text == "refuse":
+        return wire.answer({"error": {"message": "not that", "code": "bad"}}, status=400)
+    return wire.answer(chat(text))
+
+
+def words_in(path: Path) -> list[dict[str, Any]]:
+    """A table's rows, without what differs by the call: ids and times."""
+    import pyarrow.parquet
+
+    rows: list[dict[str, Any]] = pyarrow.parquet.read_table(path).to_pylist()
+    return [{name: row[name] for name in row if name != "response"} for row in rows]
+
+
 def said(reply: dict[str, Any]) -> list[tuple[int, str]]:
     return sorted((one["index"], one["said"]) for one in reply["answers"])
 
@@ -137,6 +160,44 @@ def test_a_machine_that_is_not_there_is_named(ask: Ask) -> None:
     reply = ask("echo", prompts=prompts(1), num_cpus=64)
     assert reply["raised"][0] == "LLMConfigError"
     assert "num_cpus=64" in reply["raised"][1]
+
+
+def test_a_job_at_a_server_gives_what_it_gives_on_threads(ask: Ask, tmp_path: Path) -> None:
+    source = write_requests(tmp_path / "in.jsonl", [*prompts(60), "refuse", *prompts(20)])
+    outputs = [tmp_path / "ray" / "out.jsonl", tmp_path / "threads" / "out.jsonl"]
+    for output in outputs:
+        output.parent.mkdir()
+    with ScriptedServer((answer_or_refuse,)) as server:
+        config = {"base_url": server.url, "api_key": KEY, "max_retries": 0}
+        job = {"requests": str(source), "output": str(outputs[0]), "keep_order": True}
+        reply = ask("batch", worker="endpoint", made_of=config, **job)
+        assert {one.headers["authorization"] for one in server.requests} == {f"Bearer {KEY}"}
+        with LLM(LLMConfig(**config)) as llm:
+            llm.batch(source, outputs[1], keep_order=True, progress=False)
+    assert reply == {"n_answered": 80, "n_failed": 1}
+    for name in ("out.jsonl", "out.errors.jsonl"):
+        assert outputs[0].with_name(name).read_bytes() == outputs[1].with_name(name).read_bytes()
+
+
+def test_ray_writes_the_key_nowhere(folder: Path) -> None:
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert files
+    assert [path for path in files if KEY.encode() in path.read_bytes()] == []
+
+
+def test_models_in_the_workers_give_what_one_here_gives(ask: Ask, tmp_path: Path) -> None:
+    source = tmp_path / "in.csv"
+    source.write_text(
+        "custom_id,prompt,temperature\n" + "".join(f"a{i},Say {i},0\n" for i in range(9))
+    )
+    outputs = [tmp_path / "ray.parquet", tmp_path / "here.parquet"]
+    options: dict[str, Any] = {"n_slots": 2, "context_length": 256, "threads": 1}
+    made_of = {"name": "tiny", "options": options}
+    ask("batch", worker="local", made_of=made_of, requests=str(source), output=str(outputs[0]))
+    with LLMClient("tiny", **options) as client:
+        run_batch(client, source, outputs[1], progress=False)
+    assert words_in(outputs[0]) == words_in(outputs[1])
+    assert len(words_in(outputs[0])) == 9
 
 
 def test_a_killed_node_is_survived(ask: Ask) -> None:

@@ -17,9 +17,10 @@ from typing import Any
 from pydantic_core import to_json
 from ray.cluster_utils import Cluster
 
-from LLM import LLMError
+from LLM import LLMConfig, LLMError
 from LLM.batch.types import BatchOutcome, BatchRequest
-from llm_kit.ray import RayEngine
+from llm_kit.batch import run_batch
+from llm_kit.ray import EndpointWorker, LocalWorker, RayBatchClient, RayEngine
 from tests.llm_kit.ray import echo_engines
 
 NODE: dict[str, Any] = {"num_cpus": 1, "object_store_memory": 100 * 2**20}
@@ -48,6 +49,13 @@ class Scenarios:
         return self._run(
             prompts, "echo", lambda _: cluster.remove_node(second, allow_graceful=False), **how
         )
+
+    def batch(self, worker: str, made_of: dict[str, Any], **job: Any) -> dict[str, Any]:
+        """Run a job over files by workers of ours."""
+        made = LocalWorker(**made_of) if worker == "local" else EndpointWorker(LLMConfig(**made_of))
+        client = RayBatchClient(made, address=self._cluster.address)
+        report = run_batch(client, progress=False, **job)
+        return {"n_answered": report.n_answered, "n_failed": report.n_failed}
 
     def _run(
         self, prompts: list[str], make: str, at_first: Callable[[int], object], **how: Any
