@@ -280,6 +280,13 @@ class Calls:
         )
         return n_tokens
 
+    def context_length(self) -> int:
+        """Tokens that the window of the client's own model holds."""
+        n_tokens: int = self._looked_up(
+            "context_length", {}, lambda: self._with_model(lambda one: one.info.context_length)
+        )
+        return n_tokens
+
     def save_state(
         self,
         messages: Any,

@@ -15,7 +15,6 @@ from LLM.exceptions import InvalidRequestError, LLMConfigError
 from LLM.overflow import NOTE_TOKENS, ChatMessage
 from LLM.summary import Summariser
 from LLM.window import estimate_prompt_tokens
-from local_llm_kit.messages import normalise_messages
 
 if TYPE_CHECKING:
     from local_llm_kit.calls import Calls
@@ -111,10 +110,11 @@ class _ModelHands:
 
     def count(self, messages: Sequence[ChatMessage]) -> int:
         """Tokens by the model's own tokenizer; rather too many where it has none to ask."""
-        checked = normalise_messages(messages)
+        # Imported here, since calls have a memory.
+        from local_llm_kit.calls import Calls
+
         try:
-            with self._catalog.lease(None) as model:
-                return model.count_tokens(checked)
+            return Calls(self._catalog).count_tokens(messages, None)
         except InvalidRequestError as err:
             if err.code != "unsupported_parameter":
                 raise
@@ -133,9 +133,7 @@ class _ModelHands:
         def ask(prompt: list[dict[str, Any]]) -> str:
             return answered(calls.chat(prompt, arguments)).text
 
-        with self._catalog.lease(None) as model:
-            window = model.info.context_length - n_answer
-        return Summariser(ask, self.count, window)(messages)
+        return Summariser(ask, self.count, calls.context_length() - n_answer)(messages)
 
 
 class MemoryMethods:
