@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from LLM.exceptions import LLMConfigError
 from llm_kit.cli.batch_options import LOCAL_OPTIONS
 from llm_kit.cli.endpoint import PROVIDERS, Endpoint, endpoint
-from llm_kit.prices import BATCH_FACTOR, registry_price
+from llm_kit.prices import registry_price
 from local_llm_kit.cli.terminal import note
 
 if TYPE_CHECKING:
@@ -56,7 +56,8 @@ class Answerers:
         from local_llm_kit import LLMClient
         from local_llm_kit.cli.loading_bar import loading_bar
 
-        with loading_bar(self._job.get("progress")) as watch:
+        # Asked for, a job's progress is lines in a file; that of loading is a bar or nothing.
+        with loading_bar(False if self._job.get("progress") is False else None) as watch:
             client = LLMClient(who["local"], timeout=timeout_s, on_load=watch, **load)
         stack.enter_context(client)
         return lambda files: client.batch(files.source, files.output, **self._job)
@@ -69,10 +70,8 @@ class Answerers:
         asked = endpoint(provider, urls[0] if urls else None, os.environ)
         self._check_key(asked)
         if asked.prices is not None:
-            factor = BATCH_FACTOR if self._engine == "provider" else 1.0
-            self._job["price"] = registry_price(
-                asked.prices, factor=factor, unknown=self.unpriced.append
-            )
+            # A job at a provider's batch endpoint halves it itself.
+            self._job["price"] = registry_price(asked.prices, unknown=self.unpriced.append)
         if asked.provider == "anthropic":
             return self._at_anthropic(stack, asked)
         config = self._config(asked)
