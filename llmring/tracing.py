@@ -15,7 +15,7 @@ from LLM.telemetry import names
 
 if TYPE_CHECKING:
     from LLM.telemetry.recorder import Recorder
-    from LLM.telemetry.work import Work
+    from LLM.telemetry.work_span import Work
     from llmring.caller import Job
     from llmring.mcp.client.events import ToolUse
     from llmring.mcp.tools import Tool, ToolResult

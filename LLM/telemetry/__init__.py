@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import TracerProvider
 
     from LLM.telemetry.recorder import Recorder
-    from LLM.telemetry.work import Work
+    from LLM.telemetry.work_span import Work
 
 logger = logging.getLogger("LLM")
 

@@ -16,6 +16,7 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
+from LLM.secrets import scrub_text
 from LLM.telemetry import dropped, names
 from LLM.telemetry.answers import Told, answer_attributes
 from LLM.telemetry.asked import Asked, identity, request_attributes, short
@@ -182,7 +183,7 @@ class CallSpan:
         recorder, context = self._recorder, self._context
         shared: dict[str, Any] = dict(self._identity)
         if told.model:
-            shared[names.RESPONSE_MODEL] = short(told.model)
+            shared[names.RESPONSE_MODEL] = short(scrub_text(told.model, self._asked.secret))
         if error is not None:
             ended = {**shared, names.ERROR_TYPE: error_type(error)}
             recorder.duration.record(duration_s, ended, context)

@@ -24,7 +24,7 @@ from LLM.telemetry.asked import Asked
 from LLM.telemetry.call_span import CONVERSATION_KEY, CallSpan, current_call
 from LLM.telemetry.content import tool_text
 from LLM.telemetry.failures import harmless
-from LLM.telemetry.work import Work
+from LLM.telemetry.work_span import Work
 
 logger = logging.getLogger("LLM")
 

@@ -14,7 +14,7 @@ from LLM import telemetry
 from LLM.telemetry import names
 
 if TYPE_CHECKING:
-    from LLM.telemetry.work import Work
+    from LLM.telemetry.work_span import Work
 
 _METHODS = frozenset(("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"))
 

@@ -15,6 +15,7 @@ from LLM import LLM, AsyncLLM, InvalidRequestError, LLMConfig
 from local_llm_kit.load_options import LoadOptions
 from local_llm_kit.server import LocalServer
 from local_llm_kit.server.options import ServerOptions
+from tests.telemetry import published
 from tests.telemetry.conftest import Seen
 
 
@@ -101,3 +102,12 @@ def test_embeddings_of_the_server_are_recorded(seen: Seen, server_url: str) -> N
         assert answer.status == 200
     seen.wait_for(2)
     assert {span.name for span in seen.spans} == {"embeddings tiny", "POST /v1/embeddings"}
+
+
+def test_span_of_a_server_follows_the_conventions_of_http(seen: Seen, server_url: str) -> None:
+    with LLM(_config(server_url)) as llm:
+        llm.list_models()
+    seen.wait_for(1)
+    told = dict(seen.span.attributes or {})
+    assert published.REQUIRED["server"] <= told.keys() <= published.attribute_names()
+    assert seen.span.name == "GET /v1/models"
