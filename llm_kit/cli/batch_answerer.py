@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from LLM.batch.report import BatchReport
     from LLM.config import LLMConfig
     from llm_kit.cli.batch_files import OpenedFiles
+    from llm_kit.ray import EndpointWorker, LocalWorker
 
 #: Answers a job's files.
 Ask = Callable[["OpenedFiles"], "BatchReport"]
@@ -100,21 +101,13 @@ class Answerers:
         stack.enter_context(client)
         return lambda files: client.batch(files.source, files.output, **self._job)
 
-    def _on_ray(self, worker: Any) -> Ask:
-        from LLM.batch.job import run_job
-        from LLM.batch.settings import JobSettings
-        from llm_kit.ray import RayEngine
+    def _on_ray(self, worker: EndpointWorker | LocalWorker) -> Ask:
+        from llm_kit.ray import RayBatchClient
 
-        options = {name: self._who[name] for name in ("address", "workers", "num_gpus")}
-        options["concurrency"] = self._job.get("concurrency")
-        engine = RayEngine(
-            worker, **{name: value for name, value in options.items() if value is not None}
-        )
-        settings = JobSettings.of(self._job)
-        model = self._who["model"]
-        return lambda files: run_job(
-            files.source, files.output, engine, settings, model=model, urls=worker.urls
-        )
+        names = ("address", "workers", "num_gpus")
+        options = {name: self._who[name] for name in names if self._who[name] is not None}
+        client = RayBatchClient(worker, **options)
+        return lambda files: client.batch(files.source, files.output, **self._job)
 
     def _config(self, asked: Endpoint) -> LLMConfig:
         from LLM.config import LLMConfig
