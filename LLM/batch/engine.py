@@ -24,8 +24,8 @@ class BatchEngine(Protocol):
         Each request that was read is handed to `finish`, in whatever order they end; a second
         outcome of one that has ended is passed over. A request that fails for good is an outcome
         too, and the others go on. What no other request would survive either (a refused key, a
-        spent quota, an address where nothing listens) is raised: then requests in flight are left
-        without an outcome, and a later run asks them again.
+        spent quota, an address where nothing listens) is raised: then requests may be left without
+        an outcome, and a later run asks them again.
 
         :param requests: to be read by one thread at a time.
         :param finish: may be called by any thread; what it raises ends the job.

@@ -94,11 +94,11 @@ class LoopEngine:
         with self._lock:
             self._loop, self._main = asyncio.get_running_loop(), asyncio.current_task()
             stopped = self._stopped
-        async with self.asking() as ask:
+        async with self._sending() as (transport, gate):
             try:
                 if stopped:
                     raise asyncio.CancelledError
-                await self._answer_all(requests, judge, ask)
+                await self._answer_all(requests, judge, transport, gate)
             finally:
                 with self._lock:
                     self._loop = self._main = None
@@ -109,28 +109,39 @@ class LoopEngine:
 
         It takes any number at once, and has `concurrency` of them in flight.
         """
-        transport = self._new_transport()
-        gate = _Gate(Throttle(self._concurrency))
-        try:
+        async with self._sending() as (transport, gate):
             yield lambda request: self._answer(request, transport, gate)
+
+    @contextlib.asynccontextmanager
+    async def _sending(self) -> AsyncGenerator[tuple[AsyncTransport, _Gate], None]:
+        transport = self._new_transport()
+        try:
+            yield transport, _Gate(Throttle(self._concurrency))
         finally:
             await transport.close()
 
-    async def _answer_all(self, requests: Iterator[BatchRequest], judge: Judge, ask: Ask) -> None:
+    async def _answer_all(
+        self,
+        requests: Iterator[BatchRequest],
+        judge: Judge,
+        transport: AsyncTransport,
+        gate: _Gate,
+    ) -> None:
         async def work() -> None:
             for request in requests:
-                judge.take(await ask(request))
+                judge.take(await self._answer(request, transport, gate))
 
         tasks = [asyncio.create_task(work()) for _ in range(self._concurrency)]
         try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+            # What was sent may be paid for: it is waited for, and kept.
+            await gate.close()
         finally:
             for task in tasks:
                 task.cancel()
-            ended = await asyncio.gather(*tasks, return_exceptions=True)
-        failures = [end for end in ended if isinstance(end, BaseException)]
-        for failure in failures:
-            if not isinstance(failure, asyncio.CancelledError):
+            await asyncio.gather(*tasks, return_exceptions=True)
+        for task in done:
+            if not task.cancelled() and (failure := task.exception()) is not None:
                 raise failure
         judge.release()
 
@@ -143,6 +154,9 @@ class LoopEngine:
             response = await caller.post(call)
         except LLMError as err:
             return failed(request, err)
+        finally:
+            if caller.answer is not None:
+                gate.kept()
         return answered(request, response, caller.answer)
 
 
@@ -163,12 +177,13 @@ class _JobCaller(AsyncCaller):
         gate = self._gate
         self._epoch = await gate.enter()
         try:
-            answer = self.answer = await super()._send(path, body, timeout_s)
+            answer = await super()._send(path, body, timeout_s)
+            if 200 <= answer.status < 300:
+                self.answer = answer
+                gate.answered(self._epoch)
+            return answer
         finally:
             gate.leave()
-        if answer.status < 400:
-            gate.throttle.answered(self._epoch)
-        return answer
 
 
 class _Gate:
@@ -177,12 +192,16 @@ class _Gate:
     def __init__(self, throttle: Throttle) -> None:
         self.throttle = throttle
         self._waiting: deque[asyncio.Future[None]] = deque()
+        self._closed = False
+        # Answers that have arrived and are not on their way to the disk yet.
+        self._n_unkept = 0
+        self._idle = asyncio.Event()
 
     async def enter(self) -> int:
         """Wait for leave to send. :return: the throttle's epoch."""
         throttle = self.throttle
-        while (wait_s := throttle.wait_s(time.monotonic())) != 0:
-            if wait_s is not None:
+        while (wait_s := throttle.wait_s(time.monotonic())) != 0 or self._closed:
+            if wait_s and not self._closed:
                 await asyncio.sleep(wait_s)
                 continue
             turn = asyncio.get_running_loop().create_future()
@@ -200,9 +219,32 @@ class _Gate:
         """A request has ended: let those go on that have room now."""
         throttle = self.throttle
         throttle.n_in_flight -= 1
+        if self._closed:
+            self._note_idle()
+            return
         n_free = int(throttle.allowed) - throttle.n_in_flight
         while self._waiting and n_free > 0:
             turn = self._waiting.popleft()
             if not turn.done():
                 turn.set_result(None)
                 n_free -= 1
+
+    def answered(self, epoch: int) -> None:
+        """A request was answered, and what it got is not kept yet."""
+        self._n_unkept += 1
+        self.throttle.answered(epoch)
+
+    def kept(self) -> None:
+        """What a request got is handed on before the task waits for anything."""
+        self._n_unkept -= 1
+        self._note_idle()
+
+    async def close(self) -> None:
+        """Let nobody pass any more, and wait until nothing is in flight."""
+        self._closed = True
+        self._note_idle()
+        await self._idle.wait()
+
+    def _note_idle(self) -> None:
+        if self._closed and not self.throttle.n_in_flight and not self._n_unkept:
+            self._idle.set()

@@ -120,8 +120,10 @@ class _JobCaller(Caller):
         self._epoch = self._gate.enter()
         is_success = False
         try:
-            answer = self.answer = super()._send(path, body, timeout_s)
-            is_success = answer.status < 400
+            answer = super()._send(path, body, timeout_s)
+            is_success = 200 <= answer.status < 300
+            if is_success:
+                self.answer = answer
         finally:
             self._gate.leave(self._epoch if is_success else None)
         return answer
