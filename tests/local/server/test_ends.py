@@ -121,7 +121,7 @@ def test_a_body_that_never_comes_holds_the_end_up_for_no_longer_than_its_grace(
         server.stop()
         begin = time.monotonic()
         assert sock.recv(1) == b""
-        assert time.monotonic() - begin < 3
+        assert time.monotonic() - begin < 8  # a body has thirty seconds else
     assert not [one for one in caplog.records if one.levelno >= logging.WARNING]
 
 
