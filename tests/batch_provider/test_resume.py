@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -10,9 +13,11 @@ from typing import Any
 import pytest
 
 from LLM.batch.provider.parts import Job
+from LLM.batch.provider.stop import Stop
 from LLM.transport import Transport
 from tests.batch_provider.fake_provider import FakeOpenAI
 from tests.batch_provider.jobs import chat_line, notes, run, texts, write
+from tests.remote.scripted_server import Request, reset
 
 
 class Killed(BaseException):
@@ -83,3 +88,60 @@ def test_a_job_that_dies_at_any_step_is_gone_on_with(
         assert len(openai.batches) == 1, step
         assert {file["purpose"] for file in openai.files.values()} == {"batch_output"}, step
         assert not notes(here).exists()
+
+
+SCRIPT = """
+import sys
+from LLM import LLM, LLMConfig
+with LLM(LLMConfig(base_url=sys.argv[1], model="gpt-5")) as llm:
+    llm.batch(sys.argv[2], sys.argv[3], engine="provider")
+"""
+
+
+@pytest.mark.parametrize("step", ["POST /v1/files", "POST /v1/batches", "GET /v1/batches/batch_2"])
+def test_a_process_that_is_killed_is_gone_on_with(
+    url: str, openai: FakeOpenAI, tmp_path: Path, step: str
+) -> None:
+    """Killed when the provider has done what it was asked, and before it says so."""
+    reached, killed = threading.Event(), threading.Event()
+
+    def fault(request: Request) -> Any:
+        if f"{request.method} {request.path}" != step or reached.is_set():
+            return None
+        openai.route(request)
+        reached.set()
+        killed.wait(60)
+        return [reset]
+
+    openai.fault = fault
+    write(tmp_path / "in.jsonl", [chat_line("a", "A"), chat_line("b", "B")])
+    files = [str(tmp_path / name) for name in ("in.jsonl", "out.jsonl")]
+    process = subprocess.Popen([sys.executable, "-c", SCRIPT, url, *files])
+    try:
+        assert reached.wait(120)
+    finally:
+        process.kill()
+        process.wait()
+        killed.set()
+    run(url, tmp_path)
+    assert texts(tmp_path) == {"a": "A", "b": "B"}
+    assert len(openai.batches) == 1
+    assert {file["purpose"] for file in openai.files.values()} == {"batch_output"}
+
+
+def test_an_interrupt_leaves_the_batch_running_and_says_how_to_come_back(
+    url: str, openai: FakeOpenAI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(self: Stop, seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    write(tmp_path / "in.jsonl", [chat_line("a", "A")])
+    with monkeypatch.context() as patch:
+        patch.setattr(Stop, "sleep", interrupt)
+        with pytest.raises(KeyboardInterrupt) as caught:
+            run(url, tmp_path)
+    (note,) = caught.value.__notes__
+    assert "goes on with batch_2: the same call comes back" in note
+    run(url, tmp_path)
+    assert texts(tmp_path) == {"a": "A"}
+    assert len(openai.batches) == 1
