@@ -4,33 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
 from LLM.batch.types import Price
 from LLM.types import Usage
 from llmring.registry import Registry
 
-# Whose prices hold at an address. What anybody else's server takes for a model, no list knows.
-_HOSTS = {
-    "api.openai.com": "openai",
-    "api.anthropic.com": "anthropic",
-    "generativelanguage.googleapis.com": "google",
-}
 
-#: What the providers take for their batch endpoints, as a share of the usual price.
-#: Source: https://platform.openai.com/docs/guides/batch,
-#: https://docs.claude.com/en/docs/build-with-claude/batch-processing
-BATCH_FACTOR = 0.5
-
-
-def registry_price(
-    provider: str, *, factor: float = 1.0, unknown: Callable[[str], object] | None = None
-) -> Price:
+def registry_price(provider: str, *, unknown: Callable[[str], object] | None = None) -> Price:
     """A price for jobs, of one provider's models.
 
     :param provider: as the registry has it: ``openai``, ``anthropic``, ``google``, ``local``.
-    :param factor: share of the usual price that is paid, at least 0: `BATCH_FACTOR` at the
-        providers' batch endpoints.
     :param unknown: is told a model whose price is not known, once for each.
     :return: dollars of an answer by its model and token counts; None where they are not known. Safe
         to call from any thread.
@@ -40,7 +23,7 @@ def registry_price(
     def price(model: str, usage: Usage) -> float | None:
         dollars = registry.cost(usage.model_dump(), f"{provider}:{model}").total
         if dollars is not None:
-            return dollars * factor
+            return dollars
         with lock:
             is_new = model not in told
             told.add(model)
@@ -49,8 +32,3 @@ def registry_price(
         return None
 
     return price
-
-
-def provider_of(base_url: str) -> str | None:
-    """The provider whose own address it is; None for anybody else's."""
-    return _HOSTS.get(urlsplit(base_url).hostname or "")

@@ -85,6 +85,8 @@ def batch(
     is_piped = str(output) == "-"
     if as_json and is_piped:
         raise click.UsageError("--json and the answers cannot both be on standard output", ctx)
+    if is_piped and settings["engine"] == "provider":
+        raise click.UsageError("--engine provider takes up to a day; name a file as OUT", ctx)
     # Imported here: help does without.
     from llm_kit.cli.batch_answerer import Answerers
     from llm_kit.cli.batch_files import opened_files

@@ -104,9 +104,10 @@ class Answerers:
     def _on_ray(self, worker: EndpointWorker | LocalWorker) -> Ask:
         from llm_kit.ray import RayBatchClient
 
-        names = ("address", "workers", "num_gpus")
-        options = {name: self._who[name] for name in names if self._who[name] is not None}
-        client = RayBatchClient(worker, **options)
+        options = {name: self._who[name] for name in ("address", "workers", "num_gpus")}
+        client = RayBatchClient(
+            worker, **{name: value for name, value in options.items() if value is not None}
+        )
         return lambda files: client.batch(files.source, files.output, **self._job)
 
     def _config(self, asked: Endpoint) -> LLMConfig:

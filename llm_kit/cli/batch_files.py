@@ -23,15 +23,16 @@ if TYPE_CHECKING:
 class OpenedFiles:
     """What a job reads and writes.
 
-    :param output: None for a dry run that was given none.
+    :param is_named: the output's name is the user's.
     """
 
     source: Source
-    output: Output | Path | None
+    output: Output | Path
+    is_named: bool
 
     def told(self, report: BatchReport) -> BatchReport:
         """A report without the names of files that the user has not given."""
-        return replace(report, output=None) if isinstance(self.output, StandardOutput) else report
+        return report if self.is_named else replace(report, output=None)
 
 
 class StandardOutput:
@@ -60,23 +61,22 @@ def opened_files(
     """The job's files.
 
     :param requests: ``-`` is standard input.
-    :param output: ``-`` is standard output.
+    :param output: ``-`` is standard output; None for a dry run.
     :param options: of the command: `model`, `override_model`, `local`.
     """
     with tempfile.TemporaryDirectory(prefix="llm-kit-batch-") as folder:
         given = LineStream(sys.stdin.buffer) if str(requests) == "-" else requests
-        if output is None or str(output) == "-":
-            source = JobFiles(given, Path(folder) / "answers").source
-            opened: Output | Path | None = StandardOutput(Path(folder)) if output else None
-        else:
-            files = JobFiles(given, output)
-            source, opened = files.source, files.output
+        is_named = output is not None and str(output) != "-"
+        files = JobFiles(given, output if output and is_named else Path(folder) / "answers")
+        source, opened = files.source, files.output
+        if output is not None and not is_named:
+            opened = StandardOutput(Path(folder))
         if options["override_model"]:
             source = OneModel(source, options["model"])
         elif options["model"] is None and options["local"] is None:
             source = NamedModels(source)
         try:
-            yield OpenedFiles(source, opened)
+            yield OpenedFiles(source, opened, is_named)
         finally:
             if isinstance(given, LineStream):
                 given.close()

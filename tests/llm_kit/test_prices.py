@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 from LLM.types import Usage
-from llm_kit.prices import BATCH_FACTOR, provider_of, registry_price
+from llm_kit.prices import registry_price
 from llmring.registry import Registry
 
 USAGE = Usage(prompt_tokens=1000, completion_tokens=100, total_tokens=1100)
@@ -15,11 +13,6 @@ def test_an_answer_costs_what_the_registry_says() -> None:
     told = Registry().cost(USAGE.model_dump(), "openai:gpt-4o-mini").total
     assert told
     assert registry_price("openai")("gpt-4o-mini", USAGE) == told
-
-
-def test_a_batch_endpoint_takes_half() -> None:
-    whole, half = registry_price("openai"), registry_price("openai", factor=BATCH_FACTOR)
-    assert half("gpt-4o-mini", USAGE) == pytest.approx((whole("gpt-4o-mini", USAGE) or 0) / 2)
 
 
 def test_a_model_without_a_price_is_told_once() -> None:
@@ -35,16 +28,3 @@ def test_tokens_that_a_cache_had_cost_less() -> None:
     )
     price = registry_price("openai")
     assert (price("gpt-4o-mini", cached) or 1) < (price("gpt-4o-mini", USAGE) or 0)
-
-
-@pytest.mark.parametrize(
-    ("url", "provider"),
-    [
-        ("https://api.openai.com/v1", "openai"),
-        ("https://api.anthropic.com", "anthropic"),
-        ("http://127.0.0.1:8000", None),
-        ("https://api.openai.com.invalid/v1", None),
-    ],
-)
-def test_only_a_providers_own_address_has_its_prices(url: str, provider: str | None) -> None:
-    assert provider_of(url) == provider
