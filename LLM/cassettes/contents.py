@@ -9,12 +9,29 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from typing import Any, NoReturn
 
 from LLM.cassettes.scrubbing import Scrubber
 from LLM.upload import StreamedBody
 
 JSONObject = dict[str, Any]
+
+
+def _refuse(name: str) -> NoReturn:
+    raise ValueError(name)  # NaN and Infinity are no JSON
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        _refuse(text)
+    return value
+
+
+# Made once: each costs more than a short body does.
+_DECODER = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite)
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
 
 def content_of(data: bytes | StreamedBody | None, scrubber: Scrubber) -> JSONObject:
@@ -30,11 +47,9 @@ def content_of(data: bytes | StreamedBody | None, scrubber: Scrubber) -> JSONObj
     except UnicodeDecodeError:
         return {"base64": base64.b64encode(scrubber.data(data)).decode()}
     try:
-        value = json.loads(text, parse_constant=_refuse)
-        json.dumps(value, allow_nan=False)
+        return {"body": _DECODER.decode(text)}
     except (ValueError, RecursionError):
         return {"text": text}
-    return {"body": value}
 
 
 def bytes_of(fields: JSONObject) -> bytes:
@@ -69,13 +84,9 @@ def canonical(fields: JSONObject) -> str:
 
 def line_of(value: JSONObject) -> str:
     """A line of the file, without its end."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    text = _ENCODER.encode(value)
     try:
         text.encode()
     except UnicodeEncodeError:  # half of a surrogate pair, which only an escape can tell
         return json.dumps(value, allow_nan=False)
     return text
-
-
-def _refuse(name: str) -> NoReturn:
-    raise ValueError(name)  # NaN and Infinity are no JSON

@@ -69,8 +69,7 @@ def _check_header(path: Path, line: bytes) -> None:
 class Writer:
     """Appends to a file. Safe for many threads.
 
-    :param path: the file; one that is made, and its folder, are for their owner alone, since it
-        holds prompts.
+    :param path: the file; one that is made is for its owner alone, since it holds prompts.
     :param fresh: begin anew, whatever is there.
     :raises CassetteError: it cannot be written.
     """

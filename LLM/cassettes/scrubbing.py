@@ -72,6 +72,8 @@ class Scrubber:
 
     def url(self, url: str) -> str:
         """:return: an address without user, password and the values of fields that hold a key."""
+        if "?" not in url and "@" not in url:
+            return self.text(url)
         parts = urlsplit(url)
         fields = [_masked(field) for field in parts.query.split("&")] if parts.query else []
         netloc = parts.netloc.rpartition("@")[2]
