@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
 from LLM.answer import Answer
@@ -19,31 +20,15 @@ from LLM.retry import RetryStrategy
 from LLM.transport import Transport
 
 
-class ThreadEngine:
-    """Makes the calls of `LLM`, under the policies of a client: the twin of `LoopEngine`.
+class Threads(ABC):
+    """Answers requests in threads, each of which makes one blocking call at a time.
 
-    :param transport: sends the requests.
-    :param ledger: the client's policies.
-    :param policy: decides on further tries of a request; the job's throttle on those of all.
     :param concurrency: most requests in flight, each in a thread of its own.
-    :param timeout_s: seconds for each try.
     """
 
-    def __init__(
-        self,
-        transport: Transport,
-        ledger: Ledger,
-        policy: RetryStrategy,
-        *,
-        concurrency: int,
-        timeout_s: float,
-    ) -> None:
-        self._transport = transport
-        self._ledger = ledger
-        self._policy = policy
+    def __init__(self, concurrency: int) -> None:
         self._concurrency = concurrency
-        self._timeout_s = timeout_s
-        self._gate = _Gate(Throttle(concurrency))
+        self._gate = Gate(Throttle(concurrency))
         self._reading = threading.Lock()
         self._failure: BaseException | None = None
 
@@ -93,6 +78,36 @@ class ThreadEngine:
         with self._reading:
             return None if self._gate.closed else next(requests, None)
 
+    @abstractmethod
+    def _answer(self, request: BatchRequest) -> BatchOutcome:
+        """Make the call that a request asks for. Each try passes the gate."""
+
+
+class ThreadEngine(Threads):
+    """Makes the calls of `LLM`, under the policies of a client: the twin of `LoopEngine`.
+
+    :param transport: sends the requests.
+    :param ledger: the client's policies.
+    :param policy: decides on further tries of a request; the job's throttle on those of all.
+    :param concurrency: most requests in flight, each in a thread of its own.
+    :param timeout_s: seconds for each try.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        ledger: Ledger,
+        policy: RetryStrategy,
+        *,
+        concurrency: int,
+        timeout_s: float,
+    ) -> None:
+        super().__init__(concurrency)
+        self._transport = transport
+        self._ledger = ledger
+        self._policy = policy
+        self._timeout_s = timeout_s
+
     def _answer(self, request: BatchRequest) -> BatchOutcome:
         caller = _JobCaller(self._transport, self._ledger, self._gate)
         call = call_of(request, self._timeout_s, RequestRetry(self._policy, caller.refused))
@@ -106,7 +121,7 @@ class ThreadEngine:
 class _JobCaller(Caller):
     """Makes one call, whose tries wait for the job's turn. Keeps the answer as it came."""
 
-    def __init__(self, transport: Transport, ledger: Ledger, gate: _Gate) -> None:
+    def __init__(self, transport: Transport, ledger: Ledger, gate: Gate) -> None:
         super().__init__(transport, ledger)
         self.answer: Answer | None = None
         self._gate = gate
@@ -133,7 +148,7 @@ class _StoppedError(Exception):
     """The job ends; what waits for its turn shall not be sent."""
 
 
-class _Gate:
+class Gate:
     """Lets as many threads pass as the throttle allows."""
 
     def __init__(self, throttle: Throttle) -> None:

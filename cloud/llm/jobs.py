@@ -5,14 +5,16 @@ See `LLM.batch` for what a job is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from cloud.llm.batches import CHAT_URLS
+from cloud.llm.live_jobs import DEFAULT_CONCURRENCY, ChatThreads
+from LLM.batch.job import run_job
 from LLM.batch.prompts import Requests, source_of
-from LLM.batch.provider.calls import Calls, Stop
+from LLM.batch.provider.calls import Calls
 from LLM.batch.provider.engine import ProviderEngine
 from LLM.batch.provider.jobs import AnyOutput, notes_folder, run_at_provider
+from LLM.batch.provider.stop import Stop
 from LLM.batch.report import BatchReport
 from LLM.batch.settings import JobSettings
 from LLM.exceptions import LLMConfigError
@@ -37,28 +39,46 @@ class ChatJob:
         self._settings = JobSettings.of(options)
         self._source = source_of(requests)
         self._stop = Stop()
-        if self._settings.engine != "provider":
+        self._threads: ChatThreads | None = None
+        if self._settings.engine == "ray":
             raise LLMConfigError(
-                f"engine is {self._settings.engine!r}; {type(client).__name__}.batch takes "
-                "engine='provider', its provider's own batch endpoint"
+                "engine is 'ray', which asks addresses with OpenAI's API: use "
+                "`llm-kit batch --engine ray`"
             )
-        self._api = client._batches()
+        if self._settings.engine == "threads":
+            concurrency = self._settings.concurrency or DEFAULT_CONCURRENCY
+            self._threads = ChatThreads(client, _transport(client), concurrency)
+        else:
+            self._api = client._batches()
 
     def run(self) -> BatchReport:
-        """Answer the requests. :raises LLMError: as `LLM.batch.provider.jobs.run_at_provider`."""
-        with _calls(self._client, self._stop) as calls:
-            return run_at_provider(
-                self._api,
-                calls,
+        """Answer the requests.
+
+        :raises LLMError: as `LLM.batch.job.run_job`, and `LLM.batch.provider.jobs.run_at_provider`.
+        """
+        if self._threads is not None:
+            return run_job(
                 self._source,
                 self._output,
+                self._threads,
                 self._settings,
                 model=self._client.model,
+                urls=CHAT_URLS,
             )
+        return run_at_provider(
+            self._api,
+            _calls(self._client, self._stop),
+            self._source,
+            self._output,
+            self._settings,
+            model=self._client.model,
+        )
 
     def stop(self) -> None:
         """End the run early, wherever it is; what the provider has goes on. For any thread."""
         self._stop.set()
+        if self._threads is not None:
+            self._threads.stop()
 
 
 def cancel_job(client: BaseClient, output: AnyOutput) -> list[str]:
@@ -67,18 +87,22 @@ def cancel_job(client: BaseClient, output: AnyOutput) -> list[str]:
     :return: their ids.
     :raises LLMError: one could not be ended.
     """
-    with _calls(client, Stop()) as calls:
-        return ProviderEngine(client._batches(), calls, notes_folder(output)).cancel()
+    calls = _calls(client, Stop())
+    return ProviderEngine(client._batches(), calls, notes_folder(output)).cancel()
 
 
-@contextmanager
-def _calls(client: BaseClient, stop: Stop) -> Iterator[Calls]:
-    transport = Transport(
+def _calls(client: BaseClient, stop: Stop) -> Calls:
+    return Calls(
+        _transport(client),
+        client._policy,
+        client._source(client.model),
+        client.codec.refusal,
+        stop,
+    )
+
+
+def _transport(client: BaseClient) -> Transport:
+    """A blocking one, on the connections that all clients of the address share."""
+    return Transport(
         client.codec.api_root, client._headers, verify=client.config.verify, shared=True
     )
-    try:
-        yield Calls(
-            transport, client._policy, client._source(client.model), client.codec.refusal, stop
-        )
-    finally:
-        transport.close()

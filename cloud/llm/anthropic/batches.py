@@ -19,8 +19,8 @@ from pydantic import Field
 from pydantic_core import to_json
 
 from cloud.llm.anthropic.errors import error_inside
-from cloud.llm.batches import CHAT_URLS, call_of, completion_of
-from cloud.llm.codec import Codec
+from cloud.llm.base import BaseClient
+from cloud.llm.batches import CHAT_URLS, completion_of, prepared_of
 from LLM.batch.provider.calls import Calls
 from LLM.batch.provider.parts import Part
 from LLM.batch.provider.types import BatchState, Lines, Result, json_list
@@ -63,7 +63,7 @@ class _Batches(OpenAIModel):
 class AnthropicBatches:
     """The batch endpoint of Anthropic.
 
-    :param codec: makes Anthropic's requests of calls, and reads its answers.
+    :param client: makes Anthropic's requests of calls, and reads its answers.
     """
 
     name = "anthropic"
@@ -72,8 +72,8 @@ class AnthropicBatches:
     #: "256 MB", by whichever of the two meanings is smaller.
     max_bytes = 256_000_000
 
-    def __init__(self, codec: Codec) -> None:
-        self._codec = codec
+    def __init__(self, client: BaseClient) -> None:
+        self._client = client
 
     def group(self, request: BatchRequest) -> str:
         """A batch may ask any models."""
@@ -89,7 +89,7 @@ class AnthropicBatches:
 
     def wire_line(self, request: BatchRequest, wire_id: str) -> bytes:
         """:raises InvalidRequestError: Anthropic has no form for it; the message names what."""
-        params = self._codec.request(call_of(request)).body
+        params = prepared_of(self._client, request).request.body
         return b'{"custom_id":%b,"params":%b}' % (to_json(wire_id), params)
 
     def submit(self, part: Part, lines: Lines, calls: Calls, save: Callable[[], None]) -> None:
@@ -136,7 +136,7 @@ class AnthropicBatches:
         try:
             if told.get("type") != "succeeded":
                 raise _failure(told, source)
-            response = self._codec.response(to_json(told.get("message")), 200, source)
+            response = self._client.codec.response(to_json(told.get("message")), 200, source)
         except LLMError as err:
             source.complete(err)
             return Result(error=err, status_code=err.status_code, request_id=err.request_id)

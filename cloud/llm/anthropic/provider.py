@@ -30,4 +30,4 @@ class Anthropic(BaseClient):
         # Imported here: few clients run jobs.
         from cloud.llm.anthropic.batches import AnthropicBatches
 
-        return AnthropicBatches(self.codec)
+        return AnthropicBatches(self)
