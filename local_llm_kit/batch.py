@@ -17,7 +17,10 @@ from pydantic_core import to_json
 from LLM.batch.types import BatchOutcome, BatchRequest, BatchURL
 from LLM.exceptions import LLMError
 from LLM.types import Usage
+from LLM.wire import in_process
 from local_llm_kit.calls import Call, Calls
+from local_llm_kit.checked import CheckedCall
+from local_llm_kit.layered import answered
 from local_llm_kit.runs import Run
 
 if TYPE_CHECKING:
@@ -60,8 +63,7 @@ class LocalEngine:
         :raises LLMServerError: the client was closed.
         :raises LLMError: its model cannot be loaded.
         """
-        with self._catalog.lease(None) as model:
-            n_threads = self._concurrency or _PER_SLOT * model.stats.n_slots
+        n_threads = self._concurrency or self._n_threads()
         work = _Work(self._calls, requests, finish)
         with self._lock:
             self._at_work.append(work)
@@ -72,6 +74,13 @@ class LocalEngine:
         finally:
             with self._lock:
                 self._at_work.remove(work)
+
+    def _n_threads(self) -> int:
+        """How many threads keep the client's own model at work."""
+        if in_process.answers_alone:  # a cassette does, and the model need not be there
+            return _PER_SLOT
+        with self._catalog.lease(None) as model:
+            return _PER_SLOT * model.stats.n_slots
 
     def stop(self) -> None:
         """End what runs, whose requests have no outcome then, and begin no more. For any thread."""
@@ -118,13 +127,18 @@ class LocalEngine:
             )
 
 
-def prepared(calls: Calls, request: BatchRequest) -> Call[Any]:
+def checked(calls: Calls, request: BatchRequest) -> CheckedCall[Any]:
     """The call that a request asks for, of whatever but embeddings."""
     arguments = dict(request.body)
     # As they were checked when they were read, neither is missing.
     if request.url == "/v1/completions":
-        return calls.completion(arguments.pop("prompt"), arguments).prepare()
-    return calls.chat(arguments.pop("messages"), arguments).prepare()
+        return calls.completion(arguments.pop("prompt"), arguments)
+    return calls.chat(arguments.pop("messages"), arguments)
+
+
+def prepared(calls: Calls, request: BatchRequest) -> Call[Any]:
+    """The same, ready to run."""
+    return checked(calls, request).prepare()
 
 
 class _Work:
@@ -205,6 +219,8 @@ class _Work:
     def _answer(self, request: BatchRequest) -> Mapping[str, Any]:
         if request.url == "/v1/embeddings":
             return self._calls.embeddings(request.body).model_dump()
+        if in_process.now():  # a call that is recorded runs to its end
+            return answered(replace(checked(self._calls, request), read=_as_it_is))
         run = Run(replace(prepared(self._calls, request), read=_as_it_is))
         with self._lock:
             self._runs.add(run)

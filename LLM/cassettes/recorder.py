@@ -34,7 +34,7 @@ class Cassette:
     innermost has them. A cassette is also a decorator of functions and coroutine functions, and
     works in ``async with``.
 
-    :param path: the file, JSON Lines. One that is made is for its owner alone, since it has prompts.
+    :param path: the file, JSON Lines. One that is made is for its owner alone.
     :param mode: ``once`` replays a file that is there and records one that is not;
         ``new_episodes`` replays what is recorded and adds what is not; ``none`` replays only;
         ``all`` records the file anew; ``off`` does nothing. The variable ``LLM_CASSETTE`` goes

@@ -71,8 +71,13 @@ def remembered(client: LLMClient) -> Any:
     return [client.chat.completions.create(messages=HELLO, **FEW).text for _ in range(6)]
 
 
+def job(client: LLMClient) -> Any:
+    bodies = [{"messages": HELLO, "seed": seed, "max_tokens": 5} for seed in range(4)]
+    return [done.text for done in client.batch(bodies).results]
+
+
 CALLS = (chat, chat_stream, left_at_once, parsed, completion_stream, embeddings, decision, tokens,
-         too_long, remembered)  # fmt: skip
+         too_long, remembered, job)  # fmt: skip
 
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: call.__name__)
