@@ -46,7 +46,7 @@ class Watch:
     def arrived(self, item: Any) -> None:
         """An item is here."""
         if self._counts is None or self._counts(item):
-            self._span.chunk()
+            self._span.chunk(item)
 
     @harmless(None)
     def failed(self, error: BaseException) -> None:

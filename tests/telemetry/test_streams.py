@@ -116,3 +116,11 @@ def test_answer_that_ends_too_early_is_an_error(seen: Seen, api: Any, make: Any)
     with pytest.raises(LLMResponseError):
         list(make().chat_completion(HELLO, stream=True))
     assert (seen.span.attributes or {})["error.type"] == "LLMResponseError"
+
+
+def test_chunks_tell_the_model_that_answers(seen: Seen, api: Any, make: Any) -> None:
+    body = 'data: {"model":"gpt-4-0613","choices":[{"delta":{"content":"Hi"}}]}\n\n'
+    api.post(CHAT, body=body + events("!"), **_STREAM)
+    list(make().chat_completion(HELLO, stream=True))
+    (gaps,) = seen.points("gen_ai.client.operation.time_per_output_chunk")
+    assert gaps.attributes["gen_ai.response.model"] == "gpt-4-0613"
