@@ -144,7 +144,7 @@ def killed(base: str, n_kills: int, n_requests: int, in_flight: int) -> bool:
     good &= n_sent == n_requests - begun
     n_twice, n_lost = len(ids) - len(set(ids)), n_requests - len(set(ids))
     print(
-        f"\n  killed {n_kills} times, the last time at {begun:,} lines; the next run sent {n_sent:,}:"
+        f"\n  killed {n_kills} times, the last time at {begun:,} lines; the next sent {n_sent:,}:"
         f" {len(ids):,} lines, {n_twice} twice, {n_lost} lost: {'met' if good else 'MISSED'}"
     )
     return good
