@@ -148,6 +148,12 @@ class _Job:
                 self._resume(place, line)
         places = self._index.places[: self._n]
         self._tally.n_resumed = sum(1 for place in places if place != NO_PLACE)
+        further = self._index.places[self._n :]
+        if self._target.is_remade and any(place != NO_PLACE for place in further):
+            raise BatchOutputError(
+                f"limit is {self._n:,}, and {str(self._target.output)!r} has answers of requests "
+                "behind it, which would be lost where it is made again; give a larger one, or none"
+            )
 
     def _resume(self, place: int, line: bytes) -> None:
         """Note a line of an earlier run.

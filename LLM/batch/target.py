@@ -56,6 +56,11 @@ class Target:
                 f"output is a {type(output).__name__}; give the name of a file, or None"
             )
 
+    @property
+    def is_remade(self) -> bool:
+        """Whether the output is made as a whole, of the journal."""
+        return self._made is not None
+
     def check_input(self, source: Source) -> None:
         """:raises LLMConfigError: a file of the job would be written over its input."""
         path = getattr(source, "path", None)

@@ -262,6 +262,18 @@ def test_a_table_that_is_complete_asks_nothing_again(tmp_path: Path) -> None:
     assert answers == ["You said Hello!", ""]
 
 
+@pytest.mark.parametrize("name", ["out.csv", "out.parquet", "out.jsonl"])
+def test_a_smaller_limit_takes_no_answers_away(tmp_path: Path, name: str) -> None:
+    table = write(tmp_path / "in.csv", b"prompt,max_tokens\nOne,2\nTwo,2\nThree,2\n")
+    common = (table, tmp_path / name, *LOCAL, "--order")
+    assert run(*common).exit_code == 0
+    before = (tmp_path / name).read_bytes()
+    limited = run(*common, "--limit", "1")
+    assert (limited.exit_code, (tmp_path / name).read_bytes()) == (1, before)
+    assert "limit is 1" in limited.stderr or "--limit is 1" in limited.stderr
+    assert run(*common).exit_code == 0
+
+
 def test_a_job_that_is_stopped_says_how_it_goes_on(source: Path, out: Path) -> None:
     from tests.llm_kit.support import http
 
