@@ -50,7 +50,14 @@ def openai_told(response: AnyResponse | None) -> Told:
     """An answer in OpenAI's shape; None where nothing of it arrived."""
     if response is None:
         return Told()
-    if isinstance(response, EmbeddingsResponse | ResponsesResponse):
+    if isinstance(response, EmbeddingsResponse):
+        return Told(
+            id=response.id,
+            model=response.model,
+            usage=response.usage,
+            dimensions=_dimensions(response.data[0].get("embedding")),
+        )
+    if isinstance(response, ResponsesResponse):
         return Told(id=response.id, model=response.model, usage=response.usage)
     choices: Sequence[Choice | CompletionChoice] = response.choices
 
@@ -66,6 +73,13 @@ def openai_told(response: AnyResponse | None) -> Told:
         service_tier=getattr(response, "service_tier", None),
         fingerprint=response.system_fingerprint,
     )
+
+
+def _dimensions(embedding: Any) -> int:
+    """Numbers of an embedding: a list, or the base64 of as many floats of four bytes."""
+    if isinstance(embedding, str):
+        return (len(embedding) * 3 // 4 - embedding[-2:].count("=")) // 4
+    return len(embedding) if isinstance(embedding, list) else 0
 
 
 def _message(choice: Choice | CompletionChoice) -> dict[str, Any]:

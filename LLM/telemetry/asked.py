@@ -105,7 +105,8 @@ def request_attributes(asked: Asked) -> Attributes:
         found[names.OUTPUT_TYPE] = kind
     if asked.peer.provider == "openai":
         if asked.operation == names.CHAT:
-            found[names.OPENAI_API_TYPE] = "chat_completions"
+            is_chat = "messages" in fields
+            found[names.OPENAI_API_TYPE] = "chat_completions" if is_chat else "responses"
         tier = fields.get("service_tier")
         if isinstance(tier, str) and tier != "auto":
             found[names.OPENAI_REQUEST_SERVICE_TIER] = short(tier)
