@@ -228,16 +228,20 @@ class _Job:
             is_first = self._index.first_of_words(index) == index
             if self._index.is_finished(index) or is_first == shared:
                 continue
-            request = self._reader.request(raw, index, place)
-            if self._index.of(request.custom_id) != index or not self._index.is_of(
-                index, request.id
-            ):
+            request = self._reader.request_again(raw, index)
+            if request is None or not self._is_as_checked(request):
                 raise self._changed(place)
             if not shared:
                 self._tally.take()
             yield request
         if n_seen < self._n:
             raise self._changed(self._source.name)
+
+    def _is_as_checked(self, request: BatchRequest) -> bool:
+        index = self._index
+        return index.of(request.custom_id) == request.index and index.is_of(
+            request.index, request.id
+        )
 
     def _share(self, request: BatchRequest, store: Store) -> None:
         """Give a request the outcome of the first of its words."""

@@ -52,15 +52,34 @@ class RequestReader:
         """
         try:
             fields = raw if isinstance(raw, Mapping) else _decoded(raw)
-            custom_id, url, body = self._parts(fields)
-            content = encode_body(body)
+            self._check(fields)
+            return self._made(fields, index)
         except InvalidRequestError as err:
             problem = err.message
-        else:
-            return BatchRequest(index, custom_id, url, body, content, request_id(url, content))
         raise BatchInputError(f"{place}: {problem}")
 
-    def _parts(self, fields: Mapping[str, Any]) -> tuple[str, BatchURL, dict[str, Any]]:
+    def request_again(self, raw: RawRequest, index: int) -> BatchRequest | None:
+        """The request in `raw`, which was checked before.
+
+        :return: None where it is none any more; whether it is the same its `id` tells.
+        """
+        try:
+            return self._made(raw if isinstance(raw, Mapping) else from_json(raw), index)
+        except (ValueError, KeyError, TypeError, AttributeError, InvalidRequestError):
+            return None
+
+    def _made(self, fields: Mapping[str, Any], index: int) -> BatchRequest:
+        url, given = fields["url"], fields["body"]
+        # As in a call, what is None is not sent.
+        body = {name: value for name, value in given.items() if value is not None}
+        if self._model is not None and "model" not in body:
+            body["model"] = self._model
+        content = encode_body(body)
+        return BatchRequest(
+            index, fields["custom_id"], url, body, content, request_id(url, content)
+        )
+
+    def _check(self, fields: Mapping[str, Any]) -> None:
         custom_id, method = fields.get("custom_id"), fields.get("method", "POST")
         url, body = fields.get("url"), fields.get("body")
         if not isinstance(custom_id, str) or not 0 < len(custom_id) <= MAX_ID_CHARS:
@@ -76,26 +95,23 @@ class RequestReader:
             raise BatchInputError(f"'url' is {found}; give one of {', '.join(self._urls)}")
         if not isinstance(body, Mapping):
             raise BatchInputError(f"'body' is {_kind(body)}; give an object, as in {_EXAMPLE}")
-        return custom_id, url, self._checked_body(body, url)
+        _check_body(body, url)
 
-    def _checked_body(self, given: Mapping[str, Any], url: BatchURL) -> dict[str, Any]:
-        # As in a call, what is None is not sent.
-        body = {name: value for name, value in given.items() if value is not None}
-        if self._model is not None and "model" not in body:
-            body["model"] = self._model
-        if not isinstance(body.get("model", ""), str):
-            raise BatchInputError(f"'body.model' is {_kind(body['model'])}; give a text")
-        if body.get("stream"):
-            raise BatchInputError("'body.stream' is set; a job's answers come whole: leave it out")
-        needed = _NEEDED[url]
-        if url == "/v1/chat/completions":
-            _check_messages(body.get("messages"))
-        elif url == "/v1/completions":
-            check_prompt(body.get("prompt"))
-        elif not body.get(needed) and not (url == "/v1/responses" and body.get("prompt")):
-            raise BatchInputError(f"'body.{needed}' is missing or empty; {url} needs it")
-        check_sampling(body.get("temperature"), body.get("max_tokens"))
-        return body
+
+def _check_body(body: Mapping[str, Any], url: str) -> None:
+    model = body.get("model")
+    if model is not None and not isinstance(model, str):
+        raise BatchInputError(f"'body.model' is {_kind(model)}; give a text")
+    if body.get("stream"):
+        raise BatchInputError("'body.stream' is set; a job's answers come whole: leave it out")
+    needed = _NEEDED[url]
+    if url == "/v1/chat/completions":
+        _check_messages(body.get("messages"))
+    elif url == "/v1/completions":
+        check_prompt(body.get("prompt"))
+    elif not body.get(needed) and not (url == "/v1/responses" and body.get("prompt")):
+        raise BatchInputError(f"'body.{needed}' is missing or empty; {url} needs it")
+    check_sampling(body.get("temperature"), body.get("max_tokens"))
 
 
 def request_id(url: str, content: bytes) -> str:
@@ -134,7 +150,7 @@ def _check_messages(messages: Any) -> None:
             '[{"role": "user", "content": "Hello!"}]'
         )
     for position, message in enumerate(messages):
-        if not isinstance(message, Mapping) or not isinstance(message.get("role"), str):
+        if not isinstance(message, dict | Mapping) or not isinstance(message.get("role"), str):
             raise BatchInputError(f"'body.messages[{position}]' is no object with a 'role'")
 
 

@@ -282,7 +282,7 @@ def test_a_job_that_is_stopped_keeps_what_has_ended(way: str, tmp_path: Path) ->
         with pytest.raises(LLMError, match="stopped"):
             job.run()
         stop.join()
-    assert ids_of(output) == ["request-1", "request-2", "request-3"]
+    assert len(ids_of(output)) == 3
     with ScriptedServer((echo,)) as server:
         assert run(server, TEXTS, output=output, retry_errors=True).n_answered == 20
 
