@@ -31,9 +31,9 @@ class RayEngine:
         function of your own. It goes to the workers over Ray's own connections, which are encrypted
         where Ray is set up so (RAY_USE_TLS), and lies neither in Ray's control store nor in its
         object store, logs or environments.
-    :param address: of a running cluster: ``host:port``, ``ray://host:port``, or ``auto`` for the
-        one that this machine is part of. None uses the connection that the process has, and starts
-        a cluster on this machine where it has none.
+    :param address: of a running cluster that this machine is part of: ``host:port``, or ``auto``.
+        None uses the connection that the process has, and starts a cluster on this machine where it
+        has none.
     :param workers: processes that answer, at least 1. None takes one for each machine, or for each
         GPU where `num_gpus` is given.
     :param concurrency: requests that each worker is to have in flight, at least 1: as many as its

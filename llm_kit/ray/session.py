@@ -48,12 +48,18 @@ def ray_session(address: str | None) -> Iterator[Any]:
     A connection that the process has already is used, and stays. Otherwise a cluster is joined, and
     left afterwards, or one is started on this machine, whose processes end with the block.
 
-    :param address: of a running cluster: ``host:port``, ``ray://host:port``, or ``auto`` for the
-        one that this machine is part of; None starts one, or uses the process's connection.
+    :param address: of a running cluster that this machine is part of: ``host:port``, or ``auto``;
+        None starts one, or uses the process's connection.
     :return: the library ray.
-    :raises LLMConfigError: ray is not installed, or the process is connected elsewhere.
+    :raises LLMConfigError: ray is not installed, the address is none, or the process is connected
+        elsewhere.
     :raises RayUnreachableError: no cluster answers, or none can be started.
     """
+    if address is not None and (type(address) is not str or "://" in address):
+        raise LLMConfigError(
+            f"address is {address!r}; give host:port, or 'auto' on a machine of the cluster. Jobs"
+            " run as part of the cluster, not through Ray's client (ray://)"
+        )
     ray = load_ray()
     with ExitStack() as stack:
         if ray.is_initialized():

@@ -16,7 +16,7 @@ from llm_kit.ray.packs import Answered, sealed, unpacked
 
 #: How often a pack is begun before its requests are given up: Ray itself would go on for ever,
 #: where a request ends each process that answers it.
-MAX_STARTS = 4
+MAX_STARTS = 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,8 +43,3 @@ def together(place: WorkerPlace) -> Answerer:
     while len(os.listdir(started)) < place.n_workers:
         time.sleep(0.01)
     return EngineHost(Echo())
-
-
-def broken(place: WorkerPlace) -> Answerer:
-    """A worker that cannot start."""
-    raise LLMAuthError(f"worker {place.number} of {place.n_workers} has no key")

@@ -18,9 +18,10 @@ import pytest
 from LLM import LLM, LLMConfig
 from llm_kit.batch import run_batch
 from local_llm_kit import LLMClient
-from tests.batch.jobs import chat, write_requests
+from tests.batch.jobs import chat, ids_of, write_requests
 from tests.remote import wire
 from tests.remote.scripted_server import Request, ScriptedServer
+from tests.samples import samples
 
 pytest.importorskip("ray.data")
 pytestmark = [
@@ -46,8 +47,6 @@ def folder() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def ask(folder: Path) -> Iterator[Ask]:
     """Have the process of `two_nodes.py` run a scenario."""
-    # Its own home: Ray keeps the token of its clusters there.
-    env = {**os.environ, "HOME": str(folder), "RAY_TMPDIR": str(folder), "PYTHONPATH": str(ROOT)}
     log = open(folder / "stderr", "w+")  # noqa: SIM115 - closed below
     process = subprocess.Popen(
         [sys.executable, str(HERE / "two_nodes.py")],
@@ -55,7 +54,7 @@ def ask(folder: Path) -> Iterator[Ask]:
         stdout=subprocess.PIPE,
         stderr=log,
         text=True,
-        env=env,
+        env=environment(folder),
         start_new_session=True,
     )
     to, of = process.stdin, process.stdout
@@ -82,6 +81,12 @@ def ask(folder: Path) -> Iterator[Ask]:
         of.close()
         log.close()
         end_processes_of(folder)
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Its own home, since Ray keeps the token of its clusters there."""
+    ours = {"HOME": str(folder), "RAY_TMPDIR": str(folder), "PYTHONPATH": str(ROOT)}
+    return {**os.environ, **ours}
 
 
 def end_processes_of(folder: Path) -> None:
@@ -151,11 +156,6 @@ def test_an_error_of_a_worker_arrives_as_it_was_raised(ask: Ask) -> None:
     assert reply["raised"] == ["LLMAuthError", "the key is refused", 401]
 
 
-def test_a_worker_that_cannot_start_says_why(ask: Ask) -> None:
-    reply = ask("echo", prompts=prompts(4), make="broken", workers=1)
-    assert reply["raised"][:2] == ["LLMAuthError", "worker 0 of 1 has no key"]
-
-
 def test_a_machine_that_is_not_there_is_named(ask: Ask) -> None:
     reply = ask("echo", prompts=prompts(1), num_cpus=64)
     assert reply["raised"][0] == "LLMConfigError"
@@ -183,6 +183,38 @@ def test_ray_writes_the_key_nowhere(folder: Path) -> None:
     files = [path for path in folder.rglob("*") if path.is_file()]
     assert files
     assert [path for path in files if KEY.encode() in path.read_bytes()] == []
+
+
+def test_the_command_runs_a_job_on_a_cluster(ask: Ask, folder: Path, tmp_path: Path) -> None:
+    source = write_requests(tmp_path / "in.jsonl", prompts(20))
+    output = tmp_path / "out.jsonl"
+    with ScriptedServer((answer_or_refuse,)) as server:
+        options = ["--engine", "ray", "--address", ask("address")["address"], "--order"]
+        options += ["--base-url", server.url, "--json"]
+        run = subprocess.run(
+            [sys.executable, "-m", "llm_kit", "batch", source, output, *options],
+            env=environment(folder),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert (run.returncode, run.stderr) == (0, "")
+    assert json.loads(run.stdout)["n_answered"] == 20
+    assert ids_of(output) == [f"r{n}" for n in range(20)]
+
+
+def test_the_pages_sample_runs_on_a_cluster_of_its_own(folder: Path, local_server_url: str) -> None:
+    [sample] = [one for one in samples(ROOT / "docs/many_machines.md") if one.language == "py"]
+    code = sample.code.replace("http://127.0.0.1:8000", local_server_url)
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment(folder),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout.count("request-") == 2
 
 
 def test_models_in_the_workers_give_what_one_here_gives(ask: Ask, tmp_path: Path) -> None:

@@ -37,3 +37,9 @@ def test_a_missing_ray_is_named_with_its_pip_line(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(LLMConfigError, match=r"ray\[data\].*pip install '\.\[ray\]'"):
         RayEngine(never).run(iter(()), lambda _: None)
+
+
+@pytest.mark.parametrize("address", ["ray://127.0.0.1:10001", 6379], ids=str)
+def test_an_address_that_is_none_is_named(address: Any) -> None:
+    with pytest.raises(LLMConfigError, match=r"address is .*host:port"):
+        RayEngine(never, address=address).run(iter(()), lambda _: None)

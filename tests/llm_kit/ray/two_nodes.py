@@ -35,6 +35,10 @@ class Scenarios:
         )
         self._second = self._cluster.add_node(**NODE)
 
+    def address(self) -> dict[str, Any]:
+        """Where the cluster listens."""
+        return {"address": self._cluster.address}
+
     def echo(self, prompts: list[str], make: str = "echo", **how: Any) -> dict[str, Any]:
         """Answer the prompts by workers that echo."""
         return self._run(prompts, make, lambda _: None, **how)
