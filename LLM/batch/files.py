@@ -33,6 +33,7 @@ class GrowingFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.Lock()
+        self._syncing = threading.Lock()
         self._dirty = False
         with told(path, "open"):
             # Looked at before it is opened: to open a FIFO would wait for its reader.
@@ -112,7 +113,7 @@ class GrowingFile:
     def keep_only(self, wanted: Callable[[bytes], bool]) -> None:
         """Replace the file, in one step, by those of its lines that are wanted."""
         replace_lines(self.path, (line for _, line in self.lines() if wanted(line)))
-        with self._lock, told(self.path, "open"):
+        with self._syncing, self._lock, told(self.path, "open"):
             self._close()
             self._handle = os.open(self.path, os.O_RDWR | getattr(os, "O_BINARY", 0))
             self._close = weakref.finalize(self, os.close, self._handle)
@@ -120,18 +121,20 @@ class GrowingFile:
 
     def sync(self) -> None:
         """Have what was appended until now survive a power cut."""
-        with self._lock:
-            dirty, self._dirty = self._dirty, False
-        if dirty:
-            with told(self.path, "write"):
-                os.fsync(self._handle)
+        # Appending goes on meanwhile; closing waits.
+        with self._syncing:
+            with self._lock:
+                dirty, self._dirty = self._dirty, False
+            if dirty:
+                with told(self.path, "write"):
+                    os.fsync(self._handle)
 
     def close(self) -> None:
         """Sync and close it."""
         try:
             self.sync()
         finally:
-            with self._lock:
+            with self._syncing, self._lock:
                 self._close()
                 # The number may soon be that of another file.
                 self._handle = -1
