@@ -13,7 +13,7 @@ import weakref
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from LLM.secrets import MASK, Secret, scrub_text
+from LLM.secrets import MASK, keys_of, scrub_query, scrub_text
 
 #: Names of headers and fields whose values are keys. Numbers of tokens have none.
 _SECRET_NAME = re.compile(
@@ -38,7 +38,6 @@ _INTRODUCED = re.compile(
       | (?<![a-z])basic\s+(?=[\w+/=]{16})
       | (?<![a-z])(?:api|access|auth|secret|private|admin)[-_ ]?(?:key|token)s?["']?\s*[:=]\s*["']?
       | (?<![a-z])(?:authorization|passwd|password|secret)["']?\s*[:=]\s*["']?(?:b\w+\s+)?
-      | [?&](?:key|token|sig|signature|x-[\w-]+-signature)=
     ))[^\s"'<>,;&*]{4,}""",
     re.IGNORECASE | re.VERBOSE,
 )
@@ -72,21 +71,10 @@ def live_keys() -> tuple[str, ...]:
     """The keys of all clients there are, each once; as `Secret`, so that they do not print."""
     with _lock:
         holders = list(_holders)
-    found = {key for holder in holders for key in keys_in(holder.headers)}
+    found = {key for holder in holders for key in keys_of(holder.headers)}
     # The longest first: one may be the beginning of another.
     longest = sorted(found, key=len, reverse=True)
     return tuple(key for key in longest if len(key) >= _MIN_LIVE_CHARS)
-
-
-def keys_in(headers: Mapping[str, str]) -> tuple[str, ...]:
-    """The keys that some headers hold."""
-    values = [
-        "".join(value)
-        for name, value in headers.items()
-        if isinstance(value, Secret) and is_secret_name(name)
-    ]
-    # "Bearer KEY": the key is one by itself.
-    return tuple(Secret(value.rpartition(" ")[2]) for value in values)
 
 
 def is_secret_name(name: str) -> bool:
@@ -100,7 +88,7 @@ def redacted(text: str, keys: tuple[str, ...] | None = None) -> str:
     :param keys: those of `live_keys`, for who has many texts; None asks for them.
     """
     keys = live_keys() if keys is None else keys
-    text = scrub_text(text, keys)
+    text = scrub_query(scrub_text(text, keys))
     text = _KEY.sub(MASK, text)
     text = _INTRODUCED.sub(rf"\1{MASK}", text)
     text = _NUMBER.sub(rf"\1{MASK}", text)

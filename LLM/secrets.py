@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
+from collections.abc import Mapping
 from typing import Any, Self
-from urllib.parse import quote
+
+from LLM.spellings import spellings
 
 MASK = "**********"
 
@@ -17,6 +18,13 @@ MIN_SCRUBBED_CHARS = 4
 
 #: Names of headers that hold a secret.
 SECRET_NAME = re.compile(r"auth|cookie|key|password|secret|token", re.IGNORECASE)
+
+#: Fields of a query that hold a credential, whatever it is; the name is group 1.
+_QUERY_FIELD = re.compile(
+    r"(?i)([?&](?:(?:api[-_]?|access[-_]?)?key|(?:access[-_]?|security[-_]?)?token|auth"
+    r"|authorization|code|password|(?:client[-_]?)?secret|sig|signature"
+    r"|x-[\w-]+-(?:credential|security-token|signature))=)[^&#\s\"'<>*]+"
+)
 
 
 class Secret(str):
@@ -47,21 +55,30 @@ class Secret(str):
         return "".join(self)
 
 
-def scrub_text(text: str, secrets: Secrets) -> str:
-    """:return: `text` with a mask for each secret, also where it was escaped.
+def keys_of(headers: Mapping[str, str]) -> tuple[Secret, ...]:
+    """The keys in a client's headers, known by the headers' names."""
+    found: dict[Secret, None] = {}
+    for name, value in headers.items():
+        if SECRET_NAME.search(name):
+            # "Bearer KEY": the key is one by itself.
+            is_credential = name.lower().endswith("authorization")
+            found[Secret(value.rpartition(" ")[2] if is_credential else value)] = None
+    return tuple(found)
 
-    JSON, `repr` and addresses each do that in their own way.
-    """
+
+def scrub_text(text: str, secrets: Secrets) -> str:
+    """:return: `text` with a mask for each secret, in whatever way it is spelled."""
     for secret in (secrets,) if isinstance(secrets, str) else secrets or ():
         if len(secret) < MIN_SCRUBBED_CHARS:
             continue
-        plain = "".join(secret)
-        quoted = json.dumps(plain)[1:-1]
-        escaped = plain.replace("\\", "\\\\")
-        in_address = quote(plain, safe=""), quote(plain)
-        for form in {plain, escaped, quoted, quoted.replace("/", "\\/"), *in_address}:
+        for form in spellings(secret):
             text = text.replace(form, MASK)
     return text
+
+
+def scrub_query(address: str) -> str:
+    """:return: an address, or a text that holds some, without the keys in queries."""
+    return _QUERY_FIELD.sub(rf"\1{MASK}", address)
 
 
 def scrub(value: Any, secrets: Secrets) -> Any:

@@ -13,7 +13,8 @@ from typing import Any
 
 from LLM.answer import Answer
 from LLM.exceptions import LLMError
-from LLM.redaction import keys_in, live_keys, redacted
+from LLM.redaction import live_keys, redacted
+from LLM.secrets import keys_of
 from LLM.transcript.growth import grown
 from LLM.transcript.output import Output, Record
 from LLM.transcript.shown import shown, shown_body, shown_headers, shown_text
@@ -160,7 +161,7 @@ class Exchange:
         return time.monotonic() - self._began
 
     def _keys(self) -> tuple[str, ...]:
-        return (*keys_in(self._headers), *live_keys())
+        return (*keys_of(self._headers), *live_keys())
 
 
 def note(output: Output, text: str, *, of_last: bool) -> None:

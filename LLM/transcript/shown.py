@@ -74,11 +74,11 @@ def shown(value: Any, keys: tuple[str, ...], depth: int = MAX_DEPTH) -> Any:
 
 def shown_text(text: str, keys: tuple[str, ...]) -> str:
     """A text without keys, cut where it is long, with its length."""
-    if found := _DATA_URL.match(text):
-        return f"{found[0]}… ({len(text):,} characters)"
-    if _BASE64.match(text) and not text[: 2 * MAX_CHARS].isalpha():
-        return f"{text[:24]}… ({len(text):,} characters)"
     start = redacted(text[: MAX_CHARS + _MARGIN_CHARS], keys)
+    if found := _DATA_URL.match(start):
+        return f"{found[0]}… ({len(text):,} characters)"
+    if _BASE64.match(start) and not start[: 2 * MAX_CHARS].isalpha():
+        return f"{start[:24]}… ({len(text):,} characters)"
     return _cut(start, len(text), "characters")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import io
 import json
 import logging
@@ -95,11 +96,12 @@ def test_a_living_clients_key_is_masked_wherever_it_stands(
         raise ValueError(f"refused {KEY}")
     except ValueError:
         logger.exception("with %s", KEY, extra={"asked": [{"k": KEY}], KEY: 1})
-    logger.debug("as JSON %s", json.dumps({"a": KEY}), stack_info=True)
+    encoded = base64.b64encode(f"me:{KEY}".encode()).decode()
+    logger.debug("as JSON %s", json.dumps({"a": KEY, "b": encoded}), stack_info=True)
     client.close()
     written = stream.getvalue()
     assert len(written) > 200
-    for form in (KEY, json.dumps(KEY)[1:-1], KEY.replace("/", "\\/"), "word-of-passage"):
+    for form in (KEY, json.dumps(KEY)[1:-1], KEY.replace("/", "\\/"), "word-of-passage", encoded):
         assert form not in written
 
 

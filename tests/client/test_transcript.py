@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import os
 import stat
@@ -12,21 +13,30 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from LLM import LLM, AsyncLLM, LLMConfig, LLMConfigError, LLMError, debug, wire
 from LLM.answer import Answer
+from LLM.secrets import MASK
 from LLM.transcript import Transcript
 from LLM.transcript.growth import grown
 from LLM.transcript.output import Output
-from LLM.transcript.shown import MAX_CHARS, shown
+from LLM.transcript.shown import MAX_CHARS, shown, shown_headers
 from LLM.wire import WireRequest
 from tests.remote.scripted_server import ScriptedServer, close
 from tests.remote.wire import answer, chunk, event
 
 HELLO = [{"role": "user", "content": "Hello!"}]
 KEY = "sk-SECRET0123456789"
+SPELLINGS: dict[str, Callable[[str], str]] = {
+    "plain": str,
+    "in base64": lambda key: base64.b64encode(key.encode()).decode(),
+    "quoted": lambda key: quote(key, safe=""),
+    "escaped": lambda key: key.replace("/", "\\/"),
+    "escaped twice": lambda key: key.replace("/", "\\\\/"),
+}
 REPLY = answer({"id": "1", "choices": [{"index": 0, "message": {"content": "Hi!"}}]})
 STREAM = answer(
     event(chunk("Hel")) + event(chunk("lo!", finish_reason="stop")) + b"data: [DONE]\n\n",
@@ -327,6 +337,14 @@ def test_what_is_long_is_cut_with_its_length(value: Any, expected: Any) -> None:
 def test_a_key_at_the_cut_is_not_half_shown() -> None:
     text = "x" * (MAX_CHARS - 8) + " " + KEY + "y" * MAX_CHARS
     assert "SECRET" not in shown(text, (KEY,))
+
+
+@pytest.mark.parametrize("key", ["Ab1+/9=z", "k3y/" * 75], ids=["short", "as-long-as-an-image"])
+@pytest.mark.parametrize("spell", SPELLINGS.values(), ids=SPELLINGS)
+def test_no_spelling_of_a_key_is_shown(key: str, spell: Callable[[str], str]) -> None:
+    told = json.dumps([shown(spell(key), (key,)), shown_headers({"x": spell(key)}, (key,))])
+    assert spell(key)[:12] not in told
+    assert told.count(MASK) == 2
 
 
 def test_nesting_has_an_end() -> None:
