@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
-
-from pydantic_core import to_json
 
 from LLM.answer import Answer
+from LLM.batch.lines import as_json
 from LLM.batch.types import BatchOutcome, BatchRequest, BatchURL
 from LLM.codec import lenient_json
 from LLM.estimate import estimated_usage
@@ -70,7 +68,7 @@ def answered(request: BatchRequest, response: AnyResponse, answer: Answer | None
     :param answer: as it came; None where the client's cache had it.
     """
     if answer is None:
-        body = to_json(response.model_dump(mode="json", exclude_unset=True))
+        body = as_json(response.model_dump(mode="json", exclude_unset=True))
     else:
         body = one_line(answer.body)
     return BatchOutcome(
@@ -96,8 +94,7 @@ def one_line(body: bytes) -> bytes:
     body = body.strip()
     if body.isascii() and not any(mark in body for mark in (b"\n", b"\r", b"\\u")):
         return body  # nothing to mend: to decode and encode it costs 9 µs
-    value: Any = lenient_json(body)
-    return to_json(value)
+    return as_json(lenient_json(body))
 
 
 def stops_job(error: LLMError) -> bool:

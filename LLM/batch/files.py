@@ -119,6 +119,16 @@ class GrowingFile:
             self._close = weakref.finalize(self, os.close, self._handle)
             self.size = os.fstat(self._handle).st_size
 
+    def check_place(self) -> None:
+        """:raises BatchOutputError: the path leads elsewhere by now, so that lines get lost."""
+        with self._lock:
+            if self._handle < 0 or is_at(self._handle, self.path):
+                return
+        raise BatchOutputError(
+            f"{str(self.path)!r} was moved or removed while the job wrote to it; what was moved has"
+            " all lines: put it back, and the same call goes on"
+        )
+
     def sync(self) -> None:
         """Have what was appended until now survive a power cut."""
         # Appending goes on meanwhile; closing waits.
@@ -217,7 +227,7 @@ def output_lock(path: Path) -> Iterator[None]:
             # Some network file systems know no locks.
             logger.warning("no lock on %s: %s", name, err)
         # Its last owner may have removed the file between our two steps.
-        if _is_at(handle, name):
+        if is_at(handle, name):
             break
         os.close(handle)
     try:
@@ -230,8 +240,9 @@ def output_lock(path: Path) -> Iterator[None]:
             os.close(handle)
 
 
-def _is_at(handle: int, path: Path) -> bool:
+def is_at(handle: int, path: Path) -> bool:
+    """Whether an open file is the one that a path leads to."""
     try:
         return os.path.samestat(os.fstat(handle), os.stat(path))
-    except FileNotFoundError:
+    except OSError:
         return False

@@ -13,17 +13,20 @@ no answer arrived.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic_core import from_json, to_json
+from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from LLM.batch import exceptions as ours
 from LLM.batch.types import BatchOutcome
+from LLM.codec import lenient_json
 from LLM.exceptions import LLMError
 
 #: How every line begins.
 LINE_START = b'{"id":"batch_req_'
+_ANSWERED_END = b'},"error":null}\n'
 
 
 def outcome_line(outcome: BatchOutcome) -> bytes:
@@ -35,14 +38,39 @@ def outcome_line(outcome: BatchOutcome) -> bytes:
     )
     if outcome.error is not None:
         response = _refusal(outcome)
-        error = to_json(error_object(outcome.error))
+        error = as_json(error_object(outcome.error))
         return b'%b%b,"error":%b}\n' % (head, response, error)
-    return b'%b{"status_code":%d,"request_id":%b,"body":%b},"error":null}\n' % (
+    return b'%b{"status_code":%d,"request_id":%b,"body":%b%b' % (
         head,
         outcome.status_code or 200,
-        to_json(outcome.request_id),
-        outcome.answer or b"null",
+        as_json(outcome.request_id),
+        _body(outcome.answer or b"null"),
+        _ANSWERED_END,
     )
+
+
+def is_failure(line: bytes) -> bool:
+    """Whether a line tells of a request that has failed."""
+    if line.endswith(_ANSWERED_END):
+        return False
+    # Its file may have been written anew by somebody, with spaces or in another order.
+    record = read_line(line)
+    return record is None or record.error is not None
+
+
+def as_json(value: Any) -> bytes:
+    """JSON that every reader takes: NaN is null, and half a character is U+FFFD."""
+    try:
+        return to_json(value, inf_nan_mode="null")
+    except PydanticSerializationError:  # headers can hold what is no Unicode
+        return to_json(lenient_json(json.dumps(value).encode()), inf_nan_mode="null")
+
+
+def _body(answer: bytes) -> bytes:
+    """An answer without the words for numbers that JSON does not have; servers write them."""
+    if b"NaN" in answer or b"Infinity" in answer:
+        return as_json(from_json(answer))
+    return answer
 
 
 def copied_line(line: bytes, record: Record, custom_id: str) -> bytes:
@@ -55,7 +83,7 @@ def copied_line(line: bytes, record: Record, custom_id: str) -> bytes:
     if line.startswith(old):
         return start + to_json(custom_id) + line[len(old) :]
     # Somebody has written the file anew, with spaces or in another order.
-    return to_json({**from_json(line), "custom_id": custom_id}) + b"\n"
+    return as_json({**from_json(line), "custom_id": custom_id}) + b"\n"
 
 
 def error_object(error: LLMError) -> dict[str, Any]:
@@ -71,7 +99,7 @@ def _refusal(outcome: BatchOutcome) -> bytes:
         return b"null"
     body = {"error": error.body} if isinstance(error.body, dict) else error.body
     request_id = outcome.request_id or error.request_id
-    return to_json({"status_code": status, "request_id": request_id, "body": body})
+    return as_json({"status_code": status, "request_id": request_id, "body": body})
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from LLM.batch.files import replace_lines, told
+from LLM.batch.lines import is_failure
 
 
 class Output(Protocol):
@@ -89,8 +90,3 @@ class OrderedLines:
 
             # The output is put in place after its last line, so after the errors file.
             replace_lines(self.path, answers())
-
-
-def is_failure(line: bytes) -> bool:
-    """Whether a line tells of a request that has failed."""
-    return not line.endswith(b',"error":null}\n')

@@ -9,8 +9,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, overload
 
+from pydantic import ValidationError
+
 from LLM.batch.lines import Record, error_of, read_line
-from LLM.exceptions import LLMError
+from LLM.exceptions import LLMError, LLMResponseError
 from LLM.types import ChatCompletionResponse, CompletionResponse
 from LLM.usage import UsageTotals
 
@@ -40,19 +42,25 @@ class BatchResult:
 
     @cached_property
     def response(self) -> ChatCompletionResponse | CompletionResponse:
-        """The answer of a chat or text completion.
+        """The answer of a chat or text completion; other calls have their `body` alone.
 
         :raises LLMError: the request has failed: its `error`.
+        :raises LLMResponseError: it is the answer of another call.
         """
         if self.error is not None:
             raise self.error
         body = self.body or {}
-        is_text = any("text" in choice for choice in body.get("choices") or ())
-        return (CompletionResponse if is_text else ChatCompletionResponse).model_validate(body)
+        choices = body.get("choices") or [{}]
+        shape = CompletionResponse if "text" in choices[0] else ChatCompletionResponse
+        try:
+            return shape.model_validate(body)
+        except ValidationError:
+            problem = f"{self.custom_id!r} was not answered with a completion; see its body"
+        raise LLMResponseError(problem)
 
     @property
     def text(self) -> str:
-        """Text of the answer's first choice. :raises LLMError: the request has failed."""
+        """Text of the answer's first choice, as `response` has it."""
         return self.response.text
 
 

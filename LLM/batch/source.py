@@ -145,6 +145,10 @@ class LineStream(Spool):
 
     def _pieces(self) -> Iterator[bytes]:
         while piece := self._stream.read(_PIECE_BYTES):
+            if not isinstance(piece, bytes):
+                raise BatchInputError(
+                    f"{self.name} gives text; open it in binary mode, as sys.stdin.buffer is"
+                )
             yield piece
 
 

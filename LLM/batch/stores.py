@@ -50,7 +50,10 @@ class Store(Protocol):
         ...
 
     def sync(self) -> None:
-        """Have all lines survive a power cut."""
+        """Have all lines survive a power cut.
+
+        :raises BatchOutputError: a file was moved or removed.
+        """
         ...
 
     def complete(self, lines: Iterable[bytes]) -> None:
@@ -101,9 +104,9 @@ class DirectStore:
 
     def sync(self) -> None:
         """Have all lines survive a power cut."""
-        self._output.sync()
-        if self._errors is not None:
-            self._errors.sync()
+        for file in filter(None, (self._output, self._errors)):
+            file.check_place()
+            file.sync()
 
     def complete(self, lines: Iterable[bytes]) -> None:
         """All is finished."""
@@ -165,10 +168,12 @@ class JournalStore:
 
     def sync(self) -> None:
         """Have all lines survive a power cut."""
+        self._journal.check_place()
         self._journal.sync()
 
     def complete(self, lines: Iterable[bytes]) -> None:
         """All is finished."""
+        self._journal.check_place()
         self._output.finish(lines)
         _remove(self._path)
 
