@@ -3,32 +3,23 @@
 from __future__ import annotations
 
 import threading
-import time
 import weakref
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from LLM import overhearing
 from LLM.answer import Answer
-from LLM.cassettes.contents import JSONObject, line_of
+from LLM.cassettes.contents import line_of
 from LLM.cassettes.file import Writer, read
-from LLM.cassettes.interactions import (
-    Interaction,
-    Pieces,
-    answer_fields,
-    error_fields,
-    kept_headers,
-    origin_of,
-    request_fields,
-    stream_fields,
-)
-from LLM.cassettes.listening import End, HeardAsyncStream, HeardStream, Tape
+from LLM.cassettes.interactions import Interaction, origin_of, request_fields
 from LLM.cassettes.matching import Key, Part, key_of, miss
 from LLM.cassettes.modes import Mode
+from LLM.cassettes.notes import Note
 from LLM.cassettes.playing import Played
 from LLM.cassettes.scrubbing import NO_KEYS, Scrubber, secrets_of
-from LLM.exceptions import CassetteMissError, LLMError
+from LLM.exceptions import CassetteMissError
 from LLM.wire import (
     AsyncSend,
     AsyncSendStream,
@@ -59,7 +50,7 @@ class Session:
         self._settings = settings
         self._lock = threading.Lock()
         self._scrubbers: dict[tuple[str, ...], Scrubber] = {}
-        self._tapes: weakref.WeakSet[Tape] = weakref.WeakSet()
+        self._notes: weakref.WeakSet[Note] = weakref.WeakSet()
         self._recorded = read(settings.path) if mode in ("once", "none", "new_episodes") else []
         if mode == "none" and not settings.path.exists():
             raise _missing(settings.path)
@@ -87,42 +78,19 @@ class Session:
         """See `LLM.wire.Layer`."""
         if (played := self._played(request)) is not None:
             return played.whole()
-        note = _Note(self, request)
-        try:
-            answer = send()
-        except LLMError as err:
-            note.error(err)
-            raise
-        note.answer(answer)
-        return answer
+        return overhearing.call(self._note(request), send)
 
     async def call_async(self, request: WireRequest, send: AsyncSend) -> Answer:
         """See `LLM.wire.Layer`."""
         if (played := self._played(request)) is not None:
             return await played.whole_async()
-        note = _Note(self, request)
-        try:
-            answer = await send()
-        except LLMError as err:
-            note.error(err)
-            raise
-        note.answer(answer)
-        return answer
+        return await overhearing.call_async(self._note(request), send)
 
     def stream(self, request: WireRequest, send: SendStream) -> Answer | StreamedWire:
         """See `LLM.wire.Layer`."""
         if (played := self._played(request)) is not None:
             return played.begun()
-        note = _Note(self, request)
-        try:
-            answer = send()
-        except LLMError as err:
-            note.error(err)
-            raise
-        if isinstance(answer, Answer):
-            note.answer(answer)
-            return answer
-        return HeardStream(answer, note.tape(answer))
+        return overhearing.stream(self._note(request), send)
 
     async def stream_async(
         self, request: WireRequest, send: AsyncSendStream
@@ -130,27 +98,20 @@ class Session:
         """See `LLM.wire.Layer`."""
         if (played := self._played(request)) is not None:
             return await played.begun_async()
-        note = _Note(self, request)
-        try:
-            answer = await send()
-        except LLMError as err:
-            note.error(err)
-            raise
-        if isinstance(answer, Answer):
-            note.answer(answer)
-            return answer
-        return HeardAsyncStream(answer, note.tape(answer))
+        return await overhearing.stream_async(self._note(request), send)
 
     def close(self) -> None:
         """End what is being recorded, and the file."""
-        for tape in list(self._tapes):
-            tape.left()
+        with self._lock:
+            notes = list(self._notes)
+        for note in notes:
+            note.left()
         with self._lock:
             writer, self._writer = self._writer, None
         if writer is not None:
             writer.close()
 
-    def scrubber(self, request: WireRequest) -> Scrubber:
+    def _scrubber(self, request: WireRequest) -> Scrubber:
         """What takes the keys of a request's client out of text."""
         secrets = secrets_of(request.headers)
         found = self._scrubbers.get(secrets)
@@ -158,17 +119,16 @@ class Session:
             found = self._scrubbers[secrets] = Scrubber(secrets)
         return found
 
-    def number(self) -> int:
-        """The number of the next request."""
+    def _note(self, request: WireRequest) -> Note:
+        """What hears of a request that is sent for real; it ends with the block at the latest."""
+        scrubber = self._scrubber(request)
         with self._lock:
+            note = Note(self._next_number, request, scrubber, self._write)
             self._next_number += 1
-            return self._next_number - 1
+            self._notes.add(note)
+        return note
 
-    def watch(self, tape: Tape) -> None:
-        """End a tape with the block at the latest."""
-        self._tapes.add(tape)
-
-    def write(self, interaction: Interaction) -> None:
+    def _write(self, interaction: Interaction) -> None:
         """Write an interaction down, unless the block has ended."""
         writer = self._writer
         if writer is not None:
@@ -181,7 +141,7 @@ class Session:
         """
         if not self._recorded and self.records:
             return None
-        scrubber = self.scrubber(request)
+        scrubber = self._scrubber(request)
         asked = request_fields(request, scrubber)
         keys = [key_of(asked, self._settings.match_on)]
         # What was recorded is without its own client's key. This one's may be a placeholder, and
@@ -207,48 +167,6 @@ class Session:
             if not self._settings.allow_repeats:
                 return None
             return next((self._last[key] for key in keys if key in self._last), None)
-
-
-class _Note:
-    """What is written down of one request that is sent for real."""
-
-    __slots__ = ("_number", "_request", "_scrubber", "_session", "_started")
-
-    def __init__(self, session: Session, request: WireRequest) -> None:
-        self._session = session
-        self._number = session.number()
-        self._scrubber = session.scrubber(request)
-        self._request = request
-        self._started = time.monotonic()
-
-    def answer(self, answer: Answer) -> None:
-        """An answer has come, whole."""
-        self._write(
-            time.monotonic() - self._started, response=answer_fields(answer, self._scrubber)
-        )
-
-    def error(self, error: LLMError) -> None:
-        """None has."""
-        self._write(time.monotonic() - self._started, error=error_fields(error, self._scrubber))
-
-    def tape(self, answer: StreamedWire | AsyncStreamedWire) -> Tape:
-        """What takes the pieces of a stream that has begun."""
-        seconds = time.monotonic() - self._started
-        headers, status = kept_headers(answer.headers, self._scrubber), answer.status
-
-        def note(pieces: Pieces, end: End) -> None:
-            clean = self._scrubber.pieces(pieces)
-            told = error_fields(end, self._scrubber) if isinstance(end, LLMError) else end
-            self._write(seconds, response=stream_fields(status, headers, clean, told))
-
-        tape = Tape(self._started, note)
-        self._session.watch(tape)
-        return tape
-
-    def _write(self, seconds: float, **outcome: JSONObject) -> None:
-        request = request_fields(self._request, self._scrubber)
-        made = Interaction(self._number, request, seconds, **outcome)
-        self._session.write(made)
 
 
 def _missing(path: Path) -> CassetteMissError:

@@ -28,7 +28,7 @@ _last: contextvars.ContextVar[int | None] = contextvars.ContextVar("last_request
 
 
 class Exchange:
-    """A request that was sent, until its answer or its error is told.
+    """A request that was sent, until its answer or its error is told: an `overhearing.Listener`.
 
     :param method: HTTP's, or ``CALL`` of a local model.
     :param url: the address, or who is called.
@@ -50,6 +50,8 @@ class Exchange:
         # With its `Secret`s: what is kept here may be printed by whoever shows frames.
         self._headers = headers
         self._began = time.monotonic()
+        self._status = 0
+        self._answer_headers: Mapping[str, str] = {}
         self._began_s: float | None = None
         self._first_s: float | None = None
         self._last_s: float | None = None
@@ -106,12 +108,15 @@ class Exchange:
 
         self._tell("error", facts)
 
-    def began(self) -> None:
+    def began(self, status: int, headers: Mapping[str, str]) -> None:
         """The answer has begun, and comes in pieces."""
         self._began_s = self._seconds()
+        self._status, self._answer_headers = status, headers
 
     def arrived(self, piece: bytes) -> None:
         """A piece of it has come."""
+        if self._told:
+            return
         self._last_s = self._seconds()
         if self._first_s is None:
             self._first_s = self._last_s
@@ -120,15 +125,20 @@ class Exchange:
             self._kept.append(piece)
         self._size_bytes += len(piece)
 
-    def ended(self, status: int, headers: Mapping[str, str], outcome: str) -> None:
-        """No more pieces will come. Told once.
+    def ended(self, error: BaseException | None) -> None:
+        """No more pieces will come."""
+        self._tell_stream("complete" if error is None else f"{type(error).__name__}: {error}")
 
-        :param outcome: ``complete``, ``left`` by the caller, or what went wrong.
-        """
+    def left(self) -> None:
+        """Nobody reads on."""
+        self._tell_stream("left")
+
+    def _tell_stream(self, outcome: str) -> None:
         if self._told:
             return
         self._told = True
         seconds = self._seconds()
+        status, headers = self._status, self._answer_headers
 
         def facts() -> Record:
             keys = self._keys()
