@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -18,6 +19,8 @@ from llm_kit.ray.terminal import quiet_start
 _OBJECT_STORE_BYTES = 512 * 2**20
 
 logger = logging.getLogger("llm_kit.ray")
+
+_CONNECT_TIMEOUT_S = 10.0
 
 #: What Ray is told where the user has not told it otherwise.
 _SETTINGS = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal"}
@@ -70,12 +73,27 @@ def ray_session(address: str | None) -> Iterator[Any]:
                 )
         else:
             stack.enter_context(_handler_kept())
+            _check_listens(address)
             _start(ray, address)
             stack.callback(ray.shutdown)
         stack.enter_context(_events_logged(ray))
         stack.enter_context(_muted("ray"))
         stack.enter_context(_muted("ray.data"))
         yield ray
+
+
+def _check_listens(address: str | None) -> None:
+    """:raises RayUnreachableError: nobody listens there, which Ray would find out in minutes."""
+    host, colon, port = (address or "").rpartition(":")
+    if not colon or not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _CONNECT_TIMEOUT_S).close()
+    except (OSError, OverflowError) as err:
+        raise RayUnreachableError(
+            f"the Ray cluster at {address!r} cannot be joined: {err}; start it there with"
+            f" `ray start --head --port={port}`, or name another"
+        ) from err
 
 
 def _start(ray: Any, address: str | None) -> None:

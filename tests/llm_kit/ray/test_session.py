@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import sys
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -58,6 +60,13 @@ def ray(monkeypatch: pytest.MonkeyPatch) -> FakeRay:
     return ray
 
 
+@pytest.fixture
+def listening() -> Iterator[str]:
+    """An address where somebody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+
+
 def test_a_cluster_of_ones_own_ends_with_the_session(ray: FakeRay) -> None:
     before = signal.getsignal(signal.SIGTERM)
     with ray_session(None):
@@ -69,10 +78,20 @@ def test_a_cluster_of_ones_own_ends_with_the_session(ray: FakeRay) -> None:
     assert "RAY_USAGE_STATS_ENABLED" not in os.environ
 
 
-def test_a_running_cluster_is_joined_as_it_is(ray: FakeRay) -> None:
-    with ray_session("10.0.0.7:6379"):
-        assert ray.seen["address"] == "10.0.0.7:6379"
+def test_a_running_cluster_is_joined_as_it_is(ray: FakeRay, listening: str) -> None:
+    with ray_session(listening):
+        assert ray.seen["address"] == listening
         assert "object_store_memory" not in ray.seen
+
+
+def test_an_address_where_nobody_listens_is_found_out_at_once(ray: FakeRay) -> None:
+    # Bound and not listened at: nobody else gets the port meanwhile, and it refuses.
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{bound.getsockname()[1]}"
+        with pytest.raises(RayUnreachableError, match=f"at '{address}' .*ray start --head"):
+            ray_session(address).__enter__()
+    assert ray.seen == {}
 
 
 def test_a_connection_of_the_process_is_used_and_stays(ray: FakeRay) -> None:
@@ -84,17 +103,16 @@ def test_a_connection_of_the_process_is_used_and_stays(ray: FakeRay) -> None:
         ray_session("auto").__enter__()
 
 
-@pytest.mark.parametrize(
-    ("address", "told"),
-    [(None, "could not be started on this machine"), ("10.0.0.7:6379", "at '10.0.0.7:6379'")],
-    ids=["start", "join"],
-)
-def test_a_cluster_that_does_not_answer_is_named(
-    ray: FakeRay, address: str | None, told: str
-) -> None:
-    ray.fault = ConnectionError("nobody listens")
-    with pytest.raises(RayUnreachableError, match=f"{told}.*nobody listens"):
-        ray_session(address).__enter__()
+def test_a_cluster_that_cannot_be_started_says_why(ray: FakeRay) -> None:
+    ray.fault = OSError("no room")
+    with pytest.raises(RayUnreachableError, match=r"could not be started on this.*no room"):
+        ray_session(None).__enter__()
+
+
+def test_a_cluster_that_refuses_says_why(ray: FakeRay, listening: str) -> None:
+    ray.fault = RuntimeError("another version")
+    with pytest.raises(RayUnreachableError, match=f"at '{listening}' .*another version"):
+        ray_session(listening).__enter__()
 
 
 def test_what_ray_gives_up_is_an_error_of_ours(
