@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import logging
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from typing import Any, Self
 
@@ -30,7 +33,11 @@ _LOG = logging.getLogger("local_llm_kit.server")
 class LocalServer:
     """A server that holds its address and its model and is ready to run.
 
-    Close it, or use it in a ``with`` block, where `run` may never be called.
+    Close it, or use it in a ``with`` block, where `run` may never be called. One that is to serve
+    beside other work is `running`::
+
+        with LocalServer("tiny", ServerOptions(port=0)).running() as server:
+            print(server.url)
 
     :param model: as for `LLMClient`; None takes its default.
     :raises LLMConfigError: the address or the key cannot be used. Nothing was started.
@@ -102,6 +109,24 @@ class LocalServer:
             self._server.run(sockets=[self._socket])
         finally:
             self.close()
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[Self]:
+        """Serve from a thread for as long as a ``with`` block lasts; then give everything back.
+
+        The block begins when the server listens, and ends when it has ended.
+        """
+        listens = threading.Event()
+        with ThreadPoolExecutor(1, "local-llm-kit serve") as thread:
+            running = thread.submit(self.run, lambda _: listens.set())
+            running.add_done_callback(lambda _: listens.set())
+            listens.wait()
+            try:
+                if not running.done():
+                    yield self
+            finally:
+                self.stop()
+            running.result()  # raises what has ended it
 
     def stop(self) -> None:
         """Ask a running server to end, from any thread."""

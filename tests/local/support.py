@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import select
 import signal
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -79,17 +78,8 @@ def running_server_of(
     model: str, options: ServerOptions, load: LoadOptions | None = None
 ) -> Iterator[LocalServer]:
     """The same with another model."""
-    server = LocalServer(model, options, load)
-    ready = threading.Event()
-    thread = threading.Thread(target=server.run, args=(lambda _: ready.set(),), daemon=True)
-    thread.start()
-    assert ready.wait(30)
-    try:
+    with LocalServer(model, options, load).running() as server:
         yield server
-    finally:
-        server.stop()
-        thread.join(30)
-        assert not thread.is_alive(), "the server did not stop"
 
 
 def model_of(server: LocalServer) -> Any:

@@ -219,6 +219,20 @@ def test_two_servers_that_start_together_do_not_share_a_port() -> None:
         LocalServer("tiny", ServerOptions(port=first.port))
 
 
+def test_a_server_runs_as_long_as_its_block() -> None:
+    with LocalServer("tiny", ServerOptions(port=0)).running() as server:
+        socket.create_connection((server.host, server.port)).close()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((server.host, server.port))
+
+
+def test_a_server_that_cannot_run_says_why_where_its_block_would_begin() -> None:
+    server = LocalServer("tiny", ServerOptions(port=0))
+    server.close()
+    with pytest.raises(OSError), server.running():
+        pytest.fail("the block began")
+
+
 def test_an_unknown_model_leaves_the_port_free() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
