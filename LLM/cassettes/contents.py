@@ -53,14 +53,20 @@ def content_of(data: bytes | StreamedBody | None, scrubber: Scrubber) -> JSONObj
 
 
 def bytes_of(fields: JSONObject) -> bytes:
-    """The body that was put into the fields of a line; empty where there is none."""
+    """The body that was put into the fields of a line; empty where there is none.
+
+    :raises ValueError: it is none that was put there.
+    """
     if "body" in fields:
         return json.dumps(fields["body"], ensure_ascii=False, separators=(",", ":")).encode(
             "utf-8", "surrogatepass"
         )
     if "base64" in fields:
         return base64.b64decode(fields["base64"], validate=True)
-    return str(fields.get("text", "")).encode()
+    text = fields.get("text", "")
+    if not isinstance(text, str):
+        raise ValueError("a body's text is none")
+    return text.encode()
 
 
 def piece_of(data: bytes) -> str | JSONObject:

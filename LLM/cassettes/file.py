@@ -27,6 +27,7 @@ def read(path: Path) -> list[Interaction]:
     :raises CassetteError: it cannot be read, or is no cassette.
     """
     try:
+        _refuse_what_is_no_file(path)
         data = path.read_bytes()
     except FileNotFoundError:
         return []
@@ -45,6 +46,12 @@ def read(path: Path) -> list[Interaction]:
                 "or record anew"
             ) from None
     return sorted(found, key=lambda one: one.number)
+
+
+def _refuse_what_is_no_file(path: Path) -> None:
+    """:raises CassetteError: a folder is there, a device, or a pipe that would wait for ever."""
+    if path.exists() and not path.is_file():
+        raise CassetteError(f"{str(path)!r} is no file; give the name of one for the cassette")
 
 
 def _whole_lines(data: bytes) -> list[bytes]:
@@ -80,6 +87,7 @@ class Writer:
         self.failure: OSError | None = None
         self._n_written = 0
         try:
+            _refuse_what_is_no_file(path)
             path.parent.mkdir(parents=True, exist_ok=True)
             flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | (os.O_TRUNC if fresh else 0)
             self._handle = os.open(path, flags | getattr(os, "O_BINARY", 0), 0o600)
@@ -104,8 +112,11 @@ class Writer:
     def append(self, line: str) -> None:
         """Write a line; it is with the system when this returns, whatever becomes of us.
 
-        No error is raised, for the call that is recorded has not failed: see `failure`.
+        No error is raised, for the call that is recorded has not failed: see `failure`. After one
+        nothing more is written, since a part of a line may be the last thing in the file.
         """
+        if self.failure is not None:
+            return
         data = memoryview(line.encode() + b"\n")
         try:
             while data:

@@ -13,9 +13,11 @@ it broke, and is missing where it ended.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from LLM import exceptions
 from LLM.answer import Answer
@@ -70,21 +72,27 @@ class Interaction:
             made = cls(
                 int(line["number"]),
                 {**line["request"]},
-                float(line["seconds"]),
+                _seconds(line["seconds"]),
                 line.get("response"),
                 line.get("error"),
             )
-            made.request["method"], made.request["url"]
-            if made.response is not None:
-                int(made.response["status"]), dict(made.response["headers"])
-                made.pieces()
-            elif made.error is not None:
-                error_of(made.error)
-            else:
-                raise KeyError("response")
+            made._check()
         except (KeyError, TypeError, ValueError, AttributeError) as err:
             raise CassetteError(f"it holds no interaction ({type(err).__name__}: {err})") from None
         return made
+
+    def _check(self) -> None:
+        """:raises ValueError: something in it cannot be replayed; or another such error."""
+        _text(self.request["method"]), urlsplit(_text(self.request["url"])).hostname
+        if self.response is not None:
+            int(self.response["status"])
+            for name, value in self.response["headers"].items():
+                _text(name), _text(value)
+            self.pieces()
+        elif self.error is not None:
+            error_of(self.error)
+        else:
+            raise KeyError("response")
 
     @property
     def is_streamed(self) -> bool:
@@ -95,7 +103,7 @@ class Interaction:
         """The pieces of the answer and when each came; one for an answer that came whole."""
         assert self.response is not None, "an answer came"
         if "stream" in self.response:
-            return [(float(at), piece_bytes(piece)) for at, piece in self.response["stream"]]
+            return [(_seconds(at), piece_bytes(piece)) for at, piece in self.response["stream"]]
         return [(self.seconds, bytes_of(self.response))]
 
     def answer(self, origin: str) -> Answer:
@@ -117,6 +125,19 @@ class Interaction:
         }
 
 
+def _seconds(value: Any) -> float:
+    seconds = float(value)
+    if not 0 <= seconds < math.inf:
+        raise ValueError(f"{seconds} is no time")
+    return seconds
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
+
+
 def origin_of(url: str) -> str:
     """Scheme, host and port of an address."""
     scheme, _, rest = url.partition("://")
@@ -136,14 +157,14 @@ def answer_fields(answer: Answer, scrubber: Scrubber) -> JSONObject:
 
 
 def stream_fields(
-    status: int, headers: JSONObject, pieces: Pieces, end: JSONObject | str | None
+    status: int, headers: Mapping[str, str], pieces: Pieces, end: JSONObject | str | None
 ) -> JSONObject:
     """An answer that was streamed.
 
     :param headers: those that are kept.
     """
     stream = [[round(at_s, 6), piece_of(data)] for at_s, data in pieces]
-    told = {"status": status, "headers": headers, "stream": stream}
+    told: JSONObject = {"status": status, "headers": headers, "stream": stream}
     return told if end is None else {**told, "end": end}
 
 

@@ -29,9 +29,10 @@ _MAX_DIFF_LINES = 24
 _MAX_LINE_CHARS = 120
 
 
-def checked_parts(parts: Collection[str]) -> tuple[Part, ...]:
+def checked_parts(parts: Any) -> tuple[Part, ...]:
     """:raises LLMConfigError: one is no part of a request, or there is none."""
-    if isinstance(parts, str) or not parts or not set(parts) <= set(ALL_PARTS):
+    is_list = isinstance(parts, Collection) and not isinstance(parts, str)
+    if not is_list or not parts or not all(part in ALL_PARTS for part in parts):
         raise LLMConfigError(
             f"match_on is {parts!r}; give some of {', '.join(map(repr, ALL_PARTS))}"
         )

@@ -64,7 +64,9 @@ class Cassette:
             raise LLMConfigError(f"strict=True and mode={mode!r} contradict; give one of them")
         mode = "none" if strict else checked_mode(mode)
         parts = checked_parts(match_on)
-        self.settings = Settings(Path(path), mode, _checked_pace(pace), allow_repeats, parts)
+        self.settings = Settings(
+            _checked_path(path), mode, _checked_pace(pace), allow_repeats, parts
+        )
         self._session: Session | None = None
 
     def __repr__(self) -> str:
@@ -127,6 +129,17 @@ class Cassette:
 
 
 cassette = Cassette
+
+
+def _checked_path(path: Any) -> Path:
+    try:
+        found = Path(path)
+        is_name = b"\0" not in os.fsencode(found) and found.name != ""
+    except (TypeError, ValueError):
+        is_name = False
+    if not is_name:
+        raise LLMConfigError(f"path is {path!r}; give the name of a file")
+    return found
 
 
 def _checked_pace(pace: Any) -> float:

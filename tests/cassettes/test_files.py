@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from LLM import LLM, CassetteError, LLMConfig, cassette
+from LLM import LLM, CassetteError, LLMConfig, LLMConfigError, cassette
 from LLM.cassettes import file as files
 from LLM.cassettes.contents import bytes_of, content_of, piece_bytes, piece_of
 from LLM.cassettes.scrubbing import NO_KEYS
@@ -148,7 +148,7 @@ def test_a_place_where_no_file_can_be_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(CassetteError, match="cannot"):
         cassette(tmp_path / "file" / "x.jsonl").__enter__()
-    with pytest.raises(CassetteError, match="cannot read"):
+    with pytest.raises(CassetteError, match="is no file"):
         cassette(tmp_path).__enter__()
 
 
@@ -165,6 +165,71 @@ def test_a_disk_that_is_full_fails_the_block_and_not_the_call(
     assert ask(serve(wire.answer(saying("0"))).url) == "0"
     with pytest.raises(CassetteError, match="No space left"):
         tape.__exit__(None, None, None)
+
+
+def test_nothing_follows_a_line_that_was_half_written(
+    file: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, room = os.write, [1_000_000, 50, 0]
+
+    def nearly_full(handle: int, data: Any) -> int:
+        if not (n_bytes := room.pop(0) if room else len(data)):
+            raise OSError(28, "No space left on device")
+        return write(handle, data[:n_bytes])
+
+    url = serve(wire.answer(saying("0"))).url
+    tape = cassette(file)
+    tape.__enter__()
+    monkeypatch.setattr(files.os, "write", nearly_full)
+    ask(url), ask(url), ask(url)
+    with pytest.raises(CassetteError, match="No space left"):
+        tape.__exit__(None, None, None)
+    assert [one["response"]["body"] for one in whole_lines(file)] == [saying("0")]
+
+
+def whole_lines(file: Path) -> list[Any]:
+    return [json.loads(line) for line in file.read_bytes().split(b"\n")[1:-1]]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such pipes")
+@pytest.mark.parametrize("mode", ["once", "all", "none"])
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path, mode: Any) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(CassetteError, match="is no file"):
+        cassette(tmp_path / "pipe", mode).__enter__()
+
+
+@pytest.mark.parametrize(
+    "path", [None, 5, b"name", "a\0b", "\ud800", ""], ids=lambda path: ascii(path)
+)
+def test_a_path_that_can_name_no_file_is_refused(path: Any) -> None:
+    with pytest.raises(LLMConfigError, match="path is"):
+        cassette(path)
+
+
+REQUEST = {"method": "POST", "url": "http://a/"}
+DAMAGED = {
+    "no method": {"request": {"url": "http://a/"}},
+    "no address": {"request": {"method": "POST", "url": 5}},
+    "an address that is none": {"request": {"method": "POST", "url": "http://[::1"}},
+    "time without end": {"seconds": float("inf")},
+    "a header that is no text": {"response": {"status": 200, "headers": {"x": 5}}},
+    "a text that is none": {"response": {"status": 200, "headers": {}, "text": ["a"]}},
+    "pieces that are none": {"response": {"status": 200, "headers": {}, "stream": "ab"}},
+    "an error of another tree": {"response": None, "error": {"type": "Any", "message": "x"}},
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGED.values(), ids=DAMAGED)
+def test_an_interaction_that_cannot_be_replayed_is_refused(
+    damage: dict[str, Any], file: Path
+) -> None:
+    line = {"number": 0, "request": REQUEST, "seconds": 1,
+            "response": {"status": 200, "headers": {}}, **damage}  # fmt: skip
+    file.parent.mkdir()
+    file.write_text(f'{{"cassette": 1}}\n{json.dumps(line)}\n', "utf-8")
+    with pytest.raises(CassetteError, match="line 2 of"):
+        cassette(file).__enter__()
 
 
 BODIES = {

@@ -89,6 +89,13 @@ def test_calls_replay_without_the_model(call: Callable[[LLMClient], Any], file: 
         assert client._catalog.loaded() == []
 
 
+def test_a_request_that_a_strict_cassette_lacks_ends_its_job(file: Path) -> None:
+    with cassette(file), LLMClient("tiny") as client:
+        chat(client)
+    with cassette(file, strict=True), LLMClient("tiny") as client, pytest.raises(CassetteMissError):
+        job(client)
+
+
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 def test_a_file_that_is_not_there_answers_from_the_cassette(
     file: Path, tmp_path: Path, stream: bool
