@@ -77,7 +77,7 @@ class ChunkedDecoder:
         *lines, rest = data.split(b"\r\n")
         if b"" in lines:
             self.done = True
-            return b""
+            lines, rest = lines[: lines.index(b"")], b""
         self._trailer_bytes += sum(map(len, lines))
         if self._trailer_bytes + len(rest) > _MAX_TRAILER_BYTES:
             raise broken_framing()
@@ -89,7 +89,9 @@ def _chunk_size(line: bytes) -> int:
     """:return: the size on a chunk's first line, whose extensions are ignored."""
     # Cached because a stream's chunks have few sizes: a look-up costs a tenth of the checks.
     digits = line.split(b";", 1)[0].strip(b" \t")
-    # int() alone would also take signs, underscores and prefixes; 16 digits are 64 bits.
-    if not digits or len(digits) > 16 or not _HEX_DIGITS.issuperset(digits):
+    # int() alone would also take signs, underscores and prefixes; 16 digits are 64 bits. A line is
+    # too long even where one read has all of it.
+    is_size = 0 < len(digits) <= 16 and _HEX_DIGITS.issuperset(digits)
+    if not is_size or len(line) > _MAX_LINE_BYTES:
         raise broken_framing()
     return int(digits, 16)

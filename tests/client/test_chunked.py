@@ -50,9 +50,10 @@ def test_a_body_cut_short_is_never_done(chunks: list[bytes], data: st.DataObject
 @pytest.mark.parametrize(
     "data",
     [b"xyz\r\n", b"-5\r\n", b"0x5\r\n", b"+5\r\n", b"1_0\r\n", b"\r\n", b"5\r\nhelloXX",
-     b"f" * 17 + b"\r\n", b"5" * 5000, b"0\r\n" + b"a: b\r\n" * 20_000, "٣\r\n".encode()],
+     b"f" * 17 + b"\r\n", b"5" * 5000, b"0\r\n" + b"a: b\r\n" * 20_000, "٣\r\n".encode(),
+     b"5;" + b"e" * 5000 + b"\r\nhello\r\n", b"0\r\n" + b"a: bcdefgh\r\n" * 7000 + b"\r\n"],
     ids=["letters", "negative", "prefix", "plus", "underscore", "empty", "no-end", "huge",
-         "endless-line", "endless-trailers", "unicode-digit"],
+         "endless-line", "endless-trailers", "unicode-digit", "long-extension", "long-trailers"],
 )  # fmt: skip
 @pytest.mark.parametrize("size", [1, 100_000])
 def test_broken_framing_raises(data: bytes, size: int) -> None:
