@@ -8,14 +8,16 @@ the next request in the queue, tokenized.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic_core import to_json
 
+from LLM.batch.stop import StoppedError
+from LLM.batch.threads import Threads
 from LLM.batch.types import BatchOutcome, BatchRequest, BatchURL
-from LLM.exceptions import LLMError
+from LLM.exceptions import CassetteError, LLMError
 from LLM.types import Usage
 from LLM.wire import in_process
 from local_llm_kit.calls import Call, Calls
@@ -24,7 +26,6 @@ from local_llm_kit.layered import answered
 from local_llm_kit.runs import Run
 
 if TYPE_CHECKING:
-    from LLM.batch.engine import Finish
     from local_llm_kit.catalog import Catalog
 
 #: What models in this process are asked.
@@ -37,8 +38,8 @@ _CLOSED = "engine_closed"
 _FULL, _FULL_WAIT_S = "queue_full", 0.05
 
 
-class LocalEngine:
-    """Answers requests of jobs; see `LLM.batch.engine.BatchEngine`.
+class LocalEngine(Threads):
+    """Answers requests of jobs, until the client is closed; see `LLM.batch.engine.BatchEngine`.
 
     :param catalog: the models of a client, which stays open until the job has ended. What the
         client remembers of a conversation is no part of a job.
@@ -50,45 +51,32 @@ class LocalEngine:
     def __init__(
         self, catalog: Catalog, concurrency: int | None = None, timeout_s: float | None = None
     ) -> None:
+        super().__init__()
         self._catalog = catalog
         self._calls = Calls(catalog, timeout_s)
         self._concurrency = concurrency
         self._lock = threading.Lock()
-        self._at_work: list[_Work] = []
-        self._is_stopped = False
-
-    def run(self, requests: Iterator[BatchRequest], finish: Finish) -> None:
-        """Answer all requests.
-
-        :raises LLMServerError: the client was closed.
-        :raises LLMError: its model cannot be loaded.
-        """
-        n_threads = self._concurrency or self._n_threads()
-        work = _Work(self._calls, requests, finish)
-        with self._lock:
-            self._at_work.append(work)
-            is_stopped = self._is_stopped
-        try:
-            if not is_stopped:
-                work.run(n_threads)
-        finally:
-            with self._lock:
-                self._at_work.remove(work)
+        self._runs: set[Run[Any]] = set()
 
     def _n_threads(self) -> int:
-        """How many threads keep the client's own model at work."""
+        """As many as keep the client's own model at work, where no number was given."""
+        if self._concurrency is not None:
+            return self._concurrency
         if in_process.answers_alone:  # a cassette does, and the model need not be there
             return _PER_SLOT
         with self._catalog.lease(None) as model:
             return _PER_SLOT * model.stats.n_slots
 
     def stop(self) -> None:
-        """End what runs, whose requests have no outcome then, and begin no more. For any thread."""
+        """End what runs, whose requests have no outcome then, and begin no more.
+
+        For any thread; repeatable.
+        """
+        super().stop()
         with self._lock:
-            self._is_stopped = True
-            at_work = list(self._at_work)
-        for work in at_work:
-            work.stop()
+            runs = list(self._runs)
+        for run in runs:
+            run.cancel()
 
     def count_tokens(self, request: BatchRequest) -> int:
         """Tokens of a request's prompt, as its model would count them; nothing is answered.
@@ -126,97 +114,36 @@ class LocalEngine:
                 for one in (asked if several else [asked])
             )
 
-
-def checked(calls: Calls, request: BatchRequest) -> CheckedCall[Any]:
-    """The call that a request asks for, of whatever but embeddings."""
-    arguments = dict(request.body)
-    # As they were checked when they were read, neither is missing.
-    if request.url == "/v1/completions":
-        return calls.completion(arguments.pop("prompt"), arguments)
-    return calls.chat(arguments.pop("messages"), arguments)
-
-
-def prepared(calls: Calls, request: BatchRequest) -> Call[Any]:
-    """The same, ready to run."""
-    return checked(calls, request).prepare()
-
-
-class _Work:
-    """What the threads of a job share."""
-
-    def __init__(self, calls: Calls, requests: Iterator[BatchRequest], finish: Finish) -> None:
-        self._calls = calls
-        self._requests = requests
-        self._finish = finish
-        self._reading = threading.Lock()
-        self._lock = threading.Lock()
-        self._runs: set[Run[Any]] = set()
-        self._stopped = threading.Event()
-        self._error: BaseException | None = None
-
-    def run(self, n_threads: int) -> None:
-        """Answer all requests. :raises BaseException: what has ended the job before its time."""
-        threads = [
-            threading.Thread(target=self._go, name=f"llm-batch-{i}", daemon=True)
-            for i in range(n_threads)
-        ]
-        try:
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-        except BaseException:  # Ctrl-C
-            self.stop()
-            for thread in threads:
-                if thread.ident is not None:
-                    thread.join()
-            raise
-        if self._error is not None:
-            raise self._error
-
-    def _go(self) -> None:
-        """Answer one request after another."""
-        try:
-            while (request := self._next()) is not None:
-                outcome = self._outcome(request)
-                if self._stopped.is_set():  # its answer may have been cut
-                    return
-                self._finish(outcome)
-        except BaseException as err:  # noqa: BLE001 - it is raised where the job was begun
-            self._error = self._error or err
-            self.stop()
-
-    def stop(self) -> None:
-        """End what runs; its requests have no outcome. Repeatable."""
-        self._stopped.set()
-        with self._lock:
-            runs = list(self._runs)
-        for run in runs:
-            run.cancel()
-
-    def _next(self) -> BatchRequest | None:
-        with self._reading:
-            return None if self._stopped.is_set() else next(self._requests, None)
+    def _answer(self, request: BatchRequest) -> BatchOutcome:
+        outcome = self._outcome(request)
+        while outcome.error is not None and outcome.error.code == _FULL:
+            self._stopped.wait(_FULL_WAIT_S)
+            outcome = self._outcome(request)
+        return outcome
 
     def _outcome(self, request: BatchRequest) -> BatchOutcome:
-        while True:
-            try:
-                answer = self._answer(request)
-            except LLMError as err:
-                if err.code == _CLOSED:
-                    raise
-                if err.code != _FULL or self._stopped.wait(_FULL_WAIT_S):
-                    return BatchOutcome(request, error=err, status_code=err.status_code)
-            else:
-                return BatchOutcome(
-                    request,
-                    to_json(answer),
-                    status_code=200,
-                    model=answer.get("model"),
-                    usage=Usage.model_validate(answer.get("usage") or {}),
-                )
+        try:
+            answer = self._asked(request)
+        except LLMError as err:
+            self._check_stopped()
+            if err.code == _CLOSED or isinstance(err, CassetteError):
+                raise
+            return BatchOutcome(request, error=err, status_code=err.status_code)
+        self._check_stopped()
+        return BatchOutcome(
+            request,
+            to_json(answer),
+            status_code=200,
+            model=answer.get("model"),
+            usage=Usage.model_validate(answer.get("usage") or {}),
+        )
 
-    def _answer(self, request: BatchRequest) -> Mapping[str, Any]:
+    def _check_stopped(self) -> None:
+        """:raises StoppedError: what has just ended may have been cut."""
+        if self._stopped.is_set():
+            raise StoppedError
+
+    def _asked(self, request: BatchRequest) -> Mapping[str, Any]:
         if request.url == "/v1/embeddings":
             return self._calls.embeddings(request.body).model_dump()
         if in_process.now():  # a call that is recorded runs to its end
@@ -232,6 +159,20 @@ class _Work:
         finally:
             with self._lock:
                 self._runs.discard(run)
+
+
+def checked(calls: Calls, request: BatchRequest) -> CheckedCall[Any]:
+    """The call that a request asks for, of whatever but embeddings."""
+    arguments = dict(request.body)
+    # As they were checked when they were read, neither is missing.
+    if request.url == "/v1/completions":
+        return calls.completion(arguments.pop("prompt"), arguments)
+    return calls.chat(arguments.pop("messages"), arguments)
+
+
+def prepared(calls: Calls, request: BatchRequest) -> Call[Any]:
+    """The same, ready to run."""
+    return checked(calls, request).prepare()
 
 
 def _as_it_is(answer: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -10,9 +10,9 @@ from LLM.batch.job import run_job
 from LLM.batch.loop_engine import LoopEngine
 from LLM.batch.output import Output
 from LLM.batch.prompts import Requests, source_of
-from LLM.batch.provider.stop import Stop
 from LLM.batch.report import BatchReport
 from LLM.batch.settings import JobSettings
+from LLM.batch.stop import Stop
 from LLM.batch.thread_engine import ThreadEngine
 from LLM.batch.types import BatchRequest
 from LLM.exceptions import LLMConfigError

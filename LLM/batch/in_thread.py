@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -10,11 +11,11 @@ ResultT = TypeVar("ResultT")
 
 
 async def in_thread(run: Callable[[], ResultT], stop: Callable[[], None]) -> ResultT:
-    """The result of what blocks, run in another thread.
+    """The result of what blocks, run in another thread, in the task's context.
 
     :param stop: called when the task is cancelled; `run` then is to end, which is waited for.
     """
-    ended = asyncio.get_running_loop().run_in_executor(None, run)
+    ended = asyncio.get_running_loop().run_in_executor(None, contextvars.copy_context().run, run)
     try:
         return await asyncio.shield(ended)
     except asyncio.CancelledError:

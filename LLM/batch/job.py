@@ -20,6 +20,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from itertools import islice
 
+from LLM import telemetry
 from LLM.batch.bar import ShowProgress, progress_display
 from LLM.batch.engine import BatchEngine
 from LLM.batch.estimate import CountTokens, Estimator
@@ -36,6 +37,7 @@ from LLM.batch.tally import Heartbeat, Tally
 from LLM.batch.target import Target
 from LLM.batch.types import BatchOutcome, BatchRequest, BatchURL
 from LLM.exceptions import LLMError
+from LLM.telemetry import names
 
 
 def run_job(
@@ -67,8 +69,12 @@ def run_job(
     job = _Job(source, target, settings, RequestReader(model, urls))
     if settings.dry_run:
         return job.estimate(Estimator(settings.price, count_tokens))
-    with target.lock(), _shown(settings) as show:
-        return job.run(engine, show)
+    with target.lock(), telemetry.work("batch") as work, _shown(settings) as show:
+        try:
+            return job.run(engine, show)
+        finally:
+            if work is not None:
+                work.tell(job.counts())
 
 
 class _Job:
@@ -112,6 +118,16 @@ class _Job:
                 store.complete(self._in_order(store))
                 self._store = None
         return self._report(store.reader or self._target.line_at)
+
+    def counts(self) -> dict[str, int]:
+        """What its span tells of it."""
+        tally = self._tally
+        return {
+            names.BATCH_REQUESTS: self._n,
+            names.BATCH_RESUMED: tally.n_resumed,
+            names.BATCH_ANSWERED: tally.n_answered,
+            names.BATCH_FAILED: tally.n_failed,
+        }
 
     def _sync(self) -> None:
         if (store := self._store) is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import threading
 import time
 from collections import deque
@@ -70,7 +71,11 @@ class LoopEngine:
             except BaseException as err:  # noqa: BLE001  # raised where the caller is
                 failures.append(err)
 
-        thread = threading.Thread(target=in_thread, name="llm-batch-loop", daemon=True)
+        # Spans of the calls are children of the caller's.
+        context = contextvars.copy_context()
+        thread = threading.Thread(
+            target=context.run, args=(in_thread,), name="llm-batch-loop", daemon=True
+        )
         thread.start()
         try:
             thread.join()

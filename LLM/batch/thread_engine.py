@@ -1,16 +1,17 @@
-"""Answers a job's requests by blocking calls in threads, where there is no aiohttp."""
+"""Answers a job's requests by blocking calls of a server, where there is no aiohttp."""
 
 from __future__ import annotations
 
 import threading
 import time
-from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
 from LLM.answer import Answer
 from LLM.batch.calls import answered, call_of, failed
 from LLM.batch.engine import Finish
 from LLM.batch.judge import Judge
+from LLM.batch.stop import StoppedError
+from LLM.batch.threads import Threads
 from LLM.batch.throttle import RequestRetry, Throttle
 from LLM.batch.types import BatchOutcome, BatchRequest
 from LLM.caller import Caller
@@ -20,70 +21,36 @@ from LLM.retry import RetryStrategy
 from LLM.transport import Transport
 
 
-class Threads(ABC):
-    """Answers requests in threads, each of which makes one blocking call at a time.
+class GatedThreads(Threads):
+    """Threads that call one server: under one throttle, and judged together.
 
     :param concurrency: most requests in flight, each in a thread of its own.
     """
 
     def __init__(self, concurrency: int) -> None:
+        super().__init__()
         self._concurrency = concurrency
         self._gate = Gate(Throttle(concurrency))
-        self._reading = threading.Lock()
-        self._failure: BaseException | None = None
 
     def run(self, requests: Iterator[BatchRequest], finish: Finish) -> None:
         """Answer all requests. When the job must end, those in flight are waited for.
 
-        :raises LLMError: the job cannot go on.
+        :raises LLMError: the job cannot go on, or `stop` was called.
         """
         judge = Judge(finish)
-        threads = [
-            threading.Thread(
-                target=self._work, args=(requests, judge), name=f"llm-batch-{n}", daemon=True
-            )
-            for n in range(self._concurrency)
-        ]
-        for thread in threads:
-            thread.start()
-        try:
-            for thread in threads:
-                thread.join()
-        except BaseException:  # Ctrl-C
-            self.stop()
-            for thread in threads:
-                thread.join()
-            raise
-        if self._failure is not None:
-            raise self._failure
-        if self._gate.closed:
-            raise LLMError("the job was stopped; the same call goes on with it", code="stopped")
+        super().run(requests, judge.take)
         judge.release()
 
     def stop(self) -> None:
-        """Begin no further request. For any thread."""
+        """Begin no further request, and no further try. For any thread; repeatable."""
+        super().stop()
         self._gate.close()
 
-    def _work(self, requests: Iterator[BatchRequest], judge: Judge) -> None:
-        try:
-            while (request := self._next(requests)) is not None:
-                judge.take(self._answer(request))
-        except _StoppedError:
-            pass  # it was to begin nothing further
-        except BaseException as err:  # noqa: BLE001  # raised where the caller is
-            self._failure = self._failure or err
-            self.stop()
-
-    def _next(self, requests: Iterator[BatchRequest]) -> BatchRequest | None:
-        with self._reading:
-            return None if self._gate.closed else next(requests, None)
-
-    @abstractmethod
-    def _answer(self, request: BatchRequest) -> BatchOutcome:
-        """Make the call that a request asks for. Each try passes the gate."""
+    def _n_threads(self) -> int:
+        return self._concurrency
 
 
-class ThreadEngine(Threads):
+class ThreadEngine(GatedThreads):
     """Makes the calls of `LLM`, under the policies of a client: the twin of `LoopEngine`.
 
     :param transport: sends the requests.
@@ -144,10 +111,6 @@ class _JobCaller(Caller):
         return answer
 
 
-class _StoppedError(Exception):
-    """The job ends; what waits for its turn shall not be sent."""
-
-
 class Gate:
     """Lets as many threads pass as the throttle allows."""
 
@@ -157,11 +120,15 @@ class Gate:
         self._changed = threading.Condition()
 
     def enter(self) -> int:
-        """Wait for leave to send. :return: the throttle's epoch."""
+        """Wait for leave to send.
+
+        :return: the throttle's epoch.
+        :raises StoppedError: nobody passes any more.
+        """
         with self._changed:
             while (wait_s := self._throttle.wait_s(time.monotonic())) != 0 or self.closed:
                 if self.closed:
-                    raise _StoppedError
+                    raise StoppedError
                 self._changed.wait(wait_s)
             self._throttle.n_in_flight += 1
             return self._throttle.epoch

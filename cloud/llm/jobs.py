@@ -14,9 +14,9 @@ from LLM.batch.prompts import Requests, source_of
 from LLM.batch.provider.calls import Calls
 from LLM.batch.provider.engine import ProviderEngine
 from LLM.batch.provider.jobs import AnyOutput, notes_folder, run_at_provider
-from LLM.batch.provider.stop import Stop
 from LLM.batch.report import BatchReport
 from LLM.batch.settings import JobSettings
+from LLM.batch.stop import Stop
 from LLM.exceptions import LLMConfigError
 from LLM.transport import Transport
 

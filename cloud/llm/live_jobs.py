@@ -14,7 +14,7 @@ from LLM import telemetry
 from LLM.answer import Answer
 from LLM.attempts import Attempts
 from LLM.batch.calls import failed
-from LLM.batch.thread_engine import Threads
+from LLM.batch.thread_engine import GatedThreads
 from LLM.batch.throttle import RequestRetry
 from LLM.batch.types import BatchOutcome, BatchRequest
 from LLM.exceptions import LLMError
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 DEFAULT_CONCURRENCY = 16
 
 
-class ChatThreads(Threads):
+class ChatThreads(GatedThreads):
     """Makes the calls that a client's `chat` would, under its policies and the job's throttle.
 
     :param client: blocking or not, for its codec and settings alone are used.

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from LLM.batch.provider.stop import Stop
+from LLM.batch.stop import Stop
 from tests.batch_provider.fake_provider import FakeOpenAI, serving
 
 

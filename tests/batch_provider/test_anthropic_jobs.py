@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from cloud.llm import AnthropicClient, AsyncAnthropicClient, GeminiClient
-from LLM.batch.provider.stop import Stop
+from LLM.batch.stop import Stop
 from LLM.batch.report import BatchReport
 from LLM.exceptions import InvalidRequestError, LLMAuthError, LLMConfigError
 from LLM.types import ChatCompletionResponse

@@ -15,7 +15,7 @@ from LLM.batch.parsing import RequestReader
 from LLM.batch.provider.engine import ProviderEngine
 from LLM.batch.provider.jobs import openai_calls
 from LLM.batch.provider.openai import OpenAIBatches
-from LLM.batch.provider.stop import Stop
+from LLM.batch.stop import Stop
 from LLM.batch.tally import Tally
 from LLM.exceptions import LLMConfigError, LLMError
 from tests.batch_provider.fake_provider import FakeOpenAI, http

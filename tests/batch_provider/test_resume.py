@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from LLM.batch.provider.parts import Job
-from LLM.batch.provider.stop import Stop
+from LLM.batch.stop import Stop
 from LLM.transport import Transport
 from tests.batch_provider.fake_provider import FakeOpenAI
 from tests.batch_provider.jobs import chat_line, notes, run, texts, write

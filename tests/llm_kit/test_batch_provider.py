@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from LLM.batch.provider.stop import Stop
+from LLM.batch.stop import Stop
 from tests.batch_provider.fake_provider import FakeAnthropic, FakeOpenAI, FakeProvider, serving
 from tests.llm_kit.support import line, read, read_csv, report, run, write
 

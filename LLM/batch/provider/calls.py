@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from LLM.answer import MAX_ANSWER_BYTES, Answer
 from LLM.attempts import Attempts
-from LLM.batch.provider.stop import Stop
+from LLM.batch.stop import Stop
 from LLM.codec import Source, decode_answer
 from LLM.exceptions import LLMConnectionError, LLMError, LLMResponseError
 from LLM.retry import RetryStrategy

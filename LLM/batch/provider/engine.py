@@ -19,8 +19,8 @@ from LLM.batch.provider.calls import Calls, Patience, is_passing
 from LLM.batch.provider.parts import Job, PartFile, read_request, request_line
 from LLM.batch.provider.results import Results
 from LLM.batch.provider.spool import Spool
-from LLM.batch.provider.stop import StoppedError
 from LLM.batch.provider.types import BatchAPI, BatchState, Lines, Problem
+from LLM.batch.stop import StoppedError
 from LLM.batch.types import BatchOutcome, BatchRequest
 from LLM.exceptions import InvalidRequestError, LLMError, LLMRateLimitError
 from LLM.usage import UsageTracker

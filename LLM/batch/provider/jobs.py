@@ -14,11 +14,11 @@ from LLM.batch.output import Output
 from LLM.batch.provider.calls import Calls
 from LLM.batch.provider.engine import ProviderEngine
 from LLM.batch.provider.openai import OpenAIBatches
-from LLM.batch.provider.stop import Stop
 from LLM.batch.provider.types import PRICE_FACTOR, BatchAPI
 from LLM.batch.report import BatchReport
 from LLM.batch.settings import JobSettings
 from LLM.batch.source import Source
+from LLM.batch.stop import Stop
 from LLM.batch.types import Price
 from LLM.exceptions import LLMConfigError
 from LLM.headers import request_headers
