@@ -229,7 +229,7 @@ def test_a_server_runs_as_long_as_its_block() -> None:
 def test_a_server_that_cannot_run_says_why_where_its_block_would_begin() -> None:
     server = LocalServer("tiny", ServerOptions(port=0))
     server.close()
-    with pytest.raises(OSError), server.running():
+    with pytest.raises(OSError, match="descriptor"), server.running():
         pytest.fail("the block began")
 
 
