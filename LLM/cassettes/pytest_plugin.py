@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 import re
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -111,5 +112,9 @@ def _is_ci() -> bool:
 
 
 def _fit(name: str) -> str:
-    """A part of a file's name, of a test's."""
-    return _UNFIT.sub("_", name)[:_MAX_NAME_CHARS]
+    """A part of a file's name, of a test's.
+
+    What had to be changed gets a digest, so that no two tests have the same file.
+    """
+    fit = _UNFIT.sub("_", name)[:_MAX_NAME_CHARS]
+    return fit if fit == name else f"{fit}-{zlib.crc32(name.encode('utf-8', 'replace')):08x}"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from LLM.cassettes import modes
+from LLM.cassettes import modes, pytest_plugin
 from tests.cassettes.conftest import HELLO, NOWHERE, saying
 
 pytest_plugins = ["pytester"]
@@ -56,7 +56,7 @@ def test_a_mark_replays_the_file_that_it_names_at_once(pytester: pytest.Pytester
 UNNAMED = {
     "test_greets": "@pytest.mark.cassette\ndef test_greets(): assert ask() == 'Hi.'",
     "test_fixture": "def test_fixture(llm_cassette): assert ask() == 'Hi.'",
-    "test_with[x_y]": """
+    "test_with[x_y]-fa0c7765": """
 @pytest.mark.cassette
 @pytest.mark.parametrize("a", ["x/y"])
 def test_with(a): assert ask() == "Hi."
@@ -75,6 +75,14 @@ def test_without_a_name_the_file_is_named_after_the_test(
 ) -> None:
     write(pytester, test, f"test_it/{name}.jsonl")
     pytester.runpytest().assert_outcomes(passed=1)
+
+
+def test_tests_whose_names_no_file_can_have_get_files_of_their_own() -> None:
+    names = ["t[a_b]", "t[a/b]", "t[a:b]", f"t[{'x' * 300}1]", f"t[{'x' * 300}2]"]
+    fit = [pytest_plugin._fit(name) for name in names]
+    assert len(set(fit)) == len(names)
+    assert fit[0] == "t[a_b]"
+    assert max(map(len, fit)) < 200
 
 
 def test_fixtures_of_the_test_are_within_the_cassette(pytester: pytest.Pytester) -> None:
