@@ -89,8 +89,12 @@ def open_output(setting: str) -> Output:
             "JSON), or a file such as ./llm.log or calls.jsonl"
         )
     try:
-        # It will hold prompts: made for its owner alone.
-        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        # It will hold prompts: made for its owner alone. A pipe that nobody reads is refused, and
+        # not waited for.
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0)
+        handle = os.open(path, flags, 0o600)
+        if flags & getattr(os, "O_NONBLOCK", 0):
+            os.set_blocking(handle, True)
     except (OSError, ValueError) as err:
         problem = getattr(err, "strerror", None) or "it is no path"
         raise LLMConfigError(f"{VARIABLE} names {setting!r}, to which nothing can be written: "

@@ -190,6 +190,16 @@ def test_a_setting_that_names_no_place_is_refused(
     assert debug.transcript() is None
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such pipes")
+def test_a_pipe_that_nobody_reads_is_refused_and_not_waited_for(
+    debug_to: Callable[[str], None], tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "pipe.log")
+    debug_to(str(tmp_path / "pipe.log"))
+    with pytest.raises(LLMConfigError, match="nothing can be written"):
+        LLM(LLMConfig())
+
+
 @pytest.mark.parametrize("problem", [OSError(28, "No space left"), BrokenPipeError(), ValueError()])
 def test_what_cannot_be_written_ends_no_call(
     problem: Exception,
