@@ -71,6 +71,7 @@ if typing.TYPE_CHECKING:
         get_file_mime_type,
         validate_image_file,
     )
+    from llmring.logging.decorators import log_llm_call, log_llm_stream
     from llmring.pending import Pending
     from llmring.providers.base import BaseLLMProvider
     from llmring.schemas import (
@@ -106,6 +107,7 @@ _HOMES = {
         "create_image_content create_multi_image_content encode_file_to_base64 "
         "extract_text_from_image get_file_mime_type validate_image_file"
     ),
+    "llmring.logging.decorators": "log_llm_call log_llm_stream",
     "llmring.pending": "Pending",
     "llmring.providers.base": "BaseLLMProvider",
     "llmring.schemas": (
@@ -175,5 +177,7 @@ __all__ = [
     "encode_file_to_base64",
     "extract_text_from_image",
     "get_file_mime_type",
+    "log_llm_call",
+    "log_llm_stream",
     "validate_image_file",
 ]

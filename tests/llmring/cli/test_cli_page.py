@@ -12,6 +12,7 @@ import pytest
 
 from tests.llmring.cli.support import ROOT, server_set, shown
 from tests.llmring.cli.test_help import COMMANDS, GROUPS, WAITING
+from tests.samples import fits, steps
 
 pytestmark = pytest.mark.slow
 
@@ -27,21 +28,6 @@ def program(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     script.write_text(f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -m llmring "$@"\n')
     script.chmod(0o755)
     monkeypatch.setenv("PATH", f"{script.parent}{os.pathsep}{os.environ['PATH']}")
-
-
-def steps(block: str) -> list[tuple[str, str]]:
-    """The commands of a block, each with what it shows."""
-    parted = re.split(r"^\$ (.*)\n", block, flags=re.MULTILINE)
-    return list(zip(parted[1::2], parted[2::2], strict=True))
-
-
-def fits(expected: str, text: str) -> bool:
-    """Whether a text is as expected; `…` stands for a part of a line, or alone for any lines."""
-    lines = [
-        r"(?:.*\n)*" if line == "…" else re.escape(line).replace("…", ".*") + r"\n"
-        for line in expected.splitlines()
-    ]
-    return re.fullmatch("".join(lines), text) is not None
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.splitlines()[0][2:])
