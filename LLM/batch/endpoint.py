@@ -11,7 +11,7 @@ from LLM.batch.loop_engine import LoopEngine
 from LLM.batch.output import Output
 from LLM.batch.prompts import Requests, source_of
 from LLM.batch.report import BatchReport
-from LLM.batch.settings import JobSettings
+from LLM.batch.settings import DEFAULT_CONCURRENCY, JobSettings
 from LLM.batch.stop import Stop
 from LLM.batch.thread_engine import ThreadEngine
 from LLM.batch.types import BatchRequest
@@ -24,9 +24,6 @@ from LLM.transport import Transport
 if TYPE_CHECKING:
     from LLM.async_client import AsyncLLM
     from LLM.client import LLM
-
-#: Requests in flight where no number is given.
-DEFAULT_CONCURRENCY = 64
 
 #: Where a job's answers go.
 AnyOutput = str | os.PathLike[str] | Output | None

@@ -10,6 +10,9 @@ from typing import Any, Self, get_args
 from LLM.batch.types import BatchProgress, EngineName, Price
 from LLM.exceptions import LLMConfigError
 
+#: Requests in flight at a server where no number is given.
+DEFAULT_CONCURRENCY = 64
+
 
 @dataclass(frozen=True, slots=True)
 class JobSettings:

@@ -8,14 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cloud.llm.batches import CHAT_URLS
-from cloud.llm.live_jobs import DEFAULT_CONCURRENCY, ChatThreads
+from cloud.llm.live_jobs import ChatThreads
 from LLM.batch.job import run_job
 from LLM.batch.prompts import Requests, source_of
 from LLM.batch.provider.calls import Calls
 from LLM.batch.provider.engine import ProviderEngine
 from LLM.batch.provider.jobs import AnyOutput, notes_folder, run_at_provider
 from LLM.batch.report import BatchReport
-from LLM.batch.settings import JobSettings
+from LLM.batch.settings import DEFAULT_CONCURRENCY, JobSettings
 from LLM.batch.stop import Stop
 from LLM.exceptions import LLMConfigError
 from LLM.transport import Transport

@@ -23,9 +23,6 @@ from LLM.transport import Transport
 if TYPE_CHECKING:
     from cloud.llm.base import BaseClient
 
-#: Requests in flight where no number is given.
-DEFAULT_CONCURRENCY = 16
-
 
 class ChatThreads(GatedThreads):
     """Makes the calls that a client's `chat` would, under its policies and the job's throttle.

@@ -14,6 +14,7 @@ from llm_kit.prices import registry_price
 from local_llm_kit.cli.terminal import note
 
 if TYPE_CHECKING:
+    from cloud.llm.client import ChatClient
     from LLM.batch.report import BatchReport
     from LLM.config import LLMConfig
     from llm_kit.cli.batch_files import OpenedFiles
@@ -73,8 +74,8 @@ class Answerers:
         if asked.prices is not None:
             # A job at a provider's batch endpoint halves it itself.
             self._job["price"] = registry_price(asked.prices, unknown=self.unpriced.append)
-        if asked.provider == "anthropic":
-            return self._at_anthropic(stack, asked)
+        if (name := PROVIDERS[asked.provider].client) is not None:
+            return self._in_own_language(stack, asked, name)
         config = self._config(asked)
         if self._engine == "ray":
             from llm_kit.ray import EndpointWorker
@@ -89,14 +90,19 @@ class Answerers:
         llm = stack.enter_context(LLM(config, cache=cache))
         return lambda files: llm.batch(files.source, files.output, **self._job)
 
-    def _at_anthropic(self, stack: ExitStack, asked: Endpoint) -> Ask:
-        from cloud.llm import AnthropicClient
+    def _in_own_language(self, stack: ExitStack, asked: Endpoint, name: str) -> Ask:
+        from cloud import llm
 
-        further = {name: self._who[name] for name in ("model", "max_retries")}
-        client = AnthropicClient(
-            asked.api_key,
-            base_url=asked.base_url,
-            **{name: value for name, value in further.items() if value is not None},
+        who = self._who
+        settings = {
+            "api_key": asked.api_key,
+            "base_url": asked.base_url,
+            "timeout": who["timeout"] or TIMEOUT_S,
+            "model": who["model"],
+            "max_retries": who["max_retries"],
+        }
+        client: ChatClient = getattr(llm, name)(
+            **{name: value for name, value in settings.items() if value is not None}
         )
         stack.enter_context(client)
         return lambda files: client.batch(files.source, files.output, **self._job)
@@ -133,10 +139,12 @@ class Answerers:
         one = PROVIDERS[asked.provider]
         if asked.is_own and asked.api_key is None and not self._job.get("dry_run"):
             raise LLMConfigError(
-                f"there is no key for {asked.base_url}; set {one.key_variable} in the environment"
+                f"there is no key for {asked.base_url}; set {one.key_variables[0]} in the "
+                "environment"
             )
         if asked.is_key_kept:
+            other = f", or for the address in {one.url_variable}" if one.url_variable else ""
             note(
-                f"{one.key_variable} is not sent to {asked.base_url}; it is for "
-                f"--provider {asked.provider}, or for the address in {one.url_variable}"
+                f"{asked.key_variable} is not sent to {asked.base_url}; it is for "
+                f"--provider {asked.provider}{other}"
             )

@@ -28,6 +28,7 @@ LOCAL_OPTIONS = (
 
 #: What only calls over HTTP have, and what only some engines have, by their parameters.
 _REMOTE_ONLY = ("base_url", "provider", "model", "rpm", "tpm", "max_retries", "cache")
+_OPENAI_ONLY = ("rpm", "tpm", "cache")
 _RAY_ONLY = ("address", "workers", "num_gpus")
 _NOT_WITH_PROVIDERS = ("rpm", "tpm", "cache", "timeout")
 
@@ -58,8 +59,8 @@ _OPTIONS = [
         help="A server with OpenAI's API, or the provider's; with --engine ray several that are"
         " alike.  [default: OPENAI_BASE_URL, else http://127.0.0.1:8000]"),
     _option(_WHO, "--provider", type=click.Choice(tuple(PROVIDERS)),
-        help="Ask this provider, by the key in OPENAI_API_KEY or ANTHROPIC_API_KEY; anthropic"
-        " with --engine provider."),
+        help="Ask this provider, by the key in OPENAI_API_KEY, ANTHROPIC_API_KEY, GEMINI_API_KEY"
+        " or GROQ_API_KEY."),
     _option(_WHO, "--local", metavar="MODEL", shell_complete=complete_model,
         help="Load a model into this process: tiny, a path, a repository, ollama:NAME."),
     _option(_WHO, "--model", metavar="NAME", help="For requests that name no model."),
@@ -121,8 +122,13 @@ def check_choice(ctx: click.Context) -> None:
         _refuse(ctx, ("cache",), "is not for --engine ray, whose workers share no file")
     if engine == "provider":
         _refuse(ctx, _NOT_WITH_PROVIDERS, "is not for --engine provider, which waits by itself")
-    elif params["provider"] == "anthropic":
-        raise click.UsageError("--provider anthropic needs --engine provider", ctx)
+    provider = params["provider"]
+    if provider is not None and PROVIDERS[provider].client is not None:
+        _refuse(ctx, _OPENAI_ONLY, f"is not for --provider {provider}")
+        if engine == "ray":
+            raise click.UsageError(
+                f"--engine ray asks servers with OpenAI's API, which {provider}'s is not", ctx
+            )
     if params["override_model"] and params["model"] is None and not is_local:
         raise click.UsageError("--override-model needs --model NAME", ctx)
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from LLM.batch.endpoint import DEFAULT_CONCURRENCY
 from LLM.batch.parsing import URLS
+from LLM.batch.settings import DEFAULT_CONCURRENCY
 from LLM.batch.types import BatchURL
 from LLM.config import LLMConfig
 from LLM.exceptions import LLMConfigError
