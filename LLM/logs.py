@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import Any, TextIO
 
 from LLM.exceptions import LLMConfigError
+from LLM.printable import printable
 from LLM.redaction import live_keys, redacted, redacted_value
 
 #: The loggers of our packages; all others are below one of them.
@@ -69,11 +70,11 @@ class TextFormatter(logging.Formatter):
         """The record's text."""
         keys = live_keys()
         line = f"{_time(record)} {record.levelname} {record.name}: {_message(record)}"
-        lines = [_one_line(redacted(line, keys))]
+        lines = [printable(redacted(line, keys))]
         if record.exc_info and record.exc_info[1] is not None:
-            lines += map(_one_line, redacted(_traceback(record), keys).splitlines())
+            lines += map(printable, redacted(_traceback(record), keys).splitlines())
         if record.stack_info:
-            lines += map(_one_line, redacted(record.stack_info, keys).splitlines())
+            lines += map(printable, redacted(record.stack_info, keys).splitlines())
         return "\n".join(lines)
 
 
@@ -184,10 +185,3 @@ def _error(record: logging.LogRecord, keys: tuple[str, ...]) -> dict[str, str]:
         "message": redacted(message, keys),
         "traceback": redacted(_traceback(record), keys),
     }
-
-
-def _one_line(text: str) -> str:
-    """A line that no letter of it ends, forges or turns around."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

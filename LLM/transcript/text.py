@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from LLM.printable import printable
+
 _INDENT = "    "
 _RESET = "\x1b[0m"
 _COLOURS = {"request": "\x1b[36m", "note": "\x1b[33m", "error": "\x1b[31m"}
@@ -17,8 +19,8 @@ def as_text(record: dict[str, Any], *, coloured: bool) -> str:
 
     Whatever could steer a terminal, or pass for a line of ours, is escaped.
     """
-    head = _harmless(f"{record['time'][11:]} {_head(record)}")
-    body = "".join(f"{_INDENT}{_harmless(line)}\n" for line in _below(record))
+    head = printable(f"{record['time'][11:]} {_head(record)}")
+    body = "".join(f"{_INDENT}{printable(line)}\n" for line in _below(record))
     if not coloured:
         return f"{head}\n{body}"
     return f"{_colour(record)}{head}{_RESET}\n{_DIM}{body}{_RESET}"
@@ -68,10 +70,3 @@ def _colour(record: dict[str, Any]) -> str:
     if record["event"] in ("answer", "stream"):
         return _GREEN if 200 <= record["status"] < 300 else _RED
     return _COLOURS[record["event"]]
-
-
-def _harmless(line: str) -> str:
-    """A line that is only text: also marks that turn the direction of writing are escaped."""
-    if line.isprintable():
-        return line
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
