@@ -97,7 +97,8 @@ def work(
     :param attributes: its attributes, by names of your own.
     :return: a context manager that gives a `Work`, or None where nothing is recorded.
     """
-    return nullcontext() if current is None else current.work(name, attributes or {})
+    recorder = current  # once: another thread may call `uninstrument`
+    return nullcontext() if recorder is None else recorder.work(name, attributes or {})
 
 
 def _recorder_class() -> type[Recorder]:
