@@ -6,10 +6,10 @@ that the application sets up. Where nothing is recorded, a call costs one look a
 
 What a client does::
 
-    if telemetry.current is None:
+    if (recorder := telemetry.current) is None:
         ...  # the call
     else:
-        with telemetry.current.call(asked) as span:
+        with recorder.call(asked) as span:
             ...  # the call
             span.answered(told)
 """
