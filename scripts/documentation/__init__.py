@@ -1,0 +1,1 @@
+"""What the site in `docs/` takes beside Sphinx's own extensions."""
