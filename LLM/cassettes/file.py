@@ -84,7 +84,8 @@ class Writer:
     def __init__(self, path: Path, *, fresh: bool) -> None:
         self._path = path
         #: Why an interaction could not be written; None while all could.
-        self.failure: OSError | None = None
+        self.failure: Exception | None = None
+        self._is_cut = False
         self._n_written = 0
         try:
             _refuse_what_is_no_file(path)
@@ -109,21 +110,25 @@ class Writer:
         os.write(self._handle, line_of(header).encode() + b"\n")
         return True
 
-    def append(self, line: str) -> None:
+    def append(self, interaction: Interaction) -> None:
         """Write a line; it is with the system when this returns, whatever becomes of us.
 
         No error is raised, for the call that is recorded has not failed: see `failure`. After one
-        nothing more is written, since a part of a line may be the last thing in the file.
+        of the disk nothing more is written, since a part of a line may be the last of the file.
         """
-        if self.failure is not None:
+        if self._is_cut:
             return
-        data = memoryview(line.encode() + b"\n")
+        try:
+            data = memoryview(line_of(interaction.line()).encode() + b"\n")
+        except (TypeError, ValueError, RecursionError) as err:
+            self.failure = err  # an error's body may hold anything, an answer be nested too deep
+            return
         try:
             while data:
                 data = data[os.write(self._handle, data) :]
             self._n_written += 1
         except OSError as err:
-            self.failure = err
+            self.failure, self._is_cut = err, True
 
     def close(self) -> None:
         """Put what was written on the disk. A file that was made for nothing is taken away.
@@ -140,7 +145,7 @@ class Writer:
             with contextlib.suppress(OSError):
                 self._path.unlink()
         if self.failure is not None:
+            why = getattr(self.failure, "strerror", None) or type(self.failure).__name__
             raise CassetteError(
-                f"the cassette {str(self._path)!r} lacks calls that could not be written: "
-                f"{self.failure.strerror}"
+                f"the cassette {str(self._path)!r} lacks calls that could not be written: {why}"
             ) from self.failure

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from LLM.secrets import MASK, MIN_SCRUBBED_CHARS, keys_of, scrub_query
 from LLM.spellings import spellings
 
 _MIN_WORD_CHARS = 8
+#: User and password of an address, which may be one of a server that makes them up.
+_USER = re.compile(r"^([\w+.-]+://)[^/?#]*@")
 
 
 def secrets_of(headers: Mapping[str, str]) -> tuple[str, ...]:
@@ -56,10 +58,7 @@ class Scrubber:
 
     def url(self, url: str) -> str:
         """:return: an address without user, password and the values of fields that hold a key."""
-        if "@" in url:
-            parts = urlsplit(url)
-            url = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
-        return self.text(scrub_query(url))
+        return self.text(scrub_query(_USER.sub(r"\1", url)))
 
     def pieces(self, pieces: list[tuple[float, bytes]]) -> list[tuple[float, bytes]]:
         """Pieces of a stream with the keys masked, also one that lies across several of them.

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from LLM import overhearing
 from LLM.answer import Answer
-from LLM.cassettes.contents import line_of
 from LLM.cassettes.file import Writer, read
 from LLM.cassettes.interactions import Interaction, origin_of, request_fields
 from LLM.cassettes.matching import Key, Part, key_of, miss
@@ -132,7 +131,7 @@ class Session:
         """Write an interaction down, unless the block has ended."""
         writer = self._writer
         if writer is not None:
-            writer.append(line_of(interaction.line()))
+            writer.append(interaction)
 
     def _played(self, request: WireRequest) -> Played | None:
         """What was recorded of a request; None when it is to be sent.

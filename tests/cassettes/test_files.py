@@ -187,6 +187,24 @@ def test_nothing_follows_a_line_that_was_half_written(
     assert [one["response"]["body"] for one in whole_lines(file)] == [saying("0")]
 
 
+def test_what_no_line_can_hold_fails_the_block_and_not_the_call(
+    file: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_deep(line: Any) -> str:
+        raise RecursionError("maximum recursion depth exceeded")
+
+    tape = cassette(file)
+    tape.__enter__()
+    url = serve(wire.answer(saying("0")), wire.answer(saying("1"))).url
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "line_of", too_deep)
+        assert ask(url) == "0"
+    assert ask(url) == "1"
+    with pytest.raises(CassetteError, match="RecursionError"):
+        tape.__exit__(None, None, None)
+    assert [one["response"]["body"] for one in whole_lines(file)] == [saying("1")]
+
+
 def whole_lines(file: Path) -> list[Any]:
     return [json.loads(line) for line in file.read_bytes().split(b"\n")[1:-1]]
 

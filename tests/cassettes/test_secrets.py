@@ -84,6 +84,11 @@ def test_addresses_lose_users_and_the_fields_that_hold_keys() -> None:
     assert Scrubber(()).url(url) == masked
 
 
+@pytest.mark.parametrize("url", ["https://me@[::1/x", "https://me:a@b@[", "//me@x", "@"])
+def test_addresses_that_are_none_are_no_reason_to_fail(url: str) -> None:
+    assert "https://me" not in Scrubber(()).url(url)
+
+
 def test_another_key_finds_what_was_recorded_with_one(serve: Serve, file: Path) -> None:
     prompt = [{"role": "user", "content": f"is {KEY} a key?"}]
     url = serve(wire.answer(saying("Yes."))).url
