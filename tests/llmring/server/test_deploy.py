@@ -69,7 +69,8 @@ def test_the_image_is_made_of_what_there_is_and_of_every_package() -> None:
     lines = re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.M)
     copied = {source for line in lines for source in line.split()}
     packages = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests"}
-    needed = {"pyproject.toml", "setup.cfg", "setup.py", "README.md", "LICENSE", "requirements.txt"}
+    needed = {"pyproject.toml", "setup.cfg", "setup.py", "DESCRIPTION.md", "LICENSE"}
+    needed.add("requirements.txt")
     assert copied == packages | needed
     assert [name for name in copied if not (ROOT / name).exists()] == []
     ignored = (DEPLOY / "Dockerfile.dockerignore").read_text().split()
