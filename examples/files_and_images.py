@@ -34,7 +34,8 @@ with tempfile.TemporaryDirectory() as folder:
         print([part["type"] for part in content])
         try:
             # No event loop runs here, so no await: reading a field waits for the answer.
-            response = ring.chat(alias, messages=[{"role": "user", "content": content}])
+            messages = [{"role": "user", "content": content}]
+            response = ring.chat(alias, messages=messages, temperature=0.0)
             print(response.model, "says:", response.content)
         except LLMRingError as err:
             print("refused:", err)

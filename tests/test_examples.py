@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import json
 import os
 import re
 import shlex
@@ -14,6 +15,8 @@ from pathlib import Path
 import pytest
 
 from llmring.mcp.client import MCPConnection
+from tests.remote import wire
+from tests.remote.scripted_server import ScriptedServer
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
@@ -37,7 +40,7 @@ PRINTED = {
     "mcp_chat_example": r"calls mcp_get_weather \{.*\ntool: It is sunny.*\nassistant:",
     "mcp_streaming_example": r"calls get_weather .*\ngot: It is sunny.*\n(.*\n)+\d+ tokens, \$0\.0",
     "openai_sdk": r"\['tiny'\]\n(The capital of France is Paris\.\n){2}",
-    "quick_start": r"local:tiny: .+\n\d+ tokens, 0\.0 dollars\n.+\n",
+    "quick_start": r"local:tiny: \S(.*\n)+\d+ tokens, 0\.0 dollars\n\S",
     "retries_and_errors": r"two failures: Here I am\.\nrefused: 401 (.*\n)+nobody there: ",
     "several_models": r"tiny: .*model is loaded\)\ncopy.*make room\)\ntiny: .*model is loaded\)",
     "streaming": r"text: .+\nwhole: .*19, 20\ncounts:  \d+ chunks, \d+ tok.*\nleft at: 1, .*5\n",
@@ -56,12 +59,12 @@ def command(script: Path) -> list[str]:
     return [sys.executable, *shlex.split(re.sub(r" \[.+\]", "", found[1]))]
 
 
-def run(script: Path, home: Path) -> str:
-    """What a script prints without settings, keys, and all that lies beyond this machine."""
+def run(script: Path, home: Path, **settings: str) -> str:
+    """What a script prints without keys and other settings, nor what lies beyond this machine."""
     nowhere = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
     environment = {
         "HOME": str(home), "PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT),
-        "PYTHONWARNINGS": "error", "NO_PROXY": "127.0.0.1", **nowhere,
+        "PYTHONWARNINGS": "error", "NO_PROXY": "127.0.0.1", **nowhere, **settings,
     }  # fmt: skip
     ended = subprocess.run(
         command(script), cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, capture_output=True,
@@ -78,6 +81,21 @@ def run(script: Path, home: Path) -> str:
 def test_an_example_shows_what_it_is_about(name: str, tmp_path: Path) -> None:
     printed = run(EXAMPLES / f"{name}.py", tmp_path)
     assert re.search(PRINTED[name], printed), printed
+
+
+@pytest.mark.slow
+def test_an_example_asks_the_server_that_the_environment_names(tmp_path: Path) -> None:
+    message = {"role": "assistant", "content": '{"name": "Eve", "age": 5}'}
+    body = json.dumps({"choices": [{"index": 0, "message": message}]}).encode()
+    with ScriptedServer((wire.answer(body),)) as server:
+        printed = run(
+            EXAMPLES / "structured_output.py", tmp_path, OPENAI_BASE_URL=f"{server.url}/v1",
+            OPENAI_API_KEY="sk-of-the-user", OPENAI_MODEL="theirs",
+        )  # fmt: skip
+        (first, _) = server.requests
+    assert printed == "Person(name='Eve', age=5)\n" * 2
+    assert first.headers["authorization"] == "Bearer sk-of-the-user"
+    assert json.loads(first.body)["model"] == "theirs"
 
 
 @pytest.mark.slow
