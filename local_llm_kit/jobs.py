@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from LLM.batch.job import run_job
-from LLM.batch.prompts import Requests, source_of
+from LLM.batch.prompts import Requests
 from LLM.batch.settings import JobSettings
 from LLM.exceptions import LLMConfigError
 from local_llm_kit.batch import LOCAL_URLS, LocalEngine
@@ -41,7 +41,7 @@ class LocalJob:
                 f"engine is {self._settings.engine!r}; a model in this process is asked by its "
                 "threads: leave it out, or use `llm-kit batch --local … --engine ray`"
             )
-        self._source = source_of(requests)
+        self._requests = requests
         self._output = output
         self._engine = LocalEngine(catalog, self._settings.concurrency, timeout_s)
 
@@ -49,7 +49,7 @@ class LocalJob:
         """Answer the requests. :raises LLMError: as `run_job`."""
         is_counted = self._settings.dry_run and self._engine.counts
         return run_job(
-            self._source,
+            self._requests,
             self._output,
             self._engine,
             self._settings,

@@ -9,7 +9,7 @@ from LLM.batch.estimate import CountTokens
 from LLM.batch.job import run_job
 from LLM.batch.loop_engine import LoopEngine
 from LLM.batch.output import Output
-from LLM.batch.prompts import Requests, source_of
+from LLM.batch.prompts import Requests
 from LLM.batch.report import BatchReport
 from LLM.batch.settings import DEFAULT_CONCURRENCY, JobSettings
 from LLM.batch.stop import Stop
@@ -33,7 +33,7 @@ class EndpointJob:
     """A job at a client's address, to be run once, by any thread.
 
     :param client: an `LLM` or `AsyncLLM`, whose settings and policies the job's calls are under.
-    :param requests: see `source_of`.
+    :param requests: see `LLM.batch.prompts.source_of`.
     :param output: see `run_job`.
     :param options: `BatchOptions`.
     :raises LLMError: what was given makes no job.
@@ -43,9 +43,8 @@ class EndpointJob:
         self, client: LLM | AsyncLLM, requests: Requests, output: AnyOutput, options: Any
     ) -> None:
         self._client = client
-        self._settings = settings = JobSettings.of(options)
-        # Of a job in memory, no earlier run is there to have answered more.
-        self._source = source_of(requests, settings.limit if output is None else None)
+        self._settings = JobSettings.of(options)
+        self._requests = requests
         self._output = output
         self._engine: LoopEngine | ThreadEngine | None = None
         self._stop = Stop()
@@ -65,9 +64,9 @@ class EndpointJob:
             # Only those who use it load it.
             from LLM.batch.provider.jobs import run_at_openai
 
-            return run_at_openai(client, self._source, self._output, self._settings, self._stop)
+            return run_at_openai(client, self._requests, self._output, self._settings, self._stop)
         return run_job(
-            self._source,
+            self._requests,
             self._output,
             self._engine,
             self._settings,

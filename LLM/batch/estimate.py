@@ -38,19 +38,15 @@ class Estimator:
         """Count a request that would be sent."""
         self._n += 1
         self._wordings.add(int(request.id.rpartition("_")[2][:16], 16) or 1, 0)
-        prompt = (
-            estimated_usage(request.content, None).prompt_tokens
-            if self._count is None
-            else self._count(request)
-        )
+        prompt = prompt_tokens(request) if self._count is None else self._count(request)
         most = most_completion_tokens(request)
         self._prompt_tokens += prompt
         self._completion_tokens = _sum(self._completion_tokens, most)
         if self._price is not None:
             model = str(request.body.get("model"))
-            alone = self._price(model, _usage(prompt, 0))
+            alone = self._price(model, usage_of(prompt, 0))
             self._prompt_cost = _sum(self._prompt_cost, alone)
-            whole = None if most is None else self._price(model, _usage(prompt, most))
+            whole = None if most is None else self._price(model, usage_of(prompt, most))
             self._max_cost = _sum(self._max_cost, whole)
 
     def estimate(self) -> BatchEstimate:
@@ -84,7 +80,13 @@ def _sum(total: Any, value: Any) -> Any:
     return None if total is None or value is None else total + value
 
 
-def _usage(prompt: int, completion: int) -> Usage:
+def prompt_tokens(request: BatchRequest) -> int:
+    """Tokens of a request's prompt, guessed by its bytes."""
+    return estimated_usage(request.content, None).prompt_tokens or 0
+
+
+def usage_of(prompt: int, completion: int) -> Usage:
+    """So many tokens."""
     return Usage(
         prompt_tokens=prompt, completion_tokens=completion, total_tokens=prompt + completion
     )

@@ -22,13 +22,15 @@ from itertools import islice
 
 from LLM import telemetry
 from LLM.batch.bar import ShowProgress, progress_display
-from LLM.batch.engine import BatchEngine
+from LLM.batch.budget import Budget
+from LLM.batch.engine import BatchEngine, Finish
 from LLM.batch.estimate import CountTokens, Estimator
 from LLM.batch.exceptions import BatchInputError, BatchOutputError
 from LLM.batch.index import NO_PLACE, RequestIndex
 from LLM.batch.lines import copied_line, error_of, outcome_line, read_line
 from LLM.batch.output import Output
 from LLM.batch.parsing import URLS, RequestReader
+from LLM.batch.prompts import Requests, source_of
 from LLM.batch.report import BatchReport, BatchResults, LineAt
 from LLM.batch.settings import JobSettings
 from LLM.batch.source import RawRequest, Source
@@ -41,7 +43,7 @@ from LLM.telemetry import names
 
 
 def run_job(
-    source: Source,
+    requests: Requests,
     output: str | os.PathLike[str] | Output | None,
     engine: BatchEngine,
     settings: JobSettings,
@@ -50,9 +52,9 @@ def run_job(
     urls: tuple[BatchURL, ...] = URLS,
     count_tokens: CountTokens | None = None,
 ) -> BatchReport:
-    """Answer all requests of `source` that no earlier run has answered.
+    """Answer all requests that no earlier run has answered.
 
-    :param source: the requests; all are checked before the engine sees the first.
+    :param requests: see `source_of`; all are checked before the engine sees the first.
     :param output: path of a file of lines; an `Output`, which is made at the end; None keeps the
         answers in a temporary file, for the report's `results`.
     :param engine: answers the requests. What it raises ends the job, and what has finished stays.
@@ -60,10 +62,13 @@ def run_job(
     :param model: of bodies that name none; None leaves them without.
     :param urls: what the engine can call.
     :param count_tokens: counts a request's prompt for a dry run; None estimates.
-    :raises BatchInputError: something in `source` is no request; nothing was sent.
+    :raises BatchInputError: something in `requests` is no request; nothing was sent.
     :raises BatchOutputError: the output is in use, cannot be written, or belongs to another job.
+    :raises UsageLimitError: `max_cost` is reached.
     :raises LLMError: what has stopped the engine.
     """
+    # Of a job in memory, no earlier run is there to have answered more.
+    source = source_of(requests, settings.limit if output is None else None)
     target = Target(output, settings)
     target.check_input(source)
     job = _Job(source, target, settings, RequestReader(model, urls))
@@ -88,6 +93,9 @@ class _Job:
         self._settings = settings
         self._reader = reader
         self._tally = Tally(settings.price)
+        self._budget: Budget | None = None
+        if settings.max_cost is not None and settings.price is not None:
+            self._budget = Budget(settings.max_cost, settings.price)
         self._index = RequestIndex(wordings=settings.deduplicate)
         #: Requests of the job: those of the input, up to the limit.
         self._n = 0
@@ -139,6 +147,8 @@ class _Job:
         last = None if self._target.has_earlier() else limit
         for index, (place, raw) in enumerate(islice(self._places(), last)):
             request = self._reader.request(raw, index, place)
+            if self._budget is not None:
+                self._budget.check(request)
             first = self._index.add(request)
             if first != index:
                 raise BatchInputError(
@@ -221,17 +231,34 @@ class _Job:
                     return  # an engine that asks again what it may have lost finds it twice
                 self._index.finish(index, store.append(line, failed=failed), failed=failed)
             self._tally.add(outcome)
+            if self._budget is not None:
+                self._budget.settle(outcome)
 
-        with contextlib.closing(self._unfinished(shared=False)) as requests:
-            engine.run(requests, finish)
+        self._run_passes(engine, finish)
         for request in self._unfinished(shared=True):
             self._share(request, store)
         n_left = self._n - self._tally.n_resumed - self._tally.n_finished
+        if n_left and self._budget is not None and self._budget.refused:
+            raise self._budget.error(n_left)
         if n_left:
             raise LLMError(
                 f"{n_left:,} of {self._n:,} requests were left without an answer; the same call "
                 "asks them again"
             )
+
+    def _run_passes(self, engine: BatchEngine, finish: Finish) -> None:
+        """Have the engine answer what is unfinished, as far as the budget goes.
+
+        Requests are held for at the most that they may cost. When they have ended, for less, there
+        may be room for more: so one pass follows another while they get anywhere.
+        """
+        budget = self._budget
+        while True:
+            n_before = 0 if budget is None else budget.n_taken
+            with contextlib.closing(self._unfinished(shared=False)) as requests:
+                engine.run(requests, finish)
+            if budget is None or not budget.refused or budget.n_taken == n_before:
+                return
 
     def _unfinished(self, *, shared: bool) -> Generator[BatchRequest, None, None]:
         """Requests without a line.
@@ -248,6 +275,8 @@ class _Job:
             if request is None or not self._is_as_checked(request):
                 raise self._changed(place)
             if not shared:
+                if self._budget is not None and not self._budget.take(request):
+                    return
                 self._tally.take()
             yield request
         if n_seen < self._n:

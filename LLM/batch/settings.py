@@ -28,6 +28,7 @@ class JobSettings:
     :param dry_run: send nothing.
     :param progress: how progress is shown.
     :param price: prices answers.
+    :param max_cost: US dollars that a run may cost; None for no limit.
     :raises LLMConfigError: a value cannot work; the message names it.
     """
 
@@ -41,6 +42,7 @@ class JobSettings:
     dry_run: bool = False
     progress: bool | Callable[[BatchProgress], object] | None = None
     price: Price | None = None
+    max_cost: float | None = None
 
     @classmethod
     def of(cls, options: Any) -> Self:
@@ -82,6 +84,20 @@ class JobSettings:
         if self.price is not None and not callable(self.price):
             raise LLMConfigError(
                 f"price is {self.price!r}; give a function of a model's name and a Usage"
+            )
+        self._check_max_cost()
+
+    def _check_max_cost(self) -> None:
+        cost: Any = self.max_cost
+        if cost is None:
+            return
+        is_number = isinstance(cost, int | float) and not isinstance(cost, bool)
+        if not is_number or not 0 < cost < float("inf"):
+            raise LLMConfigError(f"max_cost is {cost!r}; give US dollars over 0, or None")
+        if self.price is None:
+            raise LLMConfigError(
+                f"max_cost is {cost!r}, and nothing tells what answers cost; give price, a "
+                "function of a model's name and a Usage"
             )
 
 

@@ -58,8 +58,7 @@ class Tally:
             estimated = isinstance(usage, EstimatedUsage)
             self.usage = self.usage.plus(usage, estimated=estimated)
             if self._price is not None and self.cost is not None:
-                model = outcome.model or str(outcome.request.body.get("model"))
-                cost = self._price(model, usage)
+                cost = cost_of(outcome, self._price)
                 self.cost = None if cost is None else self.cost + cost
 
     @property
@@ -87,6 +86,19 @@ class Tally:
                 elapsed_s=self.elapsed_s,
                 n_waiting=self.n_waiting(),
             )
+
+
+def cost_of(outcome: BatchOutcome, price: Price) -> float | None:
+    """US dollars that an outcome has cost; None where the price is not known.
+
+    A model that answers under a name of its own, with a date say, costs what the one costs that was
+    asked.
+    """
+    usage = outcome.usage
+    if usage is None or outcome.shared:
+        return 0.0
+    cost = None if outcome.model is None else price(outcome.model, usage)
+    return price(str(outcome.request.body.get("model")), usage) if cost is None else cost
 
 
 class Heartbeat:

@@ -34,6 +34,11 @@ class Target:
         self.output: Path | None = None
         self.errors: Path | None = None
         self._made: Output | None = None
+        if settings.errors is not None and not isinstance(output, str | os.PathLike):
+            raise LLMConfigError(
+                f"errors is {str(settings.errors)!r}, but tables, pipes and jobs without an output "
+                "have failures among the answers; leave errors out"
+            )
         if output is None:
             return
         if isinstance(output, str | os.PathLike):

@@ -119,7 +119,11 @@ class BatchOptions(TypedDict, total=False):
     :param dry_run: read and check everything, count tokens and cost, and send nothing.
     :param progress: True shows a bar on standard error, a function is called some times a second
         at most, False does neither; None shows a bar where standard error is a terminal.
-    :param price: prices answers, for the bar and the report.
+    :param price: prices answers, for the bar, the report and `max_cost`.
+    :param max_cost: US dollars that this run may cost, over 0; None for no limit. A request that
+        may pass it, beside what is spent and in flight, is not sent, and the job ends by
+        `UsageLimitError` when those in flight have ended. It is as exact as `max_tokens` of the
+        requests bounds them; without that, the mean of the answers so far is taken.
     """
 
     errors: str | Path | None
@@ -132,3 +136,4 @@ class BatchOptions(TypedDict, total=False):
     dry_run: bool
     progress: bool | Callable[[BatchProgress], object] | None
     price: Price | None
+    max_cost: float | None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from cloud.llm.batches import CHAT_URLS
 from cloud.llm.live_jobs import ChatThreads
 from LLM.batch.job import run_job
-from LLM.batch.prompts import Requests, source_of
+from LLM.batch.prompts import Requests
 from LLM.batch.provider.calls import Calls
 from LLM.batch.provider.engine import ProviderEngine
 from LLM.batch.provider.jobs import AnyOutput, notes_folder, run_at_provider
@@ -37,7 +37,7 @@ class ChatJob:
         self._client = client
         self._output = output
         self._settings = JobSettings.of(options)
-        self._source = source_of(requests)
+        self._requests = requests
         self._stop = Stop()
         self._threads: ChatThreads | None = None
         if self._settings.engine == "ray":
@@ -58,7 +58,7 @@ class ChatJob:
         """
         if self._threads is not None:
             return run_job(
-                self._source,
+                self._requests,
                 self._output,
                 self._threads,
                 self._settings,
@@ -68,7 +68,7 @@ class ChatJob:
         return run_at_provider(
             self._api,
             _calls(self._client, self._stop),
-            self._source,
+            self._requests,
             self._output,
             self._settings,
             model=self._client.model,

@@ -74,6 +74,11 @@ class Answerers:
         if asked.prices is not None:
             # A job at a provider's batch endpoint halves it itself.
             self._job["price"] = registry_price(asked.prices, unknown=self.unpriced.append)
+        elif "max_cost" in self._job:
+            raise LLMConfigError(
+                f"no prices are known of {asked.base_url}, which --max-cost needs; name who "
+                "answers there with --provider, or leave --max-cost out"
+            )
         if (name := PROVIDERS[asked.provider].client) is not None:
             return self._in_own_language(stack, asked, name)
         config = self._config(asked)

@@ -17,7 +17,7 @@ from local_llm_kit.cli.quantities import Duration
 #: Options that are a job's own: `BatchOptions` by their names.
 JOB_OPTIONS = (
     "errors", "engine", "concurrency", "limit", "keep_order", "deduplicate", "retry_errors",
-    "dry_run", "progress",
+    "dry_run", "progress", "max_cost",
 )  # fmt: skip
 
 #: How a model in this process is loaded.
@@ -27,7 +27,9 @@ LOCAL_OPTIONS = (
 )  # fmt: skip
 
 #: What only calls over HTTP have, and what only some engines have, by their parameters.
-_REMOTE_ONLY = ("base_url", "provider", "model", "rpm", "tpm", "max_retries", "cache")
+_REMOTE_ONLY = (
+    "base_url", "provider", "model", "rpm", "tpm", "max_retries", "max_cost", "cache",
+)  # fmt: skip
 _OPENAI_ONLY = ("rpm", "tpm", "cache")
 _RAY_ONLY = ("address", "workers", "num_gpus")
 _NOT_WITH_PROVIDERS = ("rpm", "tpm", "cache", "timeout")
@@ -78,6 +80,10 @@ _OPTIONS = [
         help="Most tokens a minute, of prompts and answers together."),
     _option(_HOW, "--max-retries", type=click.IntRange(0, 100), metavar="N",
         help="Further tries of a request that meets a passing trouble.  [default: 3]"),
+    _option(_HOW, "--max-cost", type=click.FloatRange(0, min_open=True), metavar="USD",
+        help="Begin no request that may pass so many dollars, spent in this run and in flight."
+        " What max_tokens bounds is held for in full; what nothing bounds, at the mean so far, and"
+        " can pass it."),
     _option(_HOW, "--timeout", type=Duration(),
         help="Longest time for a try: 90, 5m, 1h.  [default: 10m; forever for --local]"),
     _option(_HOW, "--cache", type=click.Path(path_type=Path), metavar="FILE",

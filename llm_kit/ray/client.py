@@ -6,7 +6,7 @@ from typing import Unpack
 
 from LLM.batch.endpoint import AnyOutput
 from LLM.batch.job import run_job
-from LLM.batch.prompts import Requests, source_of
+from LLM.batch.prompts import Requests
 from LLM.batch.report import BatchReport
 from LLM.batch.settings import JobSettings
 from LLM.batch.types import BatchOptions
@@ -62,7 +62,7 @@ class RayBatchClient:
         settings = JobSettings.of({**options, "engine": "ray"})
         worker = self._worker
         return run_job(
-            source_of(requests),
+            requests,
             output,
             self._engine(settings.concurrency or worker.default_concurrency),
             settings,

@@ -91,6 +91,30 @@ def test_failures_are_asked_again_when_that_is_wanted(tmp_path: Path, out: Path)
     assert (len(server.requests), ids(errors)) == (2, ["b"])
 
 
+def test_a_table_takes_no_errors_file(source: Path, tmp_path: Path) -> None:
+    done = run(source, tmp_path / "out.csv", *LOCAL, "--errors", tmp_path / "failed.jsonl")
+    assert done.exit_code != 0
+    assert "have failures among the answers" in done.stderr
+
+
+def test_a_job_costs_no_more_than_it_may(source: Path, out: Path) -> None:
+    with serving() as server:
+        common = (source, out, "--base-url", server.url, "--provider", "openai")
+        bounded = (*common, "--model", "gpt-4o-mini", "--override-model", "--concurrency", "1")
+        # An answer costs $0.00021: the server tells more tokens than prompts seem to have.
+        done = run(*bounded, "--max-cost", "0.0004")
+        assert (done.exit_code, len(server.requests), len(ids(out))) == (1, 2, 2)
+        assert "max_cost is $0.0004: $0.0004 is spent" in done.stderr
+        assert run(*bounded).exit_code == 0
+    assert len(ids(out)) == 5
+
+
+def test_a_bound_on_cost_needs_prices(source: Path, out: Path) -> None:
+    done = run(source, out, "--base-url", "http://127.0.0.1:9", "--max-cost", "1")
+    assert done.exit_code == 1
+    assert "no prices are known of http://127.0.0.1:9" in done.stderr
+
+
 def test_order_is_kept(source: Path, out: Path) -> None:
     assert run(source, out, *LOCAL, "--order").exit_code == 0
     assert ids(out) == ["r0", "r1", "r2", "r3", "r4"]
@@ -306,6 +330,7 @@ def test_what_is_no_request_is_told_by_its_line(tmp_path: Path, out: Path) -> No
         (["out", "--base-url", "a", "--base-url", "b"], "several --base-url need --engine ray"),
         (["out", "--engine", "ray", "--cache", "c"], "--cache is not for --engine ray"),
         (["out", "--engine", "provider", "--tpm", "5"], "--tpm is not for --engine provider"),
+        (["out", "--local", "tiny", "--max-cost", "5"], "--max-cost is for servers"),
         (["out", "--provider", "google", "--rpm", "5"], "--rpm is not for --provider google"),
         (["out", "--provider", "anthropic", "--engine", "ray"], "which anthropic's is not"),
         (["out", "--override-model"], "--override-model needs --model NAME"),

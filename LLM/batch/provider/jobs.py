@@ -11,13 +11,13 @@ from pathlib import Path
 from LLM.attempts import refusal
 from LLM.batch.job import run_job
 from LLM.batch.output import Output
+from LLM.batch.prompts import Requests
 from LLM.batch.provider.calls import Calls
 from LLM.batch.provider.engine import ProviderEngine
 from LLM.batch.provider.openai import OpenAIBatches
 from LLM.batch.provider.types import PRICE_FACTOR, BatchAPI
 from LLM.batch.report import BatchReport
 from LLM.batch.settings import JobSettings
-from LLM.batch.source import Source
 from LLM.batch.stop import Stop
 from LLM.batch.types import Price
 from LLM.exceptions import LLMConfigError
@@ -33,7 +33,7 @@ AnyOutput = str | os.PathLike[str] | Output | None
 
 def run_at_openai(
     client: Preparation,
-    source: Source,
+    requests: Requests,
     output: AnyOutput,
     settings: JobSettings,
     stop: Stop,
@@ -55,7 +55,7 @@ def run_at_openai(
         return run_at_provider(
             OpenAIBatches(),
             calls,
-            source,
+            requests,
             output,
             settings,
             model=config.model,
@@ -66,7 +66,7 @@ def run_at_openai(
 def run_at_provider(
     api: BatchAPI,
     calls: Calls,
-    source: Source,
+    requests: Requests,
     output: AnyOutput,
     settings: JobSettings,
     *,
@@ -85,11 +85,11 @@ def run_at_provider(
         calls,
         notes_folder(output),
         most_in_flight=settings.concurrency,
-        keeps_rest=settings.limit is not None,
+        keeps_rest=settings.limit is not None or settings.max_cost is not None,
         usage=usage,
     )
     settings = replace(settings, price=discounted(settings.price, PRICE_FACTOR))
-    report = run_job(source, output, engine, settings, model=model, urls=api.urls)
+    report = run_job(requests, output, engine, settings, model=model, urls=api.urls)
     if not settings.dry_run:
         engine.tidy()
     return report
