@@ -26,6 +26,10 @@ _MAPS = frozenset({"properties", "$defs", "definitions", "patternProperties"})
 _LISTS = frozenset({"anyOf", "oneOf", "allOf", "prefixItems"})
 _ONES = frozenset({"items", "additionalProperties", "not", "contains", "propertyNames"})
 _LENGTHS = frozenset({"minItems", "maxItems", "minLength", "maxLength"})
+#: What says nothing of the value.
+_BESIDE_REFERENCE = frozenset(
+    {"$ref", "$defs", "$schema", "$id", "$comment", "title", "description", "default", "examples"}
+)
 #: Regular expressions that constrained decoding knows: not those that look around, of which
 #: pydantic writes one for decimals.
 _PLAIN = re.compile(r"(?!.*\(\?<?[=!])", re.DOTALL)
@@ -112,9 +116,12 @@ def rooted(schema: Mapping[str, Any]) -> Mapping[str, Any]:
     """The schema with what its root refers to in the reference's place.
 
     Pydantic's schema of a class that refers to itself is but a reference; OpenAI wants an object.
+    A reference beside which more is said of the value stays: both would not go into one schema.
     """
     reference = schema.get("$ref")
     if not isinstance(reference, str) or not reference.startswith("#/$defs/"):
+        return schema
+    if not schema.keys() <= _BESIDE_REFERENCE:
         return schema
     definitions = schema.get("$defs")
     found = definitions.get(reference[8:]) if isinstance(definitions, Mapping) else None

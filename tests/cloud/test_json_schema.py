@@ -131,6 +131,31 @@ def test_references_lead_to_definitions_at_the_root(reference: str, name: str) -
     assert list(plain["$defs"]) == [name]
 
 
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        ({"not": {"exclusiveMinimum": 0}}, None),
+        ({"if": {"minimum": 0}, "then": {"maxLength": 0}}, "a"),
+        ({"contains": {"minimum": 0}, "maxContains": 1}, ["a", 1]),
+        ({"required": ["a"], "additionalProperties": False}, {"a": 1}),
+        ({"required": ["a"], "unevaluatedProperties": False}, {"a": 1}),
+        ({"$ref": "#/$defs/a", "type": "object", "$defs": {"a": {"type": "string"}}}, {}),
+        (
+            {
+                "$ref": "#/$defs/a",
+                "additionalProperties": False,
+                "$defs": {"a": {"properties": {"b": {}}}},
+            },
+            {"b": 1},
+        ),
+    ],
+    ids=["not", "if", "most", "closed", "unevaluated", "beside a reference", "closed beside it"],
+)
+def test_saying_a_schema_plainly_never_makes_it_wider(schema: Any, value: Any) -> None:
+    assert not Draft202012Validator(schema).is_valid(value)
+    assert not Draft202012Validator(dict(JSONSchema(schema).plain)).is_valid(value)
+
+
 def test_a_schema_within_keeps_its_own_definitions_apart() -> None:
     one, other = ({"$ref": f"#/properties/{n}/$defs/d", "$defs": {"d": {"type": t}}}
                   for n, t in (("a", "string"), ("b", "integer")))  # fmt: skip

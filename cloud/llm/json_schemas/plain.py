@@ -3,7 +3,8 @@
 - All references are to ``#/$defs/NAME`` at the root, which holds what they lead to and no more.
 - Properties that are required are described, if only as anything.
 - Types that keywords imply are said, and with them what such a schema leaves open: values of other
-  types. So the plain schema may allow less, and never more.
+  types. So the plain schema may allow less, and never more; but for ``oneOf``, which providers take
+  for ``anyOf`` anyway.
 - Annotations that tell a model nothing, and keywords that nobody knows, are left out.
 """
 
@@ -36,6 +37,10 @@ _KEPT = (
     | {"minContains", "maxContains"}
     | (ONES | LISTS | MAPS) - {"$defs", "definitions"}
 )
+#: Where a part that allows less has the whole allow more.
+_TURNED = frozenset({"not", "if", "maxContains"})
+#: Asks which properties another part has described.
+_COUNTS_DESCRIBED = frozenset({"unevaluatedProperties"})
 _NOT_IN_NAME = re.compile(r"[^A-Za-z0-9_-]+")
 
 
@@ -54,6 +59,8 @@ class _Plainly:
         # The last number that was put behind a name to make it another.
         self._n_named: dict[str, int] = {}
         self._waiting: list[str] = []
+        self._says_types = not _mentions(schema, _TURNED)
+        self._describes = not _mentions(schema, _COUNTS_DESCRIBED)
         definitions: dict[str, Any] = {}
         said = self._said(schema)
         while self._waiting:
@@ -85,15 +92,14 @@ class _Plainly:
             said["allOf"] = [*said.get("allOf", ()), *both]
         if len(said.get("allOf", ())) == 1 and said.keys().isdisjoint(("anyOf", "oneOf")):
             said["anyOf"] = said.pop("allOf")  # of one, the same, and known to more
-        if "required" in said and "patternProperties" not in said:
-            others = said.get("additionalProperties")
-            unsaid = others if isinstance(others, dict) else {}
+        if "required" in said and "patternProperties" not in said and self._describes:
+            unsaid = self._said(said.get("additionalProperties", True))
             known = said.setdefault("properties", {})
             known.update((name, unsaid) for name in said["required"] if name not in known)
         if "type" not in said and (kinds := _kinds(said)):
             # OpenAI refuses listed values without a type.
             said = {"type": kinds[0] if len(kinds) == 1 else kinds, **said}
-        if _SAYS_WHAT.isdisjoint(said):
+        if self._says_types and _SAYS_WHAT.isdisjoint(said):
             implied = {_TYPE_OF[key] for key in said if key in _TYPE_OF}
             if len(implied) == 1:
                 said = {"type": implied.pop(), **said}
@@ -113,6 +119,15 @@ class _Plainly:
             self._names[reference] = name
             self._waiting.append(reference)
         return self._names[reference]
+
+
+def _mentions(value: Any, keywords: frozenset[str]) -> bool:
+    """Whether a keyword may be anywhere in a schema; a property of its name is taken for it."""
+    if isinstance(value, list):
+        return any(_mentions(one, keywords) for one in value)
+    if not isinstance(value, dict):
+        return False
+    return not keywords.isdisjoint(value) or any(_mentions(one, keywords) for one in value.values())
 
 
 def _kinds(schema: Schema) -> list[str]:
