@@ -24,7 +24,7 @@ def read(path: Path) -> dict[str, str]:
     :raises ConfigurationError: it cannot be read.
     """
     values = {}
-    for line in _text(path).splitlines():
+    for line in _lines(path):
         if found := _LINE.fullmatch(line):
             try:
                 words = shlex.split(found[2], comments=True)
@@ -44,7 +44,7 @@ def write(path: Path, variables: Mapping[str, str]) -> None:
     """
     left = dict(variables)
     lines = []
-    for line in _text(path).splitlines():
+    for line in _lines(path):
         found = _LINE.fullmatch(line)
         if found and found[1] in variables:
             if found[1] in left:
@@ -72,6 +72,12 @@ def check_writable(path: Path) -> None:
 
 def _assignment(name: str, value: str) -> str:
     return f"export {name}={shlex.quote(value)}"
+
+
+def _lines(path: Path) -> list[str]:
+    """The lines as a shell has them; `str.splitlines` would end them at a form feed too."""
+    lines = _text(path).split("\n")
+    return lines if lines[-1] else lines[:-1]
 
 
 def _text(path: Path) -> str:

@@ -227,6 +227,16 @@ def test_a_shell_reads_what_is_written(folder: Path, value: str) -> None:
     assert (shown, os.listdir()) == (value, ["file.env"])
 
 
+@pytest.mark.parametrize("sign", ["\f", "\r", "\x1c", "\x85", "\u2028"])
+def test_other_lines_of_the_file_stay_as_they_are(folder: Path, sign: str) -> None:
+    path = Path("file.env")
+    text = f"OTHER='a{sign}b'\n# a{sign}B=1\n"
+    path.write_bytes(text.encode())
+    env_file.write(path, {"A": "1"})
+    assert path.read_bytes().decode() == f"{text}export A=1\n"
+    assert env_file.read(path) == {"OTHER": f"a{sign}b", "A": "1"}
+
+
 def test_a_file_that_cannot_be_used_is_told(folder: Path) -> None:
     Path("bytes").write_bytes(b"\xff")
     for path in ("bytes", ".", "none/file"):
