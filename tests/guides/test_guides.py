@@ -26,6 +26,9 @@ def player(
     monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
     monkeypatch.setenv("NO_COLOR", "1")
+    # A pytest that a page runs has our plugin and no others, installed or not.
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p LLM.cassettes.pytest_plugin")
     monkeypatch.delenv("CI", raising=False)
     monkeypatch.chdir(tmp_path)
     return Player(tmp_path, local_server_url)
@@ -48,4 +51,5 @@ def test_links_lead_to_files(page: Path) -> None:
     assert links
     assert [link for link in links if not (page.parent / link).exists()] == []
     # Tests that a page names as its witnesses.
-    assert [name for name in re.findall(r"`(tests/[^`]+)`", text) if not (ROOT / name).exists()] == []
+    witnesses = re.findall(r"`(tests/[^`]+)`", text)
+    assert [name for name in witnesses if not (ROOT / name).exists()] == []
