@@ -88,14 +88,9 @@ def _check(arguments: argparse.Namespace, folder: Path) -> list[str]:
     for name in arguments.extras:
         problems += _extra(environments, wheel, name)
     if not arguments.no_audit:
-        audit = (
-            "--requirement",
-            str(constraints),
-            "--no-deps",
-            "--disable-pip",
-            "--progress-spinner=off",
-        )
-        problems += _tool(environments, "pip_audit", *audit)
+        # Without --strict, what its database does not know passes, even if that is everything.
+        options = ("--strict", "--no-deps", "--disable-pip", "--progress-spinner=off")
+        problems += _tool(environments, "pip_audit", *options, "--requirement", str(constraints))
     return problems
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -32,7 +33,7 @@ class Environments:
 
         :raises processes.CommandError: a tool cannot be installed.
         """
-        self._venv(self.tools, "--upgrade-deps")
+        self._venv(self.tools)
         pip = [self.python(self.tools), "-m", "pip", "install", *TOOLS]
         processes.follow("installing tools", pip, cwd=self.folder)
 
@@ -53,11 +54,8 @@ class Environments:
         """Names of what is installed in an environment."""
         pip = [self.python(self.tools), "-m", "pip", "--python", self.python(venv)]
         freeze = subprocess.run([*pip, "freeze"], capture_output=True, text=True, check=True)
-        return {
-            line.partition("==")[0].partition(" @")[0].lower()
-            for line in freeze.stdout.split("\n")
-            if line
-        }
+        names = (re.split("==| @", line)[0] for line in freeze.stdout.splitlines())
+        return {name.lower() for name in names}
 
     def attempt(self, venv: Path, command: Sequence[str]) -> str | None:
         """Run a program of an environment, or Python code after ``-c``, in an empty folder.
