@@ -74,8 +74,8 @@ class Budget:
     def error(self, n_left: int) -> UsageLimitError:
         """What ends the job. :param n_left: requests that were not sent."""
         return UsageLimitError(
-            f"max_cost is ${self._max_cost:g}: ${self.spent:.4f} is spent, and the next request "
-            f"may cost ${self.refused:.4f}; {n_left:,} requests were not sent, and the same call "
+            f"max_cost is ${self._max_cost:g}: ${self.spent:.3g} is spent, and the next request "
+            f"may cost ${self.refused:.3g}; {n_left:,} requests were not sent, and the same call "
             "goes on with them",
             code="max_cost",
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,6 +11,9 @@ from LLM.exceptions import InvalidRequestError, LLMError
 from llm_kit.cli.batch_options import JOB_OPTIONS, batch_options, check_choice
 from local_llm_kit.cli.command import Command
 from local_llm_kit.cli.terminal import note, printable
+
+if TYPE_CHECKING:
+    from LLM.batch.output import Output
 
 _EXAMPLES = """\b
 Examples:
@@ -54,6 +57,11 @@ def _goes_on(ctx: click.Context) -> str:
         return "nothing was sent"
     if str(output) == "-":
         return "nothing was kept: name a file as OUT, and a job can go on where it was"
+    if ctx.params.get("engine") == "provider":
+        return (
+            "what was handed over goes on at the provider: the same command comes back for it, "
+            "and with --cancel ends it"
+        )
     return f"what has ended is kept; run the same command to go on with {str(output)!r}"
 
 
@@ -70,6 +78,7 @@ def batch(
     requests: Path,
     output: Path | None,
     as_json: bool,
+    cancel: bool,
     **settings: Any,
 ) -> None:
     """Answer a file of requests.
@@ -94,9 +103,12 @@ def batch(
 
     job = {name: settings.pop(name) for name in JOB_OPTIONS}
     answerers = Answerers(job, settings)
-    with opened_files(requests, output, ctx.params) as files, answerers.open() as ask:
+    with opened_files(requests, output, ctx.params) as files, answerers.open() as client:
+        if cancel:
+            _cancel(client, files.output)
+            return
         ctx.meta[_BEGUN] = not job["dry_run"]
-        report = files.told(ask(files))
+        report = files.told(client.batch(files.source, files.output, **answerers.job))
     if as_json:
         click.echo(report_json(report))
     else:
@@ -106,3 +118,13 @@ def batch(
     if report.n_failed:
         click.echo(printable(failures(report)), err=True)
         ctx.exit(1)
+
+
+def _cancel(client: Any, output: Output | Path) -> None:
+    """End a job's batches, and say which. :param client: has a batch endpoint."""
+    ids = client.cancel_batch(output)
+    if ids:
+        click.echo(printable(f"cancelled {', '.join(ids)}"))
+        click.echo("the same command without --cancel fetches what is answered", err=True)
+    else:
+        click.echo("there is no batch of this job at the provider", err=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +15,9 @@ from local_llm_kit.cli.terminal import note
 
 if TYPE_CHECKING:
     from cloud.llm.client import ChatClient
-    from LLM.batch.report import BatchReport
     from LLM.config import LLMConfig
-    from llm_kit.cli.batch_files import OpenedFiles
+    from llm_kit.batch import BatchClient
     from llm_kit.ray import EndpointWorker, LocalWorker
-
-#: Answers a job's files.
-Ask = Callable[["OpenedFiles"], "BatchReport"]
 
 #: Seconds for a try: models that think take minutes, and a job is in no hurry.
 TIMEOUT_S = 600.0
@@ -35,20 +31,21 @@ class Answerers:
     """
 
     def __init__(self, job: dict[str, Any], who: dict[str, Any]) -> None:
-        self._job = {name: value for name, value in job.items() if value is not None}
+        #: `BatchOptions` that were given, and the prices, once it is open.
+        self.job = {name: value for name, value in job.items() if value is not None}
         self._who = who
         self._engine: str = job["engine"]
         #: Models whose price was looked for and not found.
         self.unpriced: list[str] = []
 
     @contextmanager
-    def open(self) -> Iterator[Ask]:
+    def open(self) -> Iterator[BatchClient]:
         """The one that the options name, until the block ends."""
         with ExitStack() as stack:
             is_local = self._who["local"] is not None
             yield self._local(stack) if is_local else self._remote(stack)
 
-    def _local(self, stack: ExitStack) -> Ask:
+    def _local(self, stack: ExitStack) -> BatchClient:
         who, timeout_s = self._who, self._who["timeout"]
         load = {name: who[name] for name in LOCAL_OPTIONS if who[name] is not None}
         if self._engine == "ray":
@@ -59,12 +56,11 @@ class Answerers:
         from local_llm_kit.cli.loading_bar import loading_bar
 
         # Asked for, a job's progress is lines in a file; that of loading is a bar or nothing.
-        with loading_bar(False if self._job.get("progress") is False else None) as watch:
+        with loading_bar(False if self.job.get("progress") is False else None) as watch:
             client = LLMClient(who["local"], timeout=timeout_s, on_load=watch, **load)
-        stack.enter_context(client)
-        return lambda files: client.batch(files.source, files.output, **self._job)
+        return stack.enter_context(client)
 
-    def _remote(self, stack: ExitStack) -> Ask:
+    def _remote(self, stack: ExitStack) -> BatchClient:
         who, urls = self._who, self._who["base_url"]
         provider = who["provider"]
         if provider is None and self._engine == "provider" and not urls:
@@ -73,8 +69,8 @@ class Answerers:
         self._check_key(asked)
         if asked.prices is not None:
             # A job at a provider's batch endpoint halves it itself.
-            self._job["price"] = registry_price(asked.prices, unknown=self.unpriced.append)
-        elif "max_cost" in self._job:
+            self.job["price"] = registry_price(asked.prices, unknown=self.unpriced.append)
+        elif "max_cost" in self.job:
             raise LLMConfigError(
                 f"no prices are known of {asked.base_url}, which --max-cost needs; name who "
                 "answers there with --provider, or leave --max-cost out"
@@ -92,10 +88,9 @@ class Answerers:
         cache = None if who["cache"] is None else DiskCache(who["cache"])
         if cache is not None:
             stack.callback(cache.close)
-        llm = stack.enter_context(LLM(config, cache=cache))
-        return lambda files: llm.batch(files.source, files.output, **self._job)
+        return stack.enter_context(LLM(config, cache=cache))
 
-    def _in_own_language(self, stack: ExitStack, asked: Endpoint, name: str) -> Ask:
+    def _in_own_language(self, stack: ExitStack, asked: Endpoint, name: str) -> BatchClient:
         from cloud import llm
 
         who = self._who
@@ -109,17 +104,15 @@ class Answerers:
         client: ChatClient = getattr(llm, name)(
             **{name: value for name, value in settings.items() if value is not None}
         )
-        stack.enter_context(client)
-        return lambda files: client.batch(files.source, files.output, **self._job)
+        return stack.enter_context(client)
 
-    def _on_ray(self, worker: EndpointWorker | LocalWorker) -> Ask:
+    def _on_ray(self, worker: EndpointWorker | LocalWorker) -> BatchClient:
         from llm_kit.ray import RayBatchClient
 
         options = {name: self._who[name] for name in ("address", "workers", "num_gpus")}
-        client = RayBatchClient(
+        return RayBatchClient(
             worker, **{name: value for name, value in options.items() if value is not None}
         )
-        return lambda files: client.batch(files.source, files.output, **self._job)
 
     def _config(self, asked: Endpoint) -> LLMConfig:
         from LLM.config import LLMConfig
@@ -142,7 +135,7 @@ class Answerers:
         :raises LLMConfigError: the provider's own address would be asked without one.
         """
         one = PROVIDERS[asked.provider]
-        if asked.is_own and asked.api_key is None and not self._job.get("dry_run"):
+        if asked.is_own and asked.api_key is None and not self.job.get("dry_run"):
             raise LLMConfigError(
                 f"there is no key for {asked.base_url}; set {one.key_variables[0]} in the "
                 "environment"

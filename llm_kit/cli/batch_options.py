@@ -53,6 +53,9 @@ _OPTIONS = [
         help="Ask again what failed for good in an earlier run."),
     _option("Options", "--dry-run", is_flag=True,
         help="Check everything, count tokens and cost, and send nothing."),
+    _option("Options", "--cancel", is_flag=True,
+        help="End a job of --engine provider: what is answered already, the same command without"
+        " it fetches."),
     _option("Options", "--progress/--no-progress", default=None,
         help="Show how far it is; into a file, a line every ten seconds."
         "  [default: on a terminal]"),
@@ -128,6 +131,10 @@ def check_choice(ctx: click.Context) -> None:
         _refuse(ctx, ("cache",), "is not for --engine ray, whose workers share no file")
     if engine == "provider":
         _refuse(ctx, _NOT_WITH_PROVIDERS, "is not for --engine provider, which waits by itself")
+        if params["cancel"] and params["dry_run"]:
+            raise click.UsageError("--cancel and --dry-run do not go together", ctx)
+    elif params["cancel"]:
+        raise click.UsageError("--cancel is for --engine provider; Ctrl-C ends other jobs", ctx)
     provider = params["provider"]
     if provider is not None and PROVIDERS[provider].client is not None:
         _refuse(ctx, _OPENAI_ONLY, f"is not for --provider {provider}")

@@ -104,7 +104,7 @@ def test_a_job_costs_no_more_than_it_may(source: Path, out: Path) -> None:
         # An answer costs $0.00021: the server tells more tokens than prompts seem to have.
         done = run(*bounded, "--max-cost", "0.0004")
         assert (done.exit_code, len(server.requests), len(ids(out))) == (1, 2, 2)
-        assert "max_cost is $0.0004: $0.0004 is spent" in done.stderr
+        assert "--max-cost is $0.0004: $0.00042 is spent" in done.stderr
         assert run(*bounded).exit_code == 0
     assert len(ids(out)) == 5
 
@@ -330,6 +330,8 @@ def test_what_is_no_request_is_told_by_its_line(tmp_path: Path, out: Path) -> No
         (["out", "--base-url", "a", "--base-url", "b"], "several --base-url need --engine ray"),
         (["out", "--engine", "ray", "--cache", "c"], "--cache is not for --engine ray"),
         (["out", "--engine", "provider", "--tpm", "5"], "--tpm is not for --engine provider"),
+        (["out", "--cancel"], "--cancel is for --engine provider"),
+        (["out", "--engine", "provider", "--cancel", "--dry-run"], "do not go together"),
         (["out", "--local", "tiny", "--max-cost", "5"], "--max-cost is for servers"),
         (["out", "--provider", "google", "--rpm", "5"], "--rpm is not for --provider google"),
         (["out", "--provider", "anthropic", "--engine", "ray"], "which anthropic's is not"),

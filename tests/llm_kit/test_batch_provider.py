@@ -44,3 +44,29 @@ def test_a_provider_answers_a_table(tmp_path: Path) -> None:
     (row,) = read_csv(tmp_path / "out.csv")
     assert row["note"] == "mine"
     assert row["answer"]
+
+
+def test_an_interrupted_job_says_how_to_come_back_and_is_cancelled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(self: Stop, pause_s: float) -> None:
+        raise KeyboardInterrupt
+
+    source, out = write(tmp_path / "in.jsonl", line("a", model="m")), tmp_path / "out.jsonl"
+    monkeypatch.setattr(Stop, "sleep", interrupt)
+    with serving(FakeOpenAI()) as url:
+        options = ("--base-url", url, "--engine", "provider")
+        done = run(source, out, *options)
+        assert done.exit_code == 130
+        assert "the same command comes back for it, and with --cancel ends it" in done.stderr
+        cancelled = run(source, out, *options, "--cancel")
+    assert (cancelled.exit_code, cancelled.stdout.split()[0]) == (0, "cancelled")
+    assert "without --cancel fetches" in cancelled.stderr
+
+
+def test_a_job_that_is_not_there_has_nothing_to_cancel(tmp_path: Path) -> None:
+    source = write(tmp_path / "in.jsonl", line("a", model="m"))
+    options = ("--base-url", "http://127.0.0.1:9", "--engine", "provider", "--cancel")
+    done = run(source, tmp_path / "out.jsonl", *options)
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert "there is no batch of this job" in done.stderr
