@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from llmring.mcp.client import MCPConnection
+from llmring.mcp.client import Limits, MCPConnection
 from tests.remote import wire
 from tests.remote.scripted_server import ScriptedServer
 
@@ -103,7 +103,7 @@ def test_the_example_of_an_mcp_server_offers_its_tools(tmp_path: Path) -> None:
     script = EXAMPLES / "mcp_server.py"
 
     async def ask() -> tuple[list[str], str]:
-        async with MCPConnection(command(script)) as server:
+        async with MCPConnection(command(script), limits=Limits(connect_s=200)) as server:
             tools = [tool.name for tool in await server.tools()]
             return tools, str((await server.call_tool("add", {"a": 1, "b": 2})).content)
 
