@@ -18,11 +18,6 @@ from sphinx.util.typing import ExtensionMetadata
 
 from documentation import homes
 
-#: Inherited members are shown, but for those of classes that are not ours.
-_FOREIGN_BASES = (
-    "BaseModel, Exception, Generic, Protocol, dict, enum.Enum, list, logging.Formatter, str"
-)
-
 _HEADINGS: dict[homes.Kind, str] = {
     "class": "Classes",
     "function": "Functions",
@@ -70,15 +65,15 @@ def _table(package: str, names: Sequence[homes.PublicName]) -> Iterator[str]:
 def _described(name: homes.PublicName) -> Iterator[str]:
     if name.kind == "data":
         # autodata would look for the comment in the package, which only hands the value on.
-        yield from [f".. py:data:: {name.full_name}", ""]
+        yield from [f".. py:data:: {name.name}", ""]
         yield from [f"   {line}" for line in homes.comment_on(name.home, name.name).splitlines()]
         yield ""
         return
     yield f".. auto{name.kind}:: {name.full_name}"
     if name.kind in ("class", "exception"):
-        yield "   :members:"
-        yield f"   :inherited-members: {_FOREIGN_BASES}"
         yield "   :show-inheritance:"
+        if members := homes.members(name.home, name.name):
+            yield f"   :members: {', '.join(members)}"
     yield ""
 
 

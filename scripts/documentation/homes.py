@@ -29,6 +29,8 @@ PACKAGES = (
     "llm_kit.ray",
 )
 
+_OURS = frozenset(package.partition(".")[0] for package in PACKAGES)
+
 Kind = Literal["class", "exception", "function", "data"]
 
 
@@ -69,6 +71,21 @@ def home_of(package: str, name: str) -> str:
     return package
 
 
+def members(package: str, name: str) -> list[str]:
+    """What a class of ours offers, inherited or not: all that is public and documented.
+
+    Members of classes that are not ours, such as pydantic's, are not in it.
+    """
+    found: dict[str, None] = {}
+    for cls in getattr(importlib.import_module(package), name).__mro__:
+        if cls.__module__.partition(".")[0] in _OURS:
+            comments = ModuleAnalyzer.for_module(cls.__module__).find_attr_docs()
+            documented = [key for key, value in vars(cls).items() if _is_documented(value)]
+            told = [key for owner, key in comments if owner == cls.__qualname__]
+            found |= dict.fromkeys(key for key in (*documented, *told) if not key.startswith("_"))
+    return list(found)
+
+
 def comment_on(package: str, name: str) -> str:
     """What the `#:` comment above a value says of it, where the value is defined."""
     lazily: dict[str, str] = getattr(importlib.import_module(package), "_HOMES", {})
@@ -81,6 +98,12 @@ def _described(package: str, name: str, value: Any) -> PublicName:
     kind = _kind(value)
     said = comment_on(package, name) if kind == "data" else inspect.getdoc(value) or ""
     return PublicName(name, home_of(package, name), kind, _first_sentence(said))
+
+
+def _is_documented(member: Any) -> bool:
+    """Whether a member is a method or a property with a docstring."""
+    functions = (classmethod, staticmethod, property, functools.cached_property)
+    return bool((inspect.isfunction(member) or isinstance(member, functions)) and member.__doc__)
 
 
 def _kind(value: Any) -> Kind:
