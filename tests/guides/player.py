@@ -32,7 +32,7 @@ import llm_kit.cli
 import llmring.cli
 import local_llm_kit.cli
 from llmring.lockfile import validate
-from tests.samples import DEFAULT_URL, Sample, fits, steps
+from tests.samples import DEFAULT_URL, Sample, fits, samples, steps
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Shown and not run: settings of other programs.
@@ -65,6 +65,11 @@ class Player:
         self.folder = folder
         self._places = {DEFAULT_URL: url, urlsplit(DEFAULT_URL).netloc: urlsplit(url).netloc}
         self._printed: str | None = None
+
+    def play_page(self, page: Path) -> None:
+        """Play all blocks, in order."""
+        for sample in samples(page):
+            self.play(sample)
 
     def play(self, sample: Sample) -> None:
         """Run a block, or hold it against what the one before it printed."""

@@ -6,11 +6,12 @@ import os
 import re
 from pathlib import Path
 
+import click
 import pytest
 
 from LLM.logs import reset_logging
 from tests.guides.player import ROOT, Player, put_programs
-from tests.samples import samples
+from tests.samples import DEFAULT_URL
 
 PAGES = sorted([*(ROOT / "docs/guides").glob("*.md"), *(ROOT / "docs/migration").glob("*.md")])
 
@@ -24,7 +25,8 @@ def player(
     programs = tmp_path_factory.mktemp("bin") / "bin"
     put_programs(programs)
     monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
+    for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
+        monkeypatch.setenv(name, str(tmp_path_factory.mktemp(name)))
     monkeypatch.setenv("NO_COLOR", "1")
     # A pytest that a page runs has our plugin and no others, installed or not.
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
@@ -38,8 +40,7 @@ def player(
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: f"{page.parent.name}/{page.stem}")
 def test_a_page_does_what_it_says(page: Path, player: Player) -> None:
     try:
-        for sample in samples(page):
-            player.play(sample)
+        player.play_page(page)
     finally:
         reset_logging()
 
@@ -53,3 +54,24 @@ def test_links_lead_to_files(page: Path) -> None:
     # Tests that a page names as its witnesses.
     witnesses = re.findall(r"`(tests/[^`]+)`", text)
     assert [name for name in witnesses if not (ROOT / name).exists()] == []
+
+
+@pytest.mark.parametrize(
+    "blocks",
+    [
+        "```python\nprint(1)\n```\n\n```text\n2\n```\n",
+        "```text\nof nothing\n```\n",
+        "```console\n$ echo one\ntwo\n```\n",
+        "```sh\nllmring aliases --colour\n```\n",
+        "```sh\nA=1 local-llm-kit serv --model tiny &\n```\n",
+        "```toml\n# llmring.lock\nversoin = '1.0'\n```\n",
+        "```py\nprint(\n```\n",
+        "```perl\nprint 1;\n```\n",
+    ],
+)
+def test_a_page_that_is_wrong_is_found(blocks: str, tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(f"# A page\n\n{blocks}", "utf-8")
+    player = Player(tmp_path, DEFAULT_URL)
+    with pytest.raises((AssertionError, SyntaxError, click.UsageError)):
+        player.play_page(page)
