@@ -28,7 +28,7 @@ if typing.TYPE_CHECKING:
     )
     from LLM.batch.exceptions import BatchInputError, BatchOutputError
     from LLM.batch.report import BatchEstimate, BatchReport, BatchResult
-    from LLM.batch.types import BatchProgress
+    from LLM.batch.types import BatchOptions, BatchProgress
     from LLM.cache import DiskCache, MemoryCache, ResponseCache
     from LLM.cassettes import Cassette, cassette
     from LLM.client import LLM
@@ -82,7 +82,7 @@ _HOMES = {
     "LLM.async_streaming": "AsyncChatStream AsyncCompletionStream AsyncStream AsyncTextPieces",
     "LLM.batch.exceptions": "BatchInputError BatchOutputError",
     "LLM.batch.report": "BatchEstimate BatchReport BatchResult",
-    "LLM.batch.types": "BatchProgress",
+    "LLM.batch.types": "BatchOptions BatchProgress",
     "LLM.cache": "DiskCache MemoryCache ResponseCache",
     "LLM.cassettes": "Cassette cassette",
     "LLM.client": "LLM",
@@ -119,6 +119,7 @@ __all__ = [
     "AsyncTextPieces",
     "BatchEstimate",
     "BatchInputError",
+    "BatchOptions",
     "BatchOutputError",
     "BatchProgress",
     "BatchReport",
