@@ -155,13 +155,22 @@ def replace_lines(path: Path, lines: Iterable[bytes]) -> None:
 
     :raises BatchOutputError: it cannot be written; what was there is as it was.
     """
+    with replacing(path) as partial, open(partial, "xb", buffering=_READ_BYTES) as file:
+        file.writelines(lines)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A new name beside a file, for what takes its place, synced, when the block ends well.
+
+    :raises BatchOutputError: it cannot be written; what was there is as it was.
+    """
     target = Path(os.path.realpath(path))
     partial = target.with_name(f"{target.name}.{os.urandom(4).hex()}.tmp")
     with told(path, "write"):
         try:
-            with open(partial, "xb", buffering=_READ_BYTES) as file:
-                file.writelines(lines)
-                file.flush()
+            yield partial
+            with open(partial, "rb+") as file:
                 os.fsync(file.fileno())
             os.replace(partial, target)
         except BaseException:

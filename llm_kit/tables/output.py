@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from LLM.batch.exceptions import BatchOutputError
-from LLM.batch.files import sync_folder, told
+from LLM.batch.files import replacing
 from LLM.batch.lines import read_line
 from llm_kit.tables import open_table
 from llm_kit.tables.answers import ANSWER_COLUMNS, LINE_COLUMN, answer_values
@@ -69,19 +67,8 @@ class TableOutput:
 
     def finish(self, lines: Iterable[bytes]) -> None:
         """Write the table, row by row as the input has them, and put it in its place."""
-        target = Path(os.path.realpath(self.path))
-        partial = target.with_name(f"{target.name}.{os.urandom(4).hex()}.tmp")
-        with told(self.path, "write"):
-            try:
-                (self._write_csv if self._is_csv else self._write_parquet)(partial, iter(lines))
-                with open(partial, "rb+") as file:
-                    os.fsync(file.fileno())
-                os.replace(partial, target)
-            except BaseException:
-                with contextlib.suppress(OSError):
-                    partial.unlink()
-                raise
-            sync_folder(target.parent)
+        with replacing(self.path) as partial:
+            (self._write_csv if self._is_csv else self._write_parquet)(partial, iter(lines))
 
     def _write_csv(self, path: Path, lines: Iterator[bytes]) -> None:
         from llm_kit.tables.csv import csv_writer
