@@ -8,6 +8,7 @@ from fuzzing.target import Target
 
 _HOMES = {
     "streams": ("events", "lines", "chunked", "chunks"),
+    "provider_streams": ("openai_stream", "anthropic_stream", "gemini_stream", "ollama_stream"),
     "tool_calls": ("local_calls", "ollama_calls"),
     "model_files": ("gguf", "safetensors"),
     "schemas": ("local_schema", "cloud_schema"),
