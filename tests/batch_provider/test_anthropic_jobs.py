@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from cloud.llm import AnthropicClient, AsyncAnthropicClient, GeminiClient
-from LLM.batch.stop import Stop
 from LLM.batch.report import BatchReport
+from LLM.batch.stop import Stop
 from LLM.exceptions import InvalidRequestError, LLMAuthError, LLMConfigError
 from LLM.types import ChatCompletionResponse
 from tests.batch_provider.fake_provider import FakeAnthropic, http, serving
