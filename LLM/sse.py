@@ -132,6 +132,7 @@ class SSEDecoder:
             self._stray_size += len(line)
 
     def _dispatch(self, events: list[Event]) -> None:
+        self._at_start = False
         if self._data:
             data = b"\n".join(self._data)
             if len(data) > self._unchecked_bytes:

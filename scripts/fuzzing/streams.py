@@ -163,7 +163,8 @@ _CHUNK = (
 TARGETS = {
     "events": Target(
         check_events,
-        (b"\0\0data: a\n\nevent: e\ndata: b\ndata: c\n\n", b"\1\7data:a\r\n\r\n:c\rid: 1\r\rdata"),
+        (b"\0\0data: a\n\nevent: e\ndata: b\ndata: c\n\n", b"\1\7data:a\r\n\r\n:c\rid: 1\r\rdata",
+         b"\1\3\n" + _BOM + b"data: a\n\n"),
         (b"data: ", b"event: ", b"\n\n", b"\r\n", b"\r", b"\n", b"data", b":", _BOM, b"id: 1"),
     ),
     "lines": Target(

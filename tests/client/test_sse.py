@@ -41,6 +41,7 @@ STREAMS = {
     "ids": (b"id: 1\nretry: 5\ndata: a\n\n", [(b"", b"a")]),
     "byte-order-mark": (b"\xef\xbb\xbfdata: a\n\n", [(b"", b"a")]),
     "mark-inside": (b"data: a\n\n\xef\xbb\xbfdata: b\n\n", [(b"", b"a")]),
+    "mark-behind-an-empty-line": (b"\n\xef\xbb\xbfdata: a\n\ndata: b\n\n", [(b"", b"b")]),
     "no-last-empty-line": (b"data: a\n\ndata: b\n", [(b"", b"a"), (b"", b"b")]),
     "no-last-line-end": (b"data: a\n\ndata: b", [(b"", b"a"), (b"", b"b")]),
     "many-empty-lines": (b"\n\n\ndata: a\n\n\n\n\ndata: b\n\n\n", [(b"", b"a"), (b"", b"b")]),
