@@ -11,6 +11,7 @@ import re
 from typing import Any
 
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it has no stubs
+from referencing.exceptions import Unresolvable
 
 from cloud.llm.anthropic.codec import AnthropicCodec
 from cloud.llm.calls import chat_call
@@ -129,7 +130,7 @@ def is_valid(schema: Any, value: Any) -> bool | None:
     """What jsonschema says; None where it cannot tell."""
     try:
         return bool(Draft202012Validator(schema).is_valid(value))
-    except (re.error, ZeroDivisionError):
+    except (re.error, ZeroDivisionError, Unresolvable):
         return None
 
 
