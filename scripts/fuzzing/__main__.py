@@ -1,11 +1,13 @@
-"""One target under atheris, until libFuzzer's own options end it: ``fuzzing TARGET CORPUS …``.
+"""One target under atheris: ``fuzzing TARGET CORPUS FOUND`` and libFuzzer's own options.
 
 `scripts/fuzz` starts this with atheris on the path.
 """
 
 from __future__ import annotations
 
+import hashlib
 import sys
+from pathlib import Path
 
 import atheris
 
@@ -22,7 +24,17 @@ def main() -> None:
     # Lets comparisons with texts and matches of patterns lead the fuzzer too.
     atheris.enabled_hooks.add("RegEx")
     atheris.enabled_hooks.add("str")
-    atheris.Setup([sys.argv[0], *sys.argv[2:]], target.check)
+    found = Path(sys.argv[3])
+
+    def check(data: bytes) -> None:
+        try:
+            target.check(data)
+        except Exception:
+            # libFuzzer keeps what hangs or takes too much memory; of this it forgets some.
+            (found / f"broke-{hashlib.sha1(data).hexdigest()}").write_bytes(data)
+            raise
+
+    atheris.Setup([sys.argv[0], *sys.argv[2:]], check)
     atheris.Fuzz()
 
 
