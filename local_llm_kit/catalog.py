@@ -40,7 +40,8 @@ class Catalog:
         self.name = os.fspath(own) if isinstance(own, os.PathLike) else own
         self.defaults = defaults
         own_path = options.model_path if model is None and options.model_path else None
-        self._label = _label(os.fspath(own_path) if own_path else self.name)
+        # What is no name at all is refused, by its type, when it is looked for.
+        self._label = _label(os.fspath(own_path) if own_path else str(self.name))
         # A bundled model's answers carry the name that it is asked for by, which is known without
         # loading it; a file's name, or a repository's, may be longer than what they carry.
         self._bears_its_name = self.name in BUNDLED and options.model_path is None

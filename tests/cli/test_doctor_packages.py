@@ -82,7 +82,7 @@ def test_each_extra_is_told_with_its_command() -> None:
 
 def test_every_extra_that_users_install_is_told() -> None:
     extras = {one.extra for one in requirements(metadata.requires("llm-kit") or [])}
-    assert extras - {None, "train", "all"} == set(EXTRAS)
+    assert extras - {None, "docs", "train", "all"} == set(EXTRAS)
 
 
 def test_a_folder_that_is_not_installed_is_said() -> None:
