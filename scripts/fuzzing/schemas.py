@@ -130,7 +130,7 @@ def is_valid(schema: Any, value: Any) -> bool | None:
     """What jsonschema says; None where it cannot tell."""
     try:
         return bool(Draft202012Validator(schema).is_valid(value))
-    except (re.error, ZeroDivisionError, Unresolvable):
+    except (re.error, ZeroDivisionError, Unresolvable, RecursionError):
         return None
 
 
