@@ -77,7 +77,7 @@ class Interaction:
                 line.get("error"),
             )
             made._check()
-        except (KeyError, TypeError, ValueError, AttributeError) as err:
+        except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as err:
             raise CassetteError(f"it holds no interaction ({type(err).__name__}: {err})") from None
         return made
 

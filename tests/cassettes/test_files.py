@@ -231,6 +231,8 @@ DAMAGED = {
     "no address": {"request": {"method": "POST", "url": 5}},
     "an address that is none": {"request": {"method": "POST", "url": "http://[::1"}},
     "time without end": {"seconds": float("inf")},
+    "a number without end": {"number": float("inf")},
+    "a status without end": {"response": {"status": float("inf"), "headers": {}}},
     "a header that is no text": {"response": {"status": 200, "headers": {"x": 5}}},
     "a text that is none": {"response": {"status": 200, "headers": {}, "text": ["a"]}},
     "pieces that are none": {"response": {"status": 200, "headers": {}, "stream": "ab"}},
