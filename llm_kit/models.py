@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from LLM.batch.exceptions import BatchInputError
 from LLM.batch.source import RawRequest, Source
 
 
-class _Wrapped:
+class _Wrapped(ABC):
     """A source that changes what another one reads."""
 
     def __init__(self, source: Source) -> None:
@@ -31,8 +32,9 @@ class _Wrapped:
             else:
                 yield number, {**fields, "body": self._seen(number, body)}
 
+    @abstractmethod
     def _seen(self, number: int, body: Mapping[str, Any]) -> Mapping[str, Any]:
-        raise NotImplementedError
+        """The body that is asked in place of the one that was read."""
 
 
 class OneModel(_Wrapped):
