@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -30,7 +31,7 @@ def http(status: int, body: Any, headers: str = "") -> bytes:
 
 
 @dataclass
-class FakeProvider:
+class FakeProvider(ABC):
     """What both have in common."""
 
     #: Looks at a batch before it is over.
@@ -58,8 +59,9 @@ class FakeProvider:
         with self.lock:
             return http(*self.route(request))
 
+    @abstractmethod
     def route(self, request: Request) -> Reply:
-        raise NotImplementedError
+        """What the provider answers."""
 
     def plan(self) -> dict[str, Any]:
         """How a new batch is going to run."""
