@@ -49,9 +49,10 @@ class Output:
         # The garbage collector may close a stream, and so write, in the middle of writing.
         self._lock = threading.RLock()
         self._pid = os.getpid()
+        self._is_closed = False
 
     def write(self, record: Record) -> None:
-        """Write a record, if it can be written."""
+        """Write a record, if it can be written, and until `close`."""
         if self._is_json:
             block = json.dumps(record, default=str) + "\n"
         else:
@@ -61,12 +62,16 @@ class Output:
             self._lock, self._pid = threading.RLock(), os.getpid()
         # A full disk, a reader that has gone, a stream that was closed.
         with self._lock, contextlib.suppress(OSError, ValueError):
-            self._write(block)
+            # The file's number may be that of a socket by now.
+            if not self._is_closed:
+                self._write(block)
 
     def close(self) -> None:
-        """Close the file, where it is one."""
+        """Close the file, where it is one. Repeatable."""
         with self._lock, contextlib.suppress(OSError):
-            self._close()
+            is_closed, self._is_closed = self._is_closed, True
+            if not is_closed:
+                self._close()
 
 
 def open_output(setting: str) -> Output:

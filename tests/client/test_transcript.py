@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from LLM import LLM, AsyncLLM, LLMConfig, LLMConfigError, LLMError, debug, wire
+from LLM.transcript.output import open_output
 from tests.remote.scripted_server import ScriptedServer, close
 from tests.remote.wire import answer, chunk, event
 
@@ -308,3 +309,14 @@ print(status)
     )
     assert run.stdout == "0\n"
     assert [one["message"] for one in records(path)] == ["from the child"]
+
+
+def test_a_request_that_outlives_its_transcript_writes_into_no_other_file(tmp_path: Path) -> None:
+    output = open_output(str(tmp_path / "calls.log"))
+    output.close()
+    # The system gives the lowest number that is free: the one that was just closed.
+    with open(tmp_path / "other", "wb"):
+        output.write({"time": "2026-01-01T00:00:00.000Z", "event": "note", "number": 1,
+                      "message": "late"})  # fmt: skip
+        output.close()
+    assert (tmp_path / "other").read_bytes() == b""
