@@ -21,6 +21,9 @@ _GROWING = frozenset((
     "response", "text", "thinking",
 ))  # fmt: skip
 _MAX_DEPTH = 32
+# How many of a list's newest items are looked at. More do not grow at a time, and a server that
+# numbers each item anew would have all of them compared with all.
+_MAX_COMPARED = 100
 
 
 def grown(body: bytes, headers: Mapping[str, str]) -> Any:
@@ -69,7 +72,7 @@ def merged(before: Any, event: Any, name: str = "", depth: int = _MAX_DEPTH) -> 
 
 
 def _add(items: list[Any], item: Any, depth: int) -> None:
-    for position in range(len(items) - 1, -1, -1):
+    for position in range(len(items) - 1, max(-1, len(items) - 1 - _MAX_COMPARED), -1):
         if _is_same(items[position], item):
             items[position] = merged(items[position], item, depth=depth)
             return

@@ -13,7 +13,7 @@ import pytest
 from LLM.answer import Answer
 from LLM.secrets import MASK
 from LLM.transcript import Transcript
-from LLM.transcript.growth import grown
+from LLM.transcript.growth import grown, merged
 from LLM.transcript.output import Output
 from LLM.transcript.shown import MAX_CHARS, shown, shown_headers
 from LLM.wire import WireRequest
@@ -144,3 +144,21 @@ def test_bodies_that_are_no_json_are_shown_too(body: bytes, expected: str) -> No
     Transcript(kept).call(request, lambda: Answer(200, {}, body))
     assert "/v1/models?key=********** (" in kept.blocks[0]
     assert kept.blocks[1].endswith(expected)
+
+
+def test_a_list_that_never_ends_is_not_compared_item_by_item_with_itself() -> None:
+    compared = 0
+
+    class Index(int):
+        def __eq__(self, other: object) -> bool:
+            nonlocal compared
+            compared += 1
+            return super().__eq__(other)
+
+        __hash__ = int.__hash__
+
+    items: Any = []
+    for n in range(1_000):
+        items = merged(items, [{"index": Index(n)}])
+    assert len(items) == 1_000
+    assert compared < 200_000
