@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from LLM.exceptions import InvalidRequestError, LLMError
+from LLM.printable import printable
 from llmring.exceptions import ConversationNotFoundError, StoreError
 from local_llm_kit.server.errors import describe, error_body
 
@@ -54,8 +55,7 @@ def unfit(err: PydanticValidationError, where: str) -> InvalidRequestError:
     first = err.errors(include_url=False, include_context=False, include_input=False)[0]
     names = ".".join(str(part) for part in first["loc"])
     # A field's name is what the client wrote, lone surrogates included.
-    param = names.encode("utf-8", "backslashreplace").decode()[:_MAX_SHOWN_CHARS]
-    message = first["msg"].encode("utf-8", "backslashreplace").decode()[:_MAX_SHOWN_CHARS]
+    param, message = (printable(text)[:_MAX_SHOWN_CHARS] for text in (names, first["msg"]))
     shown = f" at {param}" if param else ""
     return refused(400, f"the {where} cannot be used{shown}: {message}", "invalid_value", param)
 

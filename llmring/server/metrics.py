@@ -18,6 +18,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from LLM.printable import printable
 from local_llm_kit.server.http_metrics import HTTPMetrics, quiet_registry
 
 if TYPE_CHECKING:
@@ -104,7 +105,9 @@ class Usage:
 
     def _labels(self, record: UsageRecord) -> tuple[str, str, str]:
         provider, model, origin = (
-            text[:_MAX_LABEL_CHARS] for text in (record.provider, record.model, record.origin)
+            # No lone surrogates, which names may have and the text of all metrics may not.
+            printable(text)[:_MAX_LABEL_CHARS]
+            for text in (record.provider, record.model, record.origin)
         )
         labels = provider, model, origin
         with self._lock:

@@ -88,6 +88,13 @@ def test_models_beyond_the_bound_share_a_series() -> None:
     assert series("llmring_server_usage_calls_total", known) == 2
 
 
+def test_a_name_that_no_utf8_has_does_not_hide_the_metrics(ada: Client, admin: Client) -> None:
+    name = f"{uuid4()} \ud83d\n"
+    ada.post("/log", {**CALL, "origin": name})
+    told = text_of(admin, "/metrics").replace("\\\\", "\\")
+    assert name.encode("unicode_escape").decode() in told
+
+
 def test_the_gate_counts_who_runs_and_who_waits() -> None:
     async def look() -> list[tuple[int, int]]:
         gate = Gate(n_running=1, max_waiting=1)
