@@ -92,17 +92,19 @@ class Keyring:
 
     def forget(self) -> None:
         """Ask the database again: a key has changed."""
-        self._known.clear()
+        # Another one, so that a look-up under way remembers what it has found in the old one.
+        self._known = {}
 
     async def _find(self, digest: bytes) -> KeyRow | None:
-        row, until = self._known.get(digest, (None, 0.0))
+        known = self._known
+        row, until = known.get(digest, (None, 0.0))
         if row is not None and self._clock() < until:
             return row
         row = await self.rows.find(digest)
         if row is not None:
-            if len(self._known) >= _MAX_CACHED:
-                self._known.clear()
-            self._known[digest] = row, self._clock() + CACHE_S
+            if len(known) >= _MAX_CACHED:
+                known.clear()
+            known[digest] = row, self._clock() + CACHE_S
         return row
 
     def _touch(self, row: KeyRow) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from llmring.conversations import open_database
-from llmring.conversations.sql.api_keys import SQLKeys
+from llmring.conversations.sql.api_keys import KeyRow, SQLKeys
 from llmring.server.keys import CACHE_S, Keyring, new_key
 from llmring.server.routes import keys as key_routes
 from tests.llmring.server.servers import ADMIN_KEY, Client, request, running
@@ -146,6 +146,30 @@ def test_a_key_that_another_process_revokes_is_soon_refused(
         return opens
 
     assert asyncio.run(main()) == [True, True, False]
+
+
+def test_a_key_that_is_revoked_while_it_is_looked_for_is_not_remembered(tmp_path: Path) -> None:
+    key, digest, hint = new_key()
+
+    async def main() -> list[bool]:
+        database = open_database(tmp_path / "a.sqlite")
+        rows = SQLKeys(database)
+        made = await rows.create("ada", "", digest, hint)
+        ring = Keyring(rows, None)
+        find = rows.find
+
+        async def find_and_revoke(digest: bytes) -> KeyRow | None:
+            found = await find(digest)
+            await rows.revoke(made.id, None)
+            ring.forget()
+            return found
+
+        rows.find = find_and_revoke  # type: ignore[method-assign] # in the middle of a look-up
+        opens = [await ring.caller(key.encode()) is not None for _ in range(2)]
+        await database.close()
+        return opens
+
+    assert asyncio.run(main()) == [True, False]
 
 
 def test_no_key_is_logged(
