@@ -1,8 +1,9 @@
 """The file of a cassette: JSON Lines, a header and then an interaction a line.
 
-A line is written in one system call as soon as its interaction has ended, and without a lock: the
-garbage collector may end a stream in the middle of anything. So a program that is killed leaves
-whole lines, but for the last one at worst, which is passed over when it is read.
+A line is written in one system call as soon as its interaction has ended. So a program that is
+killed leaves whole lines, but for the last one at worst, which is passed over when it is read.
+Several programs may record into one file: where two begin it at the same moment, both write a
+header, and the second one is passed over, too.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import threading
 from pathlib import Path
+from typing import Any
 
 from LLM._version import __version__
 from LLM.cassettes.contents import line_of
@@ -39,7 +42,9 @@ def read(path: Path) -> list[Interaction]:
     found = []
     for number, line in enumerate(lines[1:], 2):
         try:
-            found.append(Interaction.of_line(json.loads(line)))
+            value = json.loads(line)
+            if not _is_header(value):
+                found.append(Interaction.of_line(value))
         except (ValueError, RecursionError, CassetteError) as err:
             raise CassetteError(
                 f"line {number} of the cassette {str(path)!r} cannot be read: {err}; take it out, "
@@ -56,6 +61,10 @@ def _refuse_what_is_no_file(path: Path) -> None:
 
 def _whole_lines(data: bytes) -> list[bytes]:
     return [line for line in data[: data.rfind(b"\n") + 1].split(b"\n") if line.strip()]
+
+
+def _is_header(value: Any) -> bool:
+    return isinstance(value, dict) and value.get("cassette") == FORMAT
 
 
 def _check_header(path: Path, line: bytes) -> None:
@@ -86,62 +95,73 @@ class Writer:
         #: Why an interaction could not be written; None while all could.
         self.failure: Exception | None = None
         self._is_cut = False
+        self._is_closed = False
         self._n_written = 0
+        #: Bytes of the header that this writer has begun the file with; 0 for one that was there.
+        self._n_header = 0
+        # Re-entrant: the garbage collector may end a stream in the middle of writing.
+        self._lock = threading.RLock()
         try:
             _refuse_what_is_no_file(path)
             path.parent.mkdir(parents=True, exist_ok=True)
             flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | (os.O_TRUNC if fresh else 0)
             self._handle = os.open(path, flags | getattr(os, "O_BINARY", 0), 0o600)
             try:
-                self._is_new = self._begin()
+                self._begin()
             except BaseException:
                 os.close(self._handle)
                 raise
         except OSError as err:
             raise CassetteError(f"cannot write the cassette {str(path)!r}: {err.strerror}") from err
 
-    def _begin(self) -> bool:
-        """Write the header, or drop what a killed program has left of a line. :return: if new."""
+    def _begin(self) -> None:
+        """Write the header, or drop what a killed program has left of a line."""
         data = self._path.read_bytes()
-        os.ftruncate(self._handle, data.rfind(b"\n") + 1)
-        if b"\n" in data:
-            return False
-        header = {"cassette": FORMAT, "program": f"llm-kit {__version__}"}
-        os.write(self._handle, line_of(header).encode() + b"\n")
-        return True
+        if not data.endswith(b"\n"):  # otherwise another program's next line might be cut off
+            os.ftruncate(self._handle, data.rfind(b"\n") + 1)
+        if b"\n" not in data:
+            header = {"cassette": FORMAT, "program": f"llm-kit {__version__}"}
+            self._n_header = os.write(self._handle, line_of(header).encode() + b"\n")
 
     def append(self, interaction: Interaction) -> None:
         """Write a line; it is with the system when this returns, whatever becomes of us.
 
         No error is raised, for the call that is recorded has not failed: see `failure`. After one
-        of the disk nothing more is written, since a part of a line may be the last of the file.
+        of the disk nothing more is written, since a part of a line may be the last of the file;
+        neither is after `close`.
         """
-        if self._is_cut:
-            return
         try:
-            data = memoryview(line_of(interaction.line()).encode() + b"\n")
+            line = line_of(interaction.line()).encode() + b"\n"
         except (TypeError, ValueError, RecursionError) as err:
             self.failure = err  # an error's body may hold anything, an answer be nested too deep
             return
-        try:
-            while data:
-                data = data[os.write(self._handle, data) :]
-            self._n_written += 1
-        except OSError as err:
-            self.failure, self._is_cut = err, True
+        with self._lock:
+            if self._is_cut or self._is_closed:
+                return
+            try:
+                data = memoryview(line)
+                while data:
+                    data = data[os.write(self._handle, data) :]
+                self._n_written += 1
+            except OSError as err:
+                self.failure, self._is_cut = err, True
 
     def close(self) -> None:
         """Put what was written on the disk. A file that was made for nothing is taken away.
 
         :raises CassetteError: something of it could not be written.
         """
-        try:
-            if self._n_written:
-                os.fsync(self._handle)
-        except OSError as err:
-            self.failure = err
-        os.close(self._handle)
-        if self._is_new and not self._n_written:
+        with self._lock:
+            self._is_closed = True  # the handle's number may soon be that of another file
+            try:
+                if self._n_written:
+                    os.fsync(self._handle)
+                n_bytes = os.fstat(self._handle).st_size
+                is_empty = self._n_header > 0 and n_bytes == self._n_header
+            except OSError as err:
+                self.failure, is_empty = err, False
+            os.close(self._handle)
+        if is_empty:
             with contextlib.suppress(OSError):
                 self._path.unlink()
         if self.failure is not None:

@@ -17,6 +17,7 @@ import pytest
 from LLM import LLM, CassetteError, LLMConfig, LLMConfigError, cassette
 from LLM.cassettes import file as files
 from LLM.cassettes.contents import bytes_of, content_of, piece_bytes, piece_of
+from LLM.cassettes.interactions import Interaction
 from LLM.cassettes.scrubbing import NO_KEYS
 from LLM.upload import StreamedBody
 from tests.cassettes.conftest import DONE, HELLO, NOWHERE, event, lines, saying
@@ -308,3 +309,53 @@ def test_a_stream_that_is_open_at_the_end_of_the_block_is_written_as_left(
         stream.close()
     assert len(lines(file)) == 1
     assert os.path.getsize(file) > 0
+
+
+def interaction(number: int) -> Interaction:
+    request = {"method": "GET", "url": "http://x/"}
+    return Interaction(number, request, 0.0, {"status": 200, "headers": {}, "text": "a"})
+
+
+def test_two_programs_that_begin_a_file_at_once_record_into_it_both(file: Path) -> None:
+    header = json.dumps({"cassette": files.FORMAT}) + "\n"
+    line = json.dumps(interaction(0).line()) + "\n"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(header + header + line, "utf-8")
+    assert [one.number for one in files.read(file)] == [0]
+
+
+def test_who_records_nothing_leaves_what_another_program_has_recorded(file: Path) -> None:
+    idle, other = files.Writer(file, fresh=False), files.Writer(file, fresh=False)
+    other.append(interaction(0))
+    idle.close()
+    other.close()
+    assert len(files.read(file)) == 1
+
+
+def test_who_begins_cuts_off_no_line_of_another_program(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = files.Writer(file, fresh=False)
+    read_bytes = Path.read_bytes
+
+    def read_then_overtaken(path: Path) -> bytes:
+        data = read_bytes(path)
+        other.append(interaction(0))
+        return data
+
+    monkeypatch.setattr(Path, "read_bytes", read_then_overtaken)
+    files.Writer(file, fresh=False).close()
+    monkeypatch.undo()
+    other.close()
+    assert len(files.read(file)) == 1
+
+
+def test_what_ends_after_the_file_was_closed_goes_into_no_other_file(
+    file: Path, tmp_path: Path
+) -> None:
+    writer = files.Writer(file, fresh=False)
+    writer.close()
+    # The system gives the lowest number that is free: the one that was just closed.
+    with open(tmp_path / "other", "wb"):
+        writer.append(interaction(0))
+    assert (tmp_path / "other").read_bytes() == b""
