@@ -24,6 +24,7 @@ from LLM.answer import (
 )
 from LLM.chunked import ChunkedDecoder
 from LLM.connection_errors import too_large, too_long_stream
+from LLM.deadline_reader import DeadlineReader
 from LLM.debug import heed_debug_setting
 from LLM.environment import ca_bundle, proxy_of
 from LLM.exceptions import LLMConfigError, LLMError
@@ -31,7 +32,7 @@ from LLM.pool_limits import origin_key
 from LLM.redaction import remember_keys
 from LLM.transport_errors import WIRE_ERRORS, is_closed_pool, translated
 from LLM.transport_pool import SessionPool, reset_shared_pools, shared_pool
-from LLM.transport_session import READ_BYTES, DeadlineReader, TimedBody
+from LLM.transport_session import READ_BYTES, TimedBody
 from LLM.upload import StreamedBody, upload_url
 from LLM.wire import StreamedWire, WireRequest
 

@@ -27,6 +27,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
+from LLM.deadline_reader import DeadlineReader, ReadSide
 from LLM.upload import StreamedBody
 
 #: Bytes asked of the socket at once.
@@ -34,37 +35,6 @@ READ_BYTES = 64 * 1024
 
 # A connection without a timeout does not occur here; if it did, an hour would bound it.
 _NO_TIMEOUT_S = 3600.0
-
-
-class DeadlineReader(io.RawIOBase):
-    """The reading side of a socket that fails at `deadline`, a reading of the monotonic clock.
-
-    :param sock: a plain or TLS socket; urllib3's stand-in for TLS inside TLS will do.
-    """
-
-    def __init__(self, sock: Any, deadline: float) -> None:
-        self._socket = sock
-        self._raw = sock.makefile("rb", buffering=0)
-        self.deadline = deadline
-
-    def readable(self) -> bool:
-        """Yes: that is what it is for."""
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        """Read what has arrived. :raises TimeoutError: the deadline has passed."""
-        left = self.deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("deadline passed")
-        self._socket.settimeout(left)
-        count: int | None = self._raw.readinto(buffer)
-        return count
-
-    def close(self) -> None:
-        """Let go of the socket, whose descriptor closes with its last holder."""
-        if not self.closed:
-            self._raw.close()
-        super().close()
 
 
 class TimedBody:
@@ -76,16 +46,6 @@ class TimedBody:
 
     def __iter__(self) -> Iterator[bytes]:
         return iter(self._body)
-
-
-class _ReadSide:
-    """Stands in for a socket where http.client only wants a file to read from."""
-
-    def __init__(self, file: io.BufferedReader) -> None:
-        self._file = file
-
-    def makefile(self, mode: str) -> io.BufferedReader:
-        return self._file
 
 
 class _Response(http.client.HTTPResponse):
@@ -137,7 +97,7 @@ class _DeadlineMixin:
         timeout_s = self.timeout if isinstance(self.timeout, (int, float)) else _NO_TIMEOUT_S
         self.reader = DeadlineReader(sock, time.monotonic() + timeout_s)
         self.file = io.BufferedReader(self.reader, READ_BYTES)
-        return _Response(_ReadSide(self.file), **kwargs)  # type: ignore[arg-type]  # a stand-in
+        return _Response(ReadSide(self.file), **kwargs)  # type: ignore[arg-type]  # a stand-in
 
     def getresponse(self) -> Any:
         try:
