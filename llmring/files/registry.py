@@ -186,8 +186,11 @@ class FileRegistry:
             if copy is None or copy.response.file_id.rpartition("/")[2] not in told:
                 continue
             if await copy.is_gone():
+                n_gone += 1
                 with self._lock:
-                    n_gone += file.copies.pop(provider.name, None) is not None
+                    # Another call may have put a new one in its place by now.
+                    if file.copies.get(provider.name) is copy:
+                        del file.copies[provider.name]
         return n_gone > 0
 
     async def _made(

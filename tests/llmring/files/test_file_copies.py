@@ -13,7 +13,9 @@ import pytest
 from cloud.llm.files import UploadedFile
 from llmring import FileProcessingError, LLMRing
 from llmring.exceptions import ProviderRequestError, ProviderServerError, ValidationError
-from llmring.providers.kept_files import file_metadata
+from llmring.files.registry import FileRegistry, RegisteredFile
+from llmring.files.uploads import Copy
+from llmring.providers.kept_files import file_metadata, upload_response
 from tests.llmring.files.asking import (
     ANTHROPIC,
     GOOGLE,
@@ -113,6 +115,27 @@ def test_a_copy_that_somebody_has_deleted_is_made_again(
 
     assert with_ring(use) == "Hello!"
     assert len(keeper.uploads) == 2
+
+
+def test_a_copy_that_was_made_again_meanwhile_is_not_forgotten() -> None:
+    class Provider:
+        name = "p"
+
+        async def get_file(self, file_id: str) -> Any:
+            assert file_id == "file-old"
+            file.copies["p"] = new
+            raise ProviderServerError("no such file", status_code=404)
+
+    def copy(file_id: str) -> Copy:
+        kept = upload_response(UploadedFile(file_id), "p")
+        return Copy(provider, "text/plain", "", kept)
+
+    provider: Any = Provider()
+    old, new = copy("file-old"), copy("file-new")
+    file = RegisteredFile("f", "/f", "", datetime.now(UTC), {"p": old})
+    refusal = ProviderRequestError("there is no file-old")
+    assert asyncio.run(FileRegistry().forget_gone(provider, [file], refusal)) is True
+    assert file.copies == {"p": new}
 
 
 @pytest.mark.parametrize("message", ["too long", "file-o0 is too long"])
