@@ -3,7 +3,8 @@
 Paths may come from strangers: from a model's tool call, or from a user of the caller's. Where
 ``LLMRING_FILE_ROOTS`` is set, only what lies in those folders is read. Where it is not, a path is
 taken for the caller's own: all is read but the system's folders. Where keys and passwords usually
-lie is out of bounds in any case, unless a root lies in there.
+lie is out of bounds in any case, unless a root lies in there. What is out of bounds is so in any
+spelling: macOS has disks that ignore case.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ class FileRules:
         """
         if not self.roots:
             folders = {*_SYSTEM, *map(os.path.realpath, _SYSTEM)}
-            if any(_below(real_path, folder) is not None for folder in folders):
+            if any(_below(real_path.lower(), one.lower()) is not None for one in folders):
                 return "it lies in a folder of the system; name its folder in LLMRING_FILE_ROOTS"
             return _secret_in(real_path)
         inner = [found for root in self.roots if (found := _below(real_path, root)) is not None]
@@ -94,6 +95,7 @@ def _secret_in(path: str) -> str | None:
 
 
 def _is_secret(name: str) -> bool:
+    name = name.lower()
     return name in _SECRET or (name.startswith(_ENVIRONMENT) and not name.endswith(_EXAMPLES))
 
 

@@ -52,6 +52,11 @@ def test_places_of_keys_are_out_of_bounds_below_a_root_too(name: str, tmp_path: 
         assert read(path, roots=(str(path.parent),)) == b"secret"
 
 
+@pytest.mark.parametrize("path", ["/home/ada/.SSH/id_rsa", "/home/ada/.Env.local", "/ETC/passwd"])
+def test_no_spelling_leads_to_keys_where_a_disk_ignores_case(path: str) -> None:
+    assert FileRules().objection(path) is not None
+
+
 def test_what_lies_outside_the_roots_is_refused(tmp_path: Path) -> None:
     inside, outside = tmp_path / "docs", tmp_path / "docs-private"
     for folder in (inside, outside):
