@@ -30,9 +30,12 @@ from llmring.files.sources import checked_address
 _PIECE_BYTES = 64 * 1024
 #: What a path and a query may have unquoted: a quoted octet stays as it is.
 _SAFE = "/%:@!$&'()*+,;=-._~?"
-#: Networks whose addresses stand for others: NAT64, 6to4, Teredo.
+#: Networks whose addresses stand for others: IPv4's in IPv6, NAT64, 6to4, Teredo.
 _TRANSLATED = tuple(
-    map(ipaddress.IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32"))
+    map(
+        ipaddress.IPv6Network,
+        ("::/96", "64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32"),
+    )
 )
 
 
@@ -73,7 +76,7 @@ def is_public(address: str) -> bool:
     if isinstance(ip, ipaddress.IPv6Address):
         if ip.ipv4_mapped is not None:
             return is_public(str(ip.ipv4_mapped))
-        if any(ip in network for network in _TRANSLATED):
+        if ip.is_site_local or any(ip in network for network in _TRANSLATED):
             return False
     return ip.is_global and not ip.is_multicast
 
@@ -172,7 +175,8 @@ def _file(answer: http.client.HTTPResponse, parts: SplitResult, max_bytes: int) 
     data = _body(answer, host, max_bytes)
     told = (answer.getheader("Content-Type") or "").partition(";")[0].strip().lower()
     head = data[: media_types.HEAD_BYTES]
-    media_type = media_types.sniffed(head) or told or media_types.named(parts.path)
+    known = told if media_types.is_media_type(told) else None
+    media_type = media_types.sniffed(head) or known or media_types.named(parts.path)
     return Download(media_type or media_types.UNKNOWN, data)
 
 

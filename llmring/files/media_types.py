@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import mimetypes
 import os
+import re
 
 #: What is told where nothing is known.
 UNKNOWN = "application/octet-stream"
@@ -13,6 +14,9 @@ PDF = "application/pdf"
 IMAGES = frozenset({"image/gif", "image/jpeg", "image/png", "image/webp"})
 #: Bytes from the beginning that `sniffed` wants to see.
 HEAD_BYTES = 16
+
+#: A media type without parameters. Source: RFC 6838, section 4.2; RFC 9110, section 8.3.1.
+_MEDIA_TYPE = re.compile(r"[\w!#$%&'*+.^`|~-]{1,127}/[\w!#$%&'*+.^`|~-]{1,127}", re.ASCII)
 
 # What Python's own table lacks, or has otherwise.
 _ENDINGS = {
@@ -40,6 +44,11 @@ _SIGNATURES = (
     (b"GIF89a", "image/gif"),
     (b"%PDF-", PDF),
 )
+
+
+def is_media_type(text: str) -> bool:
+    """Whether a text can be a media type, without parameters."""
+    return _MEDIA_TYPE.fullmatch(text) is not None
 
 
 def sniffed(head: bytes) -> str | None:

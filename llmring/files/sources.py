@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import os
-import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -12,7 +11,7 @@ from cloud.llm.parts import InlineData, inline_data, is_address
 from LLM.exceptions import InvalidRequestError
 from llmring.exceptions import FileProcessingError, FileSizeError
 from llmring.files import media_types
-from llmring.files.reading import open_file, shown_path
+from llmring.files.reading import open_file
 from llmring.files.rules import FileRules
 
 #: The largest content that goes into a request itself: what OpenAI takes. Anthropic takes requests
@@ -20,8 +19,6 @@ from llmring.files.rules import FileRules
 MAX_INLINE_BYTES = 50 * 1024**2
 #: Shorter texts are taken for paths, unless what they hold begins as an image or a PDF does.
 _MIN_BASE64 = 100
-#: A media type without parameters. Source: RFC 9110, section 8.3.1.
-_MEDIA_TYPE = re.compile(r"[\w!#$%&'*+.^`|~-]+/[\w!#$%&'*+.^`|~-]+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +109,6 @@ def check_inline_size(size_bytes: int, what: str) -> None:
 
 
 def _of_file(path: str | os.PathLike[str], rules: FileRules) -> InlineData:
-    shown_path(path)  # what is no path is refused by its type
     media_type, data = read_inline(path, rules)
     return InlineData(media_type, base64.b64encode(data).decode())
 
@@ -136,7 +132,7 @@ def _of_base64(text: str, data: bytes, media_type: object) -> InlineData:
         raise FileProcessingError(
             "base64 does not tell what it holds; give mime_type=…, or a data URL"
         )
-    if not isinstance(media_type, str) or not _MEDIA_TYPE.fullmatch(media_type):
+    if not isinstance(media_type, str) or not media_types.is_media_type(media_type):
         raise FileProcessingError(
             f"mime_type is {media_type!r:.100}; give a media type, such as 'image/png'"
         )

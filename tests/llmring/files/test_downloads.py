@@ -76,7 +76,7 @@ def test_no_spelling_of_this_machine_is_connected_to(
     "address",
     ["10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "224.0.0.1",
      "255.255.255.255", "fe80::1%eth0", "fc00::1", "ff02::1", "::", "64:ff9b::7f00:1",
-     "2002:7f00:1::", "2001:0:1::", "::ffff:10.0.0.1"],
+     "2002:7f00:1::", "2001:0:1::", "::ffff:10.0.0.1", "::127.0.0.1", "fec0::1"],
 )  # fmt: skip
 def test_addresses_that_are_not_everybodys_are_not_public(address: str) -> None:
     assert not is_public(address)
@@ -126,6 +126,8 @@ def test_a_host_that_does_not_exist_is_named() -> None:
         (PDF, "", "/a", "application/pdf"),
         (b"hi", "", "/a.md?x=1", "text/markdown"),
         (b"hi", "", "/a", "application/octet-stream"),
+        (b"hi", 'text/x,"y', "/a.md", "text/markdown"),
+        (b"hi", "text/" + "x" * 1000, "/a.md", "text/markdown"),
     ],
 )
 def test_the_type_is_what_the_content_says_else_the_server(
