@@ -20,9 +20,9 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Generic, TypeVar
 
+from LLM.threads import in_daemon_thread
 from llmring import background
 from llmring.exceptions import ConfigurationError, ValidationError
-from llmring.threads import in_daemon_thread
 
 NoteT = TypeVar("NoteT")
 RecordT = TypeVar("RecordT")

@@ -14,11 +14,11 @@ from pydantic.errors import PydanticUserError
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
+from LLM.threads import in_daemon_thread
 from llmring.exceptions import ToolError
 from llmring.mcp.client.docstrings import described
 from llmring.mcp.tools import OnProgress, Tool, ToolResult
 from llmring.pydantic_errors import problems
-from llmring.threads import in_daemon_thread
 
 #: What a model is told of arguments that do not fit, at most.
 _MAX_PROBLEMS = 5
