@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from LLM import (
     UsageLimitError,
 )
 from LLM.batch import endpoint, throttle
+from LLM.batch.in_thread import in_thread
 from LLM.batch.judge import MAX_UNREACHABLE
 from LLM.exceptions import InvalidRequestError, LLMTimeoutError
 from tests.batch.jobs import chat, echo, ids_of, request, write_requests
@@ -360,3 +362,19 @@ def test_an_option_that_cannot_work_is_named(options: Any, problem: str) -> None
     with ScriptedServer((echo,)) as server, pytest.raises(LLMConfigError, match=problem):
         run(server, [request("a", "x")], **options)
     assert server.requests == []
+
+
+def test_a_job_keeps_nobody_else_from_the_threads_of_the_loop() -> None:
+    async def main() -> str:
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(ThreadPoolExecutor(1))
+        may_end = threading.Event()
+        job = asyncio.create_task(in_thread(lambda: may_end.wait(20), may_end.set))
+        await asyncio.sleep(0)
+        other = asyncio.create_task(asyncio.to_thread(str, "done"))
+        done, _ = await asyncio.wait([other, job], return_when=asyncio.FIRST_COMPLETED)
+        may_end.set()
+        assert await job
+        return other.result() if other in done else "waited for the job"
+
+    assert asyncio.run(main()) == "done"
