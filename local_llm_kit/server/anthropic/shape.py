@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
-from pydantic_core import from_json
 
 from LLM.exceptions import LLMError
 from local_llm_kit.backends import JSONObject
 from local_llm_kit.server.anthropic.events import MessageEvents
+from local_llm_kit.server.calls import call_arguments
 from local_llm_kit.server.errors import anthropic_error, describe
 from local_llm_kit.server.shapes import EVENT_STREAM, event
 
@@ -86,14 +84,9 @@ class WholeMessage(StreamedMessage):
 def _fill(block: JSONObject, text: str) -> None:
     """Put what a block's deltas add up to into it."""
     if block["type"] == "tool_use":
-        block["input"] = _input(text)
+        block["input"] = call_arguments(block["name"], text, allow_partial=True)
     else:
         block[block["type"]] = text
-
-
-def _input(arguments: str) -> Any:
-    """The object of a call; of one that was cut short, as much as has come."""
-    return from_json(arguments or "{}", allow_partial=True)
 
 
 def _encoded(events: Sequence[JSONObject]) -> bytes:

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic_core import from_json
-
 from LLM.exceptions import LLMServerError
 from local_llm_kit.backends import JSONObject
+from local_llm_kit.server.calls import call_arguments
 
 
 @dataclass(slots=True)
@@ -98,17 +97,14 @@ class ChunkReader:
         if call is None:
             return
         try:
-            arguments: Any = from_json(call["arguments"] or "{}")
-        except ValueError:
-            arguments = None
-        if isinstance(arguments, dict):
-            function = {"index": self._n_calls, "name": call["name"], "arguments": arguments}
-            piece.calls.append({"id": call["id"], "function": function})
-            self._n_calls += 1
-        elif self.reason != "length":  # one that was cut short is no call; the reason tells
-            raise LLMServerError(
-                f"the model called {call['name']!r} with what is no JSON object", status_code=500
-            )
+            arguments = call_arguments(call["name"], call["arguments"])
+        except LLMServerError:
+            if self.reason == "length":  # one that was cut short is no call; the reason tells
+                return
+            raise
+        function = {"index": self._n_calls, "name": call["name"], "arguments": arguments}
+        piece.calls.append({"id": call["id"], "function": function})
+        self._n_calls += 1
 
     def _scores(self, told: Mapping[str, Any] | None) -> list[JSONObject]:
         if not told:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from LLM.exceptions import LLMServerError
 from local_llm_kit.server.anthropic.events import MessageEvents
 from local_llm_kit.server.anthropic.shape import WholeMessage
 
@@ -90,6 +91,16 @@ def test_a_call_that_was_cut_has_as_much_of_its_input_as_came() -> None:
     message = message_of(chunks)
     assert message["content"][0]["input"] == {"a": 1, "b": [2]}
     assert message["stop_reason"] == "max_tokens"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [r'{"a": "\ud83d"}', "[1]", "nonsense", '{"a":' * 250],
+    ids=["surrogate", "list", "text", "deep"],
+)
+def test_a_whole_call_of_what_is_no_object_is_an_error_that_says_so(arguments: str) -> None:
+    with pytest.raises(LLMServerError, match="called 'look' with what is no JSON object"):
+        message_of([chunk(call(0, arguments, id="call_1", name="look")), *end("tool_calls")])
 
 
 def test_what_the_cache_held_is_counted_apart() -> None:
