@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal
 
 from LLM.exceptions import InvalidRequestError, LLMError, LLMRateLimitError
@@ -16,6 +16,8 @@ Status = Literal["queued", "in_progress", "completed", "incomplete", "failed", "
 
 #: Of OpenAI's codes for responses that fail, those that fit.
 _CODES = ((LLMRateLimitError, "rate_limit_exceeded"), (InvalidRequestError, "invalid_prompt"))
+#: What an answer that is not complete has come to. Its client has left one that is cancelled.
+_ENDINGS: Mapping[str | None, Status] = {"length": "incomplete", "cancelled": "cancelled"}
 _OVER = frozenset(("completed", "incomplete", "failed", "cancelled"))
 
 
@@ -121,11 +123,11 @@ class ResponseShape:
         self.keep("cancelled")
 
     def _finish(self) -> list[JSONObject]:
-        is_cut = self._output.finish_reason == "length"
-        events = self._output.close("incomplete" if is_cut else "completed")
-        if not is_cut:
+        status = _ENDINGS.get(self._output.finish_reason, "completed")
+        events = self._output.close("completed" if status == "completed" else "incomplete")
+        if status == "completed":
             self._completed_at = int(time.time())
-        self.keep("incomplete" if is_cut else "completed")
+        self.keep(status)
         return events
 
     def _state(self, name: str) -> JSONObject:

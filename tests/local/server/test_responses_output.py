@@ -140,6 +140,15 @@ def test_an_answer_that_was_cut_is_incomplete_and_says_why() -> None:
     assert last["response"]["output"][0]["status"] == "incomplete"
 
 
+def test_an_answer_whose_client_has_left_is_kept_as_cancelled() -> None:
+    kept: list[dict[str, Any]] = []
+    shape = ResponseShape(ECHO, "m", kept.append)
+    shape.chunks([chunk({"content": "Once upon"}), chunk({}, "cancelled")])
+    shape.end()
+    assert (kept[-1]["status"], kept[-1]["completed_at"]) == ("cancelled", None)
+    assert kept[-1]["output"][0]["status"] == "incomplete"
+
+
 def test_an_answer_without_text_is_one_empty_message() -> None:
     output = streamed([chunk({"content": ""}, "stop")])[-1]["response"]["output"]
     assert [part["text"] for item in output for part in item["content"]] == [""]
