@@ -69,8 +69,7 @@ class CompletionStore:
         with self._lock:
             self._kept[answer["id"]] = kept
             self._n_bytes += _size(kept)
-            while self._n_bytes > self._max_bytes or len(self._kept) > self._max_completions:
-                self._drop(next(iter(self._kept)))
+            self._make_room()
 
     def get(self, completion_id: str, owner: int = 0) -> KeptCompletion | None:
         """A completion; None where it is not kept."""
@@ -86,6 +85,7 @@ class CompletionStore:
             self._n_bytes -= _size(kept)
             kept = self._kept[completion_id] = replace(kept, metadata=metadata)
             self._n_bytes += _size(kept)
+            self._make_room()
             return kept
 
     def delete(self, completion_id: str) -> bool:
@@ -103,6 +103,10 @@ class CompletionStore:
                 for one, kept in self._kept.items()
                 if kept.owner == owner and kept.matches(model, metadata)
             }
+
+    def _make_room(self) -> None:
+        while self._n_bytes > self._max_bytes or len(self._kept) > self._max_completions:
+            self._drop(next(iter(self._kept)))
 
     def _drop(self, completion_id: str) -> bool:
         kept = self._kept.pop(completion_id, None)

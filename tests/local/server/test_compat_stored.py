@@ -159,6 +159,8 @@ def test_the_oldest_give_way_by_size() -> None:
     store.put(completion("c", 400), [], {})
     assert list(store.matching(None, {})) == ["b", "c"]
     store.annotate("c", {"note": "x" * 200})
+    store.annotate("c", {"note": "x" * 2000})
+    assert list(store.matching(None, {})) == []
     store.put(completion("d", 2000), [], {})
     assert list(store.matching(None, {})) == []
     assert store.annotate("d", {}) is None
