@@ -11,7 +11,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from LLM.exceptions import InvalidRequestError
+from LLM.exceptions import InvalidRequestError, LLMError
 from local_llm_kit.backends import Backend, Job, JSONObject
 from local_llm_kit.engines.protocol import Event
 from local_llm_kit.server.endpoints import Generation, json_response
@@ -66,8 +66,9 @@ class _Unloading:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._answer(scope, receive, send)
-        # The answer is out; a model that others use, or whose name was none, stays.
-        with suppress(InvalidRequestError):
+        # The answer is out, so nobody is told. A model stays that others use or whose name was
+        # none, and where the server has no thread for it.
+        with suppress(LLMError):
             await _unload(self._service, self._model or "")
 
 

@@ -7,14 +7,16 @@ import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import ollama
 import pytest
 
 from local_llm_kit.loading import LoadOptions
 from local_llm_kit.server import LocalServer
+from local_llm_kit.server.workers import queue_full
 from tests.local.http import ask
+from tests.local.server.models import metric, until
 from tests.local.support import TINY, running_server
 
 
@@ -207,3 +209,18 @@ def test_a_body_must_say_that_it_is_json(server: LocalServer) -> None:
     body = json.dumps({"model": "tiny", "prompt": "x"}).encode()
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     assert ask(server.url, "/api/generate", body, headers=headers).status == 415
+
+
+def test_an_answer_stands_where_its_model_cannot_be_unloaded(
+    server: LocalServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def beside(work: object) -> NoReturn:
+        raise queue_full(256)
+
+    counted = "http_requests_total,POST,/api/generate,200"
+    n_before = metric(server, counted)
+    monkeypatch.setattr(server._service, "beside", beside)
+    body = {"model": "tiny", "prompt": "x", "keep_alive": 0, "options": {"num_predict": 1}}
+    assert ask(server.url, "/api/generate", body).status == 200
+    until(lambda: metric(server, counted) == n_before + 1)
+    assert not caplog.records
