@@ -63,8 +63,8 @@ class LocalServer:
         any_host = bool(keys) and not is_local and not options.allowed_hosts
         hosts = None if any_host else frozenset((options.host, *options.allowed_hosts))
         guard = Guard(Access(keys, hosts, page.open_paths(), tuple(options.cors_origins)))
-        self._socket = bind(address, options.host)
         self._catalog = Catalog(model, load, Defaults())
+        self._socket = bind(address, options.host)
         try:
             self._catalog.lease(None).release()
             models = ServedModels(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import signal
 import socket
@@ -28,6 +29,12 @@ def events(body: bytes) -> list[Any]:
     """Data of a chunked stream's events."""
     text = b"".join(body.split(b"\r\n")[1::2]).decode()
     return [event.removeprefix("data: ") for event in text.split("\n\n") if event]
+
+
+def test_a_server_that_cannot_be_made_gives_its_address_back() -> None:
+    with pytest.raises(LLMConfigError, match="memory_budget"):
+        LocalServer("tiny", ServerOptions(port=0), LoadOptions(memory_budget="nonsense"))
+    gc.collect()  # an open socket would fail the test by its warning
 
 
 def test_a_chat_answer_has_every_required_key(server: LocalServer) -> None:
