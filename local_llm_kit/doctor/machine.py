@@ -59,6 +59,7 @@ def _memory(host: Device | None) -> Finding:
 
 def check_folders(environ: Mapping[str, str] = os.environ) -> list[Finding]:
     """The folders in which models lie: their sizes, and whether they can be used."""
+    # os.path says no where the system refuses to look; Path lets that end the program.
     found = [
         _cache(hub_cache.cache_dir(environ)),
         _store(ollama_store.folder(environ)),
@@ -71,8 +72,8 @@ def _cache(folder: Path) -> Finding:
     """Where downloads go."""
     name = "downloads"
     fix = f"make it yours to write, or set {hub_cache.CACHE_DIR_VARIABLE} to another folder"
-    there = next((one for one in (folder, *folder.parents) if one.exists()), folder)
-    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+    there = next((one for one in (folder, *folder.parents) if os.path.exists(one)), folder)
+    if not os.path.isdir(there) or not os.access(there, os.W_OK | os.X_OK):
         return Finding("models", name, "warn", f"{folder} may not be written", fix)
     free = shutil.disk_usage(there).free
     text = f"{folder}: {_size(folder)}, {format_bytes(free)} of the disk free"
@@ -85,7 +86,7 @@ def _cache(folder: Path) -> Finding:
 def _store(folder: Path) -> Finding:
     """Where Ollama keeps its models, which are read there."""
     name = "Ollama's store"
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         return Finding("models", name, "note", f"none at {folder}")
     if not os.access(folder, os.R_OK | os.X_OK):
         fix = f"let your user read it, or set {ollama_store.MODELS_VARIABLE}"
@@ -97,7 +98,7 @@ def _store(folder: Path) -> Finding:
 def _default(path: str) -> Finding:
     place = Path(os.path.expanduser(path))
     name = settings.MODEL_PATH_VARIABLE
-    if not place.exists():
+    if not os.path.exists(place):
         fix = f"set {name} to a GGUF file or to a folder of models, or unset it"
         return Finding("models", name, "fail", f"{path} does not exist", fix)
     return Finding("models", name, "ok", f"{place}: {_size(place)}")
@@ -105,7 +106,7 @@ def _default(path: str) -> Finding:
 
 def _size(path: Path) -> str:
     """What lies in a folder takes; links are not counted, nor what may not be read."""
-    if path.is_file():
+    if os.path.isfile(path):
         return format_bytes(path.stat().st_size)
     total = 0
     for place, _, files in os.walk(path):

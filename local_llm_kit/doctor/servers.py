@@ -9,9 +9,12 @@ import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPResponse
+from io import BufferedReader
+from socket import socket
 from typing import Any
 
+from LLM.deadline_reader import DeadlineReader, ReadSide
 from local_llm_kit.doctor.finding import Finding, counted
 
 #: Seconds that a server has for all questions together.
@@ -101,7 +104,7 @@ def identify(host: str, port: int, timeout_s: float) -> Found | None:
             return Found(host, port, "Ollama", _count(tags, "models"))
         models = _ask(host, port, "/v1/models", deadline)
         return Found(host, port, _kind_by(models), _count(models, "data"))
-    except (ConnectionRefusedError, ConnectionAbortedError):
+    except _Nobody:
         return None
     except TimeoutError:
         return Found(host, port, "a program that does not answer in time")
@@ -109,17 +112,45 @@ def identify(host: str, port: int, timeout_s: float) -> Found | None:
         return Found(host, port, "a program that is no web server")
 
 
+class _Nobody(Exception):
+    """No connection can be made: it is refused, or the name has no address."""
+
+
+class _Connection(HTTPConnection):
+    """A connection whose answer must be there by `deadline`, a reading of the monotonic clock."""
+
+    def __init__(self, host: str, port: int, deadline: float) -> None:
+        super().__init__(host, port, timeout=deadline - time.monotonic())
+        self._deadline = deadline
+
+    def response_class(self, sock: socket, **kwargs: Any) -> HTTPResponse:  # type: ignore[override]  # a class there
+        """The answer, read in time."""
+        side = ReadSide(BufferedReader(DeadlineReader(sock, self._deadline)))
+        return HTTPResponse(side, **kwargs)  # type: ignore[arg-type]  # a stand-in
+
+
+def _connect(connection: _Connection) -> None:
+    try:
+        connection.connect()
+    except TimeoutError:
+        raise
+    except (OSError, ValueError) as err:  # ValueError: the network has no such names
+        raise _Nobody from err
+
+
 def _ask(host: str, port: int, path: str, deadline: float) -> Any:
     """What a path answers: JSON, the status where that is not 200, or None.
 
-    :raises OSError: nobody answers, or not in time.
+    :raises _Nobody: nobody listens there.
+    :raises OSError: the answer does not come, or not in time.
     :raises HTTPException: what answers is no HTTP.
     """
     left = deadline - time.monotonic()
     if left <= 0:
         raise TimeoutError
-    connection = HTTPConnection(host, port, timeout=left)
+    connection = _Connection(host, port, deadline)
     try:
+        _connect(connection)
         connection.request("GET", path, headers={"Accept": "application/json"})
         answer = connection.getresponse()
         body = answer.read(_MAX_ANSWER_BYTES)
@@ -140,7 +171,7 @@ def _kind_by(models: Any) -> str:
     cards = models.get("data") if isinstance(models, dict) else None
     if not isinstance(cards, list):
         return "another web server"
-    owners = {card.get("owned_by") for card in cards if isinstance(card, dict)}
+    owners = [card.get("owned_by") for card in cards if isinstance(card, dict)]
     known = [_OWNERS[owner] for owner in _OWNERS if owner in owners]
     return known[0] if known else "a server with OpenAI's API"
 

@@ -68,7 +68,7 @@ def try_out(
         told = json.loads(done.stdout.splitlines()[-1])
         gpus = tuple((name, size) for name, size in told.pop("gpus"))
         return Trial(gpus=gpus, **told)
-    except (ValueError, IndexError, KeyError, TypeError):
+    except (ValueError, IndexError, KeyError, TypeError, AttributeError):
         return Trial("its answer cannot be read")
 
 

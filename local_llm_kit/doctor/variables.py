@@ -21,8 +21,8 @@ NAMES = (
     "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS",
 )  # fmt: skip
 _SECRET = re.compile(r"KEY|TOKEN")
-#: The user and the password of an address.
-_CREDENTIALS = re.compile(r"(?<![^/])[^/@\s]*@")
+#: The user and the password of an address; an @ may be in the password.
+_CREDENTIALS = re.compile(r"(?<![^/])[^/\s]*@")
 _CHECKS: dict[str, Callable[[Mapping[str, str]], object]] = {
     "LOCAL_LLM_KIT_BACKEND": lambda environ: settings.backend(None, environ),
     "LOCAL_LLM_KIT_CONTEXT_LENGTH": lambda environ: settings.context_length(None, environ),

@@ -124,10 +124,21 @@ def script(text: str) -> tuple[str, ...]:
         (script("raise SystemExit(3)"), "it ended with 3"),
         (script("print('hello')"), "cannot be read"),
         (script("print('{}')"), "cannot be read"),
+        (script("print('3')"), "cannot be read"),
         (script("pass"), "cannot be read"),
         (("/no/such/program",), "cannot be started"),
     ],
-    ids=["import", "illegal", "killed", "exit", "text", "empty object", "silence", "no program"],
+    ids=[
+        "import",
+        "illegal",
+        "killed",
+        "exit",
+        "text",
+        "empty object",
+        "number",
+        "silence",
+        "no program",
+    ],
 )
 def test_a_back_end_that_fails_is_said_why(command: tuple[str, ...], problem: str) -> None:
     trial = try_out("llama.cpp", command=command)

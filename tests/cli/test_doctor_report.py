@@ -61,6 +61,15 @@ def test_folders_that_do_not_work_are_told(tmp_path: Path) -> None:
     assert found["LOCAL_LLM_KIT_MODEL_PATH"].status == "fail"
 
 
+@pytest.mark.parametrize("name", ["LOCAL_LLM_KIT_CACHE_DIR", "OLLAMA_MODELS"])
+def test_a_folder_that_the_system_refuses_to_look_at_is_told(tmp_path: Path, name: str) -> None:
+    environ = {"HF_HUB_CACHE": str(tmp_path), "OLLAMA_MODELS": str(tmp_path / "none")}
+    place = tmp_path / ("x" * 300)
+    found = check_folders(environ | {name: str(place), "LOCAL_LLM_KIT_MODEL_PATH": str(place)})
+    assert by_name(found)["LOCAL_LLM_KIT_MODEL_PATH"].status == "fail"
+    assert len(found) == 3
+
+
 def test_a_full_disk_is_warned_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=5))
     found = by_name(check_folders({"HF_HUB_CACHE": str(tmp_path)}))
@@ -82,6 +91,7 @@ def test_keys_are_never_shown() -> None:
     environ = dict.fromkeys(("HF_TOKEN", "OLLAMA_API_KEY", "OPENAI_API_KEY"), "hush-hush")
     environ |= {"LOCAL_LLM_KIT_API_KEY": "hush-hush", "https_proxy": "http://me:hush-hush@proxy:1"}
     environ |= {"HF_ENDPOINT": "https://hush-hush@hub", "HTTP_PROXY": "me:hush-hush@proxy"}
+    environ |= {"ALL_PROXY": "http://me:an@hush-hush@proxy"}
     found = check_variables(environ)
     assert len(found) == len(environ)
     assert "hush" not in repr(found)

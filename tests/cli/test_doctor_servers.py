@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from collections.abc import Iterator
@@ -42,11 +43,12 @@ def models(owner: str) -> Answer:
             ("LM Studio", 1),
         ),
         ({"/v1/models": models("me")}, ("a server with OpenAI's API", 1)),
+        ({"/v1/models": (200, {"data": [{"owned_by": {}}]})}, ("a server with OpenAI's API", 1)),
         ({"/v1/models": (401, {})}, ("a server that asks for a key", None)),
         ({"/": (200, "<html>")}, ("another web server", None)),
         ({"/v1/models": (200, "[" * 100_000)}, ("another web server", None)),
     ],
-    ids=["ollama", "vllm", "llama-server", "lm studio", "openai", "key", "page", "deep"],
+    ids=["ollama", "vllm", "llama-server", "lm studio", "openai", "odd", "key", "page", "deep"],
 )
 def test_servers_are_told_apart(
     answers: dict[str, Answer], expected: tuple[str, int | None]
@@ -77,6 +79,30 @@ def test_a_server_that_says_nothing_costs_its_time_alone(listener: socket.socket
     found = identify("127.0.0.1", listener.getsockname()[1], 0.05)
     assert found is not None
     assert found.kind == "a program that does not answer in time"
+
+
+def test_a_server_that_drips_costs_no_more_time(listener: socket.socket) -> None:
+    gone = threading.Event()
+
+    def drip() -> None:
+        connection, _ = listener.accept()
+        with connection, contextlib.suppress(OSError):
+            connection.sendall(b"HTTP/1.1 200 OK\r\n")
+            while not gone.wait(0.02):
+                connection.sendall(b"X-Still: here\r\n")
+
+    thread = threading.Thread(target=drip, daemon=True)
+    thread.start()
+    found = identify("127.0.0.1", listener.getsockname()[1], 0.3)
+    gone.set()
+    thread.join()
+    assert found is not None
+    assert found.kind == "a program that does not answer in time"
+
+
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "no..localhost"])
+def test_a_name_without_an_address_is_nobody(host: str) -> None:
+    assert identify(host, 11434, 5) is None
 
 
 def test_what_speaks_no_http_is_told(listener: socket.socket) -> None:
