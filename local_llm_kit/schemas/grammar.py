@@ -11,14 +11,13 @@ from local_llm_kit.schemas.patterns import portable
 MAX_GRAMMAR_CHARS = 16 << 10
 MAX_RULES = 256  # a chain of 20,000 overflows the compiler's stack
 _MAX_NESTING = 32
-#: Texts, characters in brackets and comments: what is in them is no syntax.
-_QUOTED = re.compile(
-    r'"(?:[^"\\\n]|\\.)*"|(?<![\w)])/(?:[^/\\\n]|\\.)+/|\[(?:[^\]\\\n]|\\.)*\]|//[^\n]*|#[^\n]*'
-)
-_RULE = re.compile(
-    r"^[ \t]*[?!]?[\w-]+(?:\.[0-9-]+)?(?:\[[^\]\n]*\])?[ \t]*(?:::=|:)", re.MULTILINE
-)
-_COUNT = re.compile(r"[{~][ \t]*([0-9]*)[ \t]*(?:(?:,|\.\.)[ \t]*([0-9]*))?")
+#: What holds no syntax, as llguidance's own lexer finds it: else a directive could hide behind a
+#: quote that is none. The last group is what opens a text or an expression and is not closed.
+_LARK = re.compile(r'"(?:[^"\\\n]|\\.)*+"|/(?:[^/\\]|\\.)++/|<[^<>\s]+>|(?://|#)[^\n]*|(["/])')
+#: The same in GBNF, where brackets hold characters; in Lark's form they hold syntax.
+_GBNF = re.compile(r'"(?:[^"\\]|\\.)*+"|\[(?:[^\]\\]|\\.)*+\]|#[^\n\r]*|(["\[])')
+_RULE = re.compile(r":+")
+_COUNT = re.compile(r"[{~]\s*(\d*)\s*(?:(?:,|\.\.)\s*(\d*))?")
 _MAX_COUNT = 1000
 
 
@@ -58,7 +57,10 @@ def vet_grammar(text: Any, param: str) -> str:
 def _problem(text: str) -> str | None:
     if len(text) > MAX_GRAMMAR_CHARS:
         return f"it has {len(text):,} characters; at most {MAX_GRAMMAR_CHARS:,} are read"
-    bare = _QUOTED.sub('""', text)
+    try:
+        bare = (_LARK if _is_lark(text) else _GBNF).sub(_blank, text)
+    except ValueError as err:
+        return str(err)
     if "%" in bare or "@" in bare:
         return "directives (%) and references to other grammars (@) are not taken"
     n_rules = len(_RULE.findall(bare))
@@ -69,9 +71,24 @@ def _problem(text: str) -> str | None:
     counts = [
         int(digits or 0) for found in _COUNT.findall(text) for digits in found if len(digits) < 9
     ]
-    if max(counts, default=0) > _MAX_COUNT or re.search(r"[{~][ \t0-9,.]*[0-9]{9}", text):
+    if max(counts, default=0) > _MAX_COUNT or re.search(r"[{~][\s\d,.]*\d{9}", text):
         return f"it repeats something more than {_MAX_COUNT:,} times"
     return None
+
+
+def _is_lark(text: str) -> bool:
+    """Whether a grammar is in Lark's form, as llguidance decides it."""
+    return re.search(r"^\s*(?:%llguidance\b|start\s*:)", text, re.MULTILINE) is not None
+
+
+def _blank(found: re.Match[str]) -> str:
+    """An empty text in place of what holds no syntax.
+
+    :raises ValueError: it is not closed. Looking on behind it would take the square of the time.
+    """
+    if found[1]:
+        raise ValueError(f"what {found[1]!r} opens at character {found.start():,} is not closed")
+    return '""'
 
 
 def _depth(text: str) -> int:
