@@ -20,34 +20,49 @@ _MAX_LINKS = 16
 
 def exclude_each_other(branches: Iterable[Any], find: Find) -> bool:
     """Whether no value fits two of the branches, as far as can be seen."""
-    seen = [_resolved(branch, find) for branch in branches]
-    return all(_apart(one, other, find) for one, other in combinations(seen, 2))
+    judge = _Judge(find)
+    seen = [judge.resolved(branch) for branch in branches]
+    return all(judge.apart(one, other) for one, other in combinations(seen, 2))
 
 
-def _resolved(schema: Any, find: Find) -> Any:
-    for _ in range(_MAX_LINKS):
-        if not isinstance(schema, dict) or "$ref" not in schema:
-            break
-        schema = find(schema["$ref"])
-    return schema
+class _Judge:
+    """Looks at each pair of parts once: by references, one pair is met in very many places."""
 
+    def __init__(self, find: Find) -> None:
+        self._find = find
+        self._known: dict[tuple[int, int], bool] = {}
 
-def _apart(one: Any, other: Any, find: Find) -> bool:
-    if not isinstance(one, Mapping) or not isinstance(other, Mapping):
-        return False
-    if _types(one).isdisjoint(_types(other)):
-        return True
-    values, others = _values(one), _values(other)
-    if values is not None and others is not None:
-        return values.isdisjoint(others)
-    tags = set(one.get("required", ())) & set(other.get("required", ()))
-    return _types(one) == _types(other) == {"object"} and any(
-        _apart(_property(one, tag, find), _property(other, tag, find), find) for tag in tags
-    )
+    def resolved(self, schema: Any) -> Any:
+        """What a reference leads to."""
+        for _ in range(_MAX_LINKS):
+            if not isinstance(schema, dict) or "$ref" not in schema:
+                break
+            schema = self._find(schema["$ref"])
+        return schema
 
+    def apart(self, one: Any, other: Any) -> bool:
+        """Whether no value fits both; False where that is asked again on the way to an answer."""
+        pair = (id(one), id(other))
+        if pair not in self._known:
+            self._known[pair] = False
+            self._known[pair] = self._compared(one, other)
+        return self._known[pair]
 
-def _property(schema: Mapping[str, Any], name: str, find: Find) -> Any:
-    return _resolved(schema.get("properties", {}).get(name), find)
+    def _compared(self, one: Any, other: Any) -> bool:
+        if not isinstance(one, Mapping) or not isinstance(other, Mapping):
+            return False
+        if _types(one).isdisjoint(_types(other)):
+            return True
+        values, others = _values(one), _values(other)
+        if values is not None and others is not None:
+            return values.isdisjoint(others)
+        tags = set(one.get("required", ())) & set(other.get("required", ()))
+        return _types(one) == _types(other) == {"object"} and any(
+            self.apart(self._property(one, tag), self._property(other, tag)) for tag in tags
+        )
+
+    def _property(self, schema: Mapping[str, Any], name: str) -> Any:
+        return self.resolved(schema.get("properties", {}).get(name))
 
 
 def _types(schema: Mapping[str, Any]) -> set[str]:

@@ -60,9 +60,22 @@ def _schemas() -> Iterator[tuple[str, Any]]:
     for i in range(40):
         doubled[f"a{i + 1}"] = {"type": "array", "items": {"$ref": f"#/$defs/a{i}"}, "minItems": 9}
     yield "doubling", {"$defs": doubled, "$ref": "#/$defs/a40"}
+    yield "two alike", _two_alike(60)
     for seed in range(_N_BROKEN):
         r = Random(seed)
         yield f"broken {seed}", _broken(random_schema(r), r)
+
+
+def _two_alike(n_levels: int) -> dict[str, Any]:
+    """A choice between two trees that can be told apart, if at all, after two to the n looks."""
+    parts: dict[str, Any] = {}
+    for side in "ab":
+        for level in range(n_levels):
+            below = {"$ref": f"#/$defs/{side}{level + 1}"}
+            tree = {"type": "object", "properties": {"x": below, "y": below}}
+            parts[f"{side}{level}"] = {**tree, "required": ["x", "y"]}
+        parts[f"{side}{n_levels}"] = {"type": "string"}
+    return {"$defs": parts, "oneOf": [{"$ref": "#/$defs/a0"}, {"$ref": "#/$defs/b0"}]}
 
 
 def _broken(value: Any, r: Random) -> Any:
@@ -109,6 +122,9 @@ def _grammars() -> Iterator[tuple[str, Any]]:
     yield "deep", "start: " + "(" * 5000 + '"a"' + ")" * 5000
     yield "deep gbnf", "root ::= " + "(" * 5000 + '"a"' + ")" * 5000
     yield "repeats", 'start: (("a"{900}){900}){900}'
+    for opened in ("[", '"', "/", r"\"", r"\/", "<"):
+        yield f"opened {opened}", "start: " + opened * (16_000 // len(opened))
+        yield f"opened {opened} in gbnf", "root ::= " + opened * (16_000 // len(opened))
     lark = 'start: item ("," item)*\nitem: WORD | "[" start "]" | /[0-9]{1,3}/\nWORD: /[a-z]+/\n'
     gbnf = 'root ::= item ("," item)*\nitem ::= [a-z]+ | "[" root "]" | [0-9]{1,3}\n'
     for seed in range(_N_BROKEN):

@@ -12,6 +12,7 @@ import pytest
 from LLM import InvalidRequestError
 from local_llm_kit.schemas import vet_grammar, vet_regex, vet_schema
 from local_llm_kit.schemas.patterns import portable
+from tests.local.hostile import hostile
 
 
 def vetted(schema: Any) -> Any:
@@ -171,6 +172,20 @@ def test_branches_that_exclude_each_other_need_no_check(branches: Any, apart: bo
     assert ("anyOf" in vetted({"$defs": definitions, "oneOf": branches})) == apart
 
 
+def test_branches_that_lead_to_themselves_are_not_told_apart_without_end() -> None:
+    own = {"type": "object", "properties": {"x": {"$ref": "#/$defs/c"}}, "required": ["x"]}
+    ended = {**own, "properties": {"x": {"type": ["null", "object"]}}}
+    definitions = {"c": {**own, "required": []}, "d": own, "e": ended}
+    branches = [{"$ref": "#/$defs/d"}, {"$ref": "#/$defs/e"}]
+    assert "oneOf" in vetted({"$defs": definitions, "oneOf": branches})
+
+
+def test_two_trees_of_many_branches_are_compared_once_at_each_place() -> None:
+    _, arguments = next(case for case in hostile("schemas") if case[0] == "two alike")
+    with pytest.raises(InvalidRequestError, match="shortest value"):
+        vet_schema(arguments["response_format"]["schema"], "p")
+
+
 def test_the_pattern_of_pydantics_decimals_is_known() -> None:
     assert re.match(portable(r"^(?!^[-+.]*$)[+-]?0*\d*\.?\d*$"), "-12.50")
 
@@ -219,12 +234,37 @@ def test_a_pattern_that_readers_take_differently_is_refused(pattern: str) -> Non
         ('start: "a"{1000000}', "repeats"),
         ('start: "a"~5..99999999999', "repeats"),
         ("start: /a{1,100000}/", "repeats"),
+        ('root ::= "a"{\n１０００００}', "repeats"),
+        ("".join(f"r{i} ::= r{i + 1}\r" for i in range(300)), "rules"),
     ],
     ids=lambda value: str(value)[:30],
 )
 def test_a_grammar_that_could_cost_too_much_is_refused(grammar: Any, said: str) -> None:
     with pytest.raises(InvalidRequestError, match=said):
         vet_grammar(grammar, "response_format")
+
+
+@pytest.mark.parametrize(
+    "grammar",
+    ['start: [ %json {"a": 1} ]', 'start: x/a"/ %json {"a": 1} /"/', 'start: <"> %json {} <">',
+     'start: /a\n"/ %json {"a": 1} /"/', 'start: ["a" | (@other)]'],
+)  # fmt: skip
+def test_no_directive_hides_behind_what_looks_like_a_quote(grammar: str) -> None:
+    with pytest.raises(InvalidRequestError, match="directives"):
+        vet_grammar(grammar, "p")
+
+
+def test_brackets_hold_syntax_in_larks_form_and_characters_in_gbnf() -> None:
+    nested = "[" * 40 + '"a"' + "]" * 40
+    with pytest.raises(InvalidRequestError, match="nested more than 32"):
+        vet_grammar(f"start: {nested}", "p")
+    assert vet_grammar(r'root ::= [%@({[] [\]"] "("', "p")
+
+
+@pytest.mark.parametrize("opened", ['"', "[", '"' + r"\"" * 8000, "[" * 16_000], ids=len)
+def test_what_is_not_closed_is_refused_at_its_first_character(opened: str) -> None:
+    with pytest.raises(InvalidRequestError, match="at character 9 is not closed"):
+        vet_grammar(f"root ::= {opened}", "p")
 
 
 def test_what_stands_in_quotes_is_no_directive() -> None:
