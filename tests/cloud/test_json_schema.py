@@ -214,6 +214,8 @@ def test_ollama_is_told_of_bounds_that_its_grammars_have_no_room_for() -> None:
         ({"required": "a"}, r"\$\.required is 'a'; it must be a list of property names"),
         ({"enum": []}, r"\$\.enum is a list; it must be a list of values"),
         ({"anyOf": [{}, {"minLength": -1}]}, r"\$\.anyOf\[1\]\.minLength is -1; .* whole number"),
+        ({"maxItems": float("inf")}, r"\$\.maxItems is inf; it must be a whole number"),
+        ({"$ref": "#/allOf/" + "9" * 5000, "allOf": [{}]}, "and there is no schema there"),
         ({"minimum": "0"}, r"\$\.minimum is '0'; it must be a number"),
         ({"multipleOf": 0}, r"\$\.multipleOf is 0; it must be a number above 0"),
         ({"items": [{}]}, r"\$\.items is a list; .* now called prefixItems"),

@@ -109,7 +109,8 @@ def resolved(schema: Schema, reference: str) -> Any:
     for step in reference.split("/")[1:]:
         step = step.replace("~1", "/").replace("~0", "~")
         if isinstance(found, list):
-            if not step.isdecimal():
+            # No list is as long as a number of so many digits, which Python may refuse to read.
+            if not step.isdecimal() or len(step) > len(str(MAX_VALUES)):
                 raise LookupError(step)
             found = found[int(step)]
         elif isinstance(found, Mapping):
@@ -196,7 +197,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_count(value: Any) -> bool:
-    return _is_number(value) and value >= 0 and value == int(value)
+    return _is_number(value) and value >= 0 and value % 1 == 0
 
 
 def _is_names(value: Any) -> bool:
