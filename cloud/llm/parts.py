@@ -120,8 +120,16 @@ def inline_data(url: str, where: str) -> InlineData | None:
             "data:image/png;base64,…"
         )
     if "base64" not in (parameter.strip().lower() for parameter in parameters):
-        data = base64.b64encode(unquote_to_bytes(data)).decode()
+        data = base64.b64encode(_unquoted(data, where)).decode()
     return InlineData(media_type.lower(), data)
+
+
+def _unquoted(data: str, where: str) -> bytes:
+    try:
+        return unquote_to_bytes(data)
+    except UnicodeEncodeError:
+        pass  # raised below: the caught one shows the data
+    raise InvalidRequestError(f"{where} holds a lone surrogate, which UTF-8 cannot carry")
 
 
 def is_address(url: str) -> bool:

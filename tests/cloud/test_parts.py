@@ -80,6 +80,11 @@ def test_a_broken_data_url_is_not_shown(url: str) -> None:
     assert "S3CRET" not in str(caught.value)
 
 
+def test_half_an_emoji_in_a_data_url_is_refused() -> None:
+    with pytest.raises(InvalidRequestError, match=r"^p holds a lone surrogate"):
+        inline_data("data:text/plain,a\ud83d", "p")
+
+
 @pytest.mark.parametrize(
     ("file", "content"),
     [
