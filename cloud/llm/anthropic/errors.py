@@ -60,7 +60,7 @@ def error_inside(payload: Mapping[str, Any], status: int, source: Source) -> LLM
     meant = _STATUS_OF.get(kind) if isinstance(kind, str) else None
     if meant and isinstance(error, Mapping):
         told = {**payload, "error": {**error, "code": str(meant)}}
-    found = source.error_inside({"object": "error", **told}, status)
+    found = source.error_inside({**told, "object": "error"}, status)
     assert found is not None, "it says of itself that it is an error"
     found.body = scrub(dict(payload), source.secret)
     found.code = kind if meant else found.code

@@ -48,9 +48,11 @@ class AnthropicDecoder:
         self._begun = False
         self._finished = False
         self._counts: dict[str, Any] = {}
-        # Numbers of calls and thoughts by the index of their block.
+        # Numbers of calls and thoughts by the index of their block. Some servers give all blocks
+        # the same index, so that there may be more than are here.
         self._calls: dict[int, int] = {}
         self._thoughts: dict[int, int] = {}
+        self._n_calls = self._n_thoughts = 0
         # Arguments that came with a call's beginning, until it is known whether pieces follow.
         self._whole_inputs: dict[int, Any] = {}
 
@@ -164,12 +166,13 @@ class AnthropicDecoder:
         if block.type == "text" and block.text:
             yield TextDelta(block.text)
         elif block.type in ("thinking", "redacted_thinking"):
-            number = self._thoughts[index] = len(self._thoughts)
+            number = self._new_thought(index)
             told = (block.thinking or "", block.signature or "", block.data or "")
             if any(told):
                 yield ReasoningDelta(*told, index=number)
         elif block.type == "tool_use":
-            number = self._calls[index] = len(self._calls)
+            number = self._calls[index] = self._n_calls
+            self._n_calls += 1
             yield ToolCallDelta(number, block.id or "", block.name or "")
             if block.input:
                 self._whole_inputs[index] = block.input
@@ -198,7 +201,13 @@ class AnthropicDecoder:
                 yield ToolCallDelta(self._calls[index], arguments=piece)
 
     def _thought(self, index: int) -> int:
-        return self._thoughts.setdefault(index, len(self._thoughts))
+        """The number of the thought that a delta goes on with, be it without a beginning."""
+        return self._thoughts[index] if index in self._thoughts else self._new_thought(index)
+
+    def _new_thought(self, index: int) -> int:
+        number = self._thoughts[index] = self._n_thoughts
+        self._n_thoughts += 1
+        return number
 
     def _text(self, delta: dict[str, Any], name: str) -> str:
         """A piece of text; null is none."""

@@ -139,6 +139,17 @@ def test_arguments_that_come_whole_are_read() -> None:
     assert response(stream).tool_calls[0].arguments == {"zone": "UTC"}
 
 
+def test_blocks_that_all_have_one_index_are_told_apart() -> None:
+    thoughts = [wire.thinking(f"Hm {n}.", f"EqQ{n}") for n in range(3)]
+    calls = [wire.tool_use(f"toolu_{n}", f"tool_{n}", {"n": n}) for n in range(3)]
+    blocks = b"".join(wire.block(0, one) for one in [*thoughts, *calls])
+    found = response(BEGUN + blocks + wire.end(HELLO))
+    assert [(call.name, call.arguments["n"]) for call in found.tool_calls] == [
+        ("tool_0", 0), ("tool_1", 1), ("tool_2", 2)
+    ]  # fmt: skip
+    assert found.thinking_blocks == thoughts
+
+
 def test_half_an_emoji_is_replaced() -> None:
     stream = wire.stream(HELLO).replace(b"Hello!", b"Hello\\ud83d")
     assert response(stream).content == "Hello�"
@@ -187,13 +198,16 @@ ERRORS: dict[str, tuple[bytes, type[LLMAPIError], int]] = {
         LLMServerError,
         500,
     ),
+    "error that says it is something else": (
+        wire.event({"type": "error", "object": "x", "message": "no"}), LLMAPIError, 200,
+    ),
     "name without a type": (b'event: error\ndata: {"message": "no"}\n\n', LLMAPIError, 200),
     "document": (
         json.dumps(wire.error("authentication_error", f"no key {KEY}")).encode(),
         LLMAuthError,
         401,
     ),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("stream", "error", "status"), ERRORS.values(), ids=ERRORS)
