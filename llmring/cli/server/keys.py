@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +12,11 @@ import click
 from llmring.cli.command import RingCommand
 from llmring.cli.server import env_file
 from llmring.cli.server.asking import env_file_option, server_options, settled, with_server
-from llmring.cli.server.setup import admin_key_option, new_key
+from llmring.cli.server.setup import admin_key_option, key_in, new_key
 from local_llm_kit.cli.lazy_group import LazyGroup
 from local_llm_kit.cli.options import json_option
 from local_llm_kit.cli.tables import echo_json, echo_table
-from local_llm_kit.cli.terminal import note
+from local_llm_kit.cli.terminal import note, printable_line
 
 _COMMANDS = {
     "create": ("llmring.cli.server.keys:create", "Make a key."),
@@ -93,27 +95,34 @@ def _no_server() -> str:
 @json_option
 def list_keys(server_url: str | None, api_key: str | None, path: Path, as_json: bool) -> None:
     """List your tenant's keys: name, last digits, when they were made and used."""
-    from llmring.server.wire import API
+    from pydantic import TypeAdapter, ValidationError
 
-    found = with_server(
+    from llmring.exceptions import ServerError
+    from llmring.server.wire import API, Key
+
+    answer = with_server(
         lambda connection: connection.ask("GET", f"{API}/keys"),
         server_url,
         api_key,
         env_file.read(path),
     )
+    try:
+        found = TypeAdapter(list[Key]).validate_python(answer)
+    except ValidationError:
+        raise ServerError("the server's list of keys cannot be read; check its version") from None
     if as_json:
-        echo_json(found)
+        echo_json([one.model_dump(mode="json") for one in found])
         return
     rows = [
-        (str(one["id"]), one["name"], f"…{one['hint']}", _day(one["created_at"]),
-         _day(one["last_used_at"]) or "never", _day(one["revoked_at"]) or "")
+        (str(one.id), one.name, f"…{one.hint}", _minute(one.created_at),
+         _minute(one.last_used_at) or "never", _minute(one.revoked_at))
         for one in found
     ]  # fmt: skip
     echo_table(("ID", "NAME", "KEY", "MADE", "USED", "REVOKED"), rows)
 
 
-def _day(moment: Any) -> str:
-    return str(moment)[:16].replace("T", " ") if moment else ""
+def _minute(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M}" if moment else ""
 
 
 @click.command(
@@ -139,5 +148,5 @@ def rotate(server_url: str | None, api_key: str | None, path: Path) -> None:
 
     env_file.check_writable(path)  # before the old key is gone
     made = with_server(ask, server_url, api_key, env_file.read(path))
-    env_file.write(path, {URL_VARIABLE: urls[0], KEY_VARIABLE: made["key"]})
-    click.echo(f"Wrote the new key; load it with: source {path}")
+    env_file.write(path, {URL_VARIABLE: urls[0], KEY_VARIABLE: "".join(key_in(made))})
+    click.echo(printable_line(f"Wrote the new key; load it with: source {shlex.quote(str(path))}"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,8 @@ def init(
     elif not _opens(url, "".join(key)):
         raise click.ClickException(f"{url} does not take that key")
     env_file.write(path, {URL_VARIABLE: url, KEY_VARIABLE: "".join(key)})
-    click.echo(f"Wrote {printable_line(str(path))}; load it with: source {path}")
+    said = f"Wrote {path}; load it with: source {shlex.quote(str(path))}"
+    click.echo(printable_line(said))
 
 
 def new_key(url: str, admin_key: str | None, name: str, tenant: str | None) -> Any:
@@ -91,7 +93,6 @@ def new_key(url: str, admin_key: str | None, name: str, tenant: str | None) -> A
     :param admin_key: None asks for the server's first one, for which it takes none.
     :raises ServerError: it makes none.
     """
-    from LLM.secrets import Secret
     from llmring.exceptions import ServerError
     from llmring.server.wire import API
 
@@ -114,16 +115,21 @@ def new_key(url: str, admin_key: str | None, name: str, tenant: str | None) -> A
             f"{url} {problem}; give the admin's with --admin-key, or a key that you have with "
             "--api-key"
         ) from err
-    return Secret(_fact(made, "key"))
+    return key_in(made)
 
 
-def _fact(answer: Any, name: str) -> str:
+def key_in(answer: Any) -> Any:
+    """The key that a server's answer tells, as a `Secret`.
+
+    :raises ServerError: it tells none.
+    """
+    from LLM.secrets import Secret
     from llmring.exceptions import ServerError
 
-    value = answer.get(name) if isinstance(answer, dict) else None
-    if not isinstance(value, str):
-        raise ServerError(f"the server's answer has no {name!r}; is it an llmring server?")
-    return value
+    key = answer.get("key") if isinstance(answer, dict) else None
+    if not isinstance(key, str):
+        raise ServerError("the server's answer has no 'key'; is it an llmring server?")
+    return Secret(key)
 
 
 def _opens(url: str, key: str) -> bool:

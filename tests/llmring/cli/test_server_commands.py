@@ -9,6 +9,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,8 @@ from llmring.cli.server import env_file
 from llmring.exceptions import ConfigurationError
 from tests.llmring.cli.support import run
 from tests.llmring.server.servers import ADMIN_KEY, Client, running
+from tests.remote import wire
+from tests.remote.scripted_server import ScriptedServer
 
 URL, KEY = "LLMRING_SERVER_URL", "LLMRING_API_KEY"
 CALL = {"model": "gpt-x", "provider": "openai", "input_tokens": 7, "output_tokens": 2,
@@ -137,6 +140,25 @@ def test_a_key_is_not_replaced_where_the_new_one_cannot_be_kept(
     done = run("server", "key", "rotate", "--env-file", "none/.env")
     assert (done.exit_code, "cannot be written" in done.stderr) == (1, True)
     assert len(tenant.get("/keys")) == 1
+
+
+@pytest.mark.parametrize("command", ["list", "rotate"])
+@pytest.mark.parametrize("answer", [{}, [{}], "text", None], ids=repr)
+def test_what_no_llmring_server_answers_is_an_error(
+    folder: Path, command: str, answer: Any
+) -> None:
+    with ScriptedServer((wire.answer(answer),)) as server:
+        done = run("server", "key", command, "--server", server.url, "--api-key", "x")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: the server's")
+    assert not Path(".env.llmring").exists()
+
+
+def test_what_is_to_be_sourced_is_quoted_for_the_shell(
+    url: str, tenant: Client, folder: Path
+) -> None:
+    done = run("server", "key", "rotate", "--env-file", "my keys")
+    assert done.stdout == "Wrote the new key; load it with: source 'my keys'\n"
 
 
 def test_a_key_is_written_into_the_file(url: str, tenant: Client, folder: Path) -> None:
