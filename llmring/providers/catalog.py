@@ -51,8 +51,8 @@ class ProviderCatalog:
         self._registered: dict[str, BaseLLMProvider] = {}
         # Each with the lockfile's entry that it was made from, to notice when that changes.
         self._made: dict[str, tuple[ProviderEntry | None, BaseLLMProvider]] = {}
-        # Calls may be under way with them yet.
-        self._replaced: list[BaseLLMProvider] = []
+        # All that are to be closed, the replaced ones too: calls may be under way with them yet.
+        self._owned: dict[int, BaseLLMProvider] = {}
         self._closed = False
         self._lock = threading.Lock()
 
@@ -92,9 +92,8 @@ class ProviderCatalog:
             # Made now, so that a setting that cannot work is told here, and no pool passes it over.
             provider = _made_of(name, settings)
         with self._lock:
-            self._registered[name] = provider
-            if name in self._made:
-                self._replaced.append(self._made.pop(name)[1])
+            self._registered[name] = self._owned[id(provider)] = provider
+            self._made.pop(name, None)
 
     def get(self, name: str) -> BaseLLMProvider:
         """The provider of that name, in any case.
@@ -117,8 +116,7 @@ class ProviderCatalog:
             if self._closed:
                 raise ConfigurationError("this LLMRing is closed; make another one")
             provider = self._make(name, entry)
-            if made is not None:
-                self._replaced.append(made[1])
+            self._owned[id(provider)] = provider
             self._made[name] = (entry, provider)
         return provider
 
@@ -156,15 +154,14 @@ class ProviderCatalog:
         )
 
     async def close(self) -> None:
-        """Close all that were made; there are none any more. Safe to call again.
+        """Close all that were made or registered, used or not. Safe to call again.
 
         :raises LLMError: one could not be closed; the others are.
         """
         with self._lock:
             self._closed = True
-            providers = [*self._replaced, *(provider for _, provider in self._made.values())]
-            self._replaced, self._made = [], {}
-        closings = [provider.close() for provider in providers]
+            owned, self._owned, self._made = self._owned, {}, {}
+        closings = [provider.close() for provider in owned.values()]
         for outcome in await asyncio.gather(*closings, return_exceptions=True):
             if isinstance(outcome, BaseException):
                 raise outcome

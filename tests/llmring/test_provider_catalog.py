@@ -83,6 +83,14 @@ def test_closing_closes_each_once_the_replaced_ones_too(catalog):
     assert (first.n_closed, second.n_closed) == (1, 1)
 
 
+def test_closing_closes_what_was_registered_and_never_asked(catalog):
+    replaced, kept = Own(), Own()
+    for provider in (replaced, kept):
+        catalog.register("own", provider)
+    asyncio.run(catalog.close())
+    assert (replaced.n_closed, kept.n_closed) == (1, 1)
+
+
 def test_one_that_cannot_be_closed_keeps_no_other_open(catalog):
     providers = [Own("a", ZeroDivisionError()), Own("b")]
     for provider in providers:
