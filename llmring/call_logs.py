@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 from llmring.caller import DEFAULT_ALIAS, Caller, Job
@@ -51,9 +52,10 @@ class CallLogs:
 
     async def close(self) -> None:
         """Write what waits. Repeatable."""
-        for log in (self._usage, self._said):
-            if log is not None:
-                await log.close()
+        async with AsyncExitStack() as stack:  # one that fails keeps no other open
+            for log in (self._usage, self._said):
+                if log is not None:
+                    stack.push_async_callback(log.close)
 
     def _note_call(self, job: Job, model: str, usage: dict[str, Any]) -> None:
         assert self._usage is not None, "it watches the caller"

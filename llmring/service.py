@@ -96,8 +96,10 @@ class LLMRing(BaseRing):
     async def close(self) -> None:
         """Free what the providers hold; the ring can make no calls any more. Repeatable."""
         self._closed = True
-        await self.providers.close()
-        await self._logs.close()
+        try:
+            await self.providers.close()
+        finally:
+            await self._logs.close()  # or what waits to be noted would be lost
 
     def _find_store(self, server_url: str | None, api_key: str | None) -> StoreAddress:
         """Where calls are noted."""

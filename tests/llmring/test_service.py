@@ -16,6 +16,8 @@ from llmring.exceptions import (
     ProviderRequestError,
     ValidationError,
 )
+from llmring.providers.openai.provider import CompatibleProvider
+from tests.llmring.conversations.stores import read_log
 from tests.llmring.pools import KEY, MESSAGES, MODELS, cut, good, refusal
 from tests.remote.scripted_server import hang
 
@@ -126,6 +128,21 @@ def test_a_closed_ring_makes_no_calls(pool):
     with pytest.raises(ConfigurationError, match="this LLMRing is closed"):
         ring.run(ring.ring.get_available_models)
     assert ring.n_requests == [0]
+
+
+def test_a_provider_that_cannot_be_closed_loses_no_note(tmp_path, monkeypatch):
+    class Stuck(CompatibleProvider):
+        async def close(self) -> None:
+            raise ZeroDivisionError
+
+    monkeypatch.setenv("LLMRING_LOG_METADATA", "1")
+    monkeypatch.setenv("LLMRING_DATABASE_URL", str(tmp_path / "usage.sqlite"))
+    ring = LLMRing()
+    ring.register_provider("stuck", Stuck("stuck", base_url="http://127.0.0.1:9"))
+    ring._logs._usage.call("stuck:m", {"prompt_tokens": 1})
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(ring.close())
+    assert [one.model for one in read_log(tmp_path / "usage.sqlite")] == ["m"]
 
 
 def test_a_call_in_flight_is_answered_when_the_ring_closes(pool):
