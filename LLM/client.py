@@ -25,7 +25,7 @@ from LLM.types import ChatCompletionResponse, CompletionResponse, ModelsResponse
 from LLM.window import TextWanted
 
 if TYPE_CHECKING:
-    from LLM.batch.endpoint import AnyOutput
+    from LLM.batch.output import AnyOutput
     from LLM.batch.prompts import Requests
     from LLM.batch.report import BatchReport
     from LLM.batch.types import BatchOptions

@@ -16,7 +16,7 @@ from local_llm_kit.memory_switch import MemoryMethods
 from local_llm_kit.types import CompletionResponse, DecisionResponse, EmbeddingsResponse
 
 if TYPE_CHECKING:
-    from LLM.batch.endpoint import AnyOutput
+    from LLM.batch.output import AnyOutput
     from LLM.batch.prompts import Requests
     from LLM.batch.report import BatchReport
     from LLM.batch.types import BatchOptions

@@ -11,7 +11,7 @@ from LLM.exceptions import LLMConfigError
 from local_llm_kit.batch import LOCAL_URLS, LocalEngine
 
 if TYPE_CHECKING:
-    from LLM.batch.endpoint import AnyOutput
+    from LLM.batch.output import AnyOutput
     from LLM.batch.report import BatchReport
     from local_llm_kit.catalog import Catalog
 

@@ -17,6 +17,11 @@ def digest64(data: bytes) -> int:
     return int.from_bytes(blake2b(data, digest_size=8).digest(), "big") or 1
 
 
+def digest_of_id(custom_id: str) -> int:
+    """`digest64` of a request's name, which may hold half a character."""
+    return digest64(custom_id.encode("utf-8", "surrogatepass"))
+
+
 class DigestTable:
     """Numbers by digest. An open hash table of two arrays, since a dict takes 150 bytes an entry.
 
@@ -39,7 +44,7 @@ class DigestTable:
     def add(self, digest: int, value: int) -> int:
         """Add a digest unless it is there. :return: the number that it has now.
 
-        :param digest: from `digest64`.
+        :param digest: from `digest64` or `digest_of_id`.
         :param value: 0 to 2^64 - 1.
         """
         slot = self._slot(digest)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 from LLM.batch.estimate import CountTokens
 from LLM.batch.job import run_job
 from LLM.batch.loop_engine import LoopEngine
-from LLM.batch.output import Output
+from LLM.batch.output import AnyOutput
 from LLM.batch.prompts import Requests
 from LLM.batch.report import BatchReport
 from LLM.batch.settings import DEFAULT_CONCURRENCY, JobSettings
@@ -24,9 +23,6 @@ from LLM.transport import Transport
 if TYPE_CHECKING:
     from LLM.async_client import AsyncLLM
     from LLM.client import LLM
-
-#: Where a job's answers go.
-AnyOutput = str | os.PathLike[str] | Output | None
 
 
 class EndpointJob:

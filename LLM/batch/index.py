@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 
-from LLM.batch.digests import DigestTable, digest64
+from LLM.batch.digests import DigestTable, digest_of_id
 from LLM.batch.lines import LINE_START
 from LLM.batch.types import BatchRequest
 
@@ -33,7 +33,7 @@ class RequestIndex:
 
     def add(self, request: BatchRequest) -> int:
         """Add the next request. :return: the index of the first of this custom_id: its own."""
-        first = self._by_custom_id.add(_digest(request.custom_id), request.index)
+        first = self._by_custom_id.add(digest_of_id(request.custom_id), request.index)
         if first == request.index:
             bits = _bits(request.id)
             self._ids.append(bits)
@@ -44,7 +44,7 @@ class RequestIndex:
 
     def of(self, custom_id: str) -> int | None:
         """The index of the request of this custom_id."""
-        return self._by_custom_id.get(_digest(custom_id))
+        return self._by_custom_id.get(digest_of_id(custom_id))
 
     def is_of(self, index: int, id_: str) -> bool:
         """Whether the request at `index` has this id, and so these words."""
@@ -69,10 +69,6 @@ class RequestIndex:
         """No request has its line."""
         for index in range(len(self.places)):
             self.places[index] = NO_PLACE
-
-
-def _digest(custom_id: str) -> int:
-    return digest64(custom_id.encode("utf-8", "surrogatepass"))
 
 
 def _bits(id_: str) -> int:

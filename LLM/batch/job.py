@@ -13,7 +13,6 @@ may be any distance apart.
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager
@@ -28,7 +27,7 @@ from LLM.batch.estimate import CountTokens, Estimator
 from LLM.batch.exceptions import BatchInputError, BatchOutputError
 from LLM.batch.index import NO_PLACE, RequestIndex
 from LLM.batch.lines import copied_line, error_of, outcome_line, read_line
-from LLM.batch.output import Output
+from LLM.batch.output import AnyOutput
 from LLM.batch.parsing import URLS, RequestReader
 from LLM.batch.prompts import Requests, source_of
 from LLM.batch.report import BatchReport, BatchResults, LineAt
@@ -44,7 +43,7 @@ from LLM.telemetry import names
 
 def run_job(
     requests: Requests,
-    output: str | os.PathLike[str] | Output | None,
+    output: AnyOutput,
     engine: BatchEngine,
     settings: JobSettings,
     *,

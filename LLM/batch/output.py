@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -36,6 +37,10 @@ class Output(Protocol):
         :raises BatchOutputError: it cannot be written.
         """
         ...
+
+
+#: Where a job's answers go: path of a file of lines, an `Output`, or None for a job in memory.
+AnyOutput = str | os.PathLike[str] | Output | None
 
 
 def journal_path(output: Path) -> Path:

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import IO, Any, cast
 
 from LLM.batch.exceptions import BatchInputError
-from LLM.batch.source import LineFile, LineStream, Source, Spool
+from LLM.batch.source import TABLE_SUFFIXES, LineFile, LineStream, Source, Spool
 from LLM.codec import message_list
 from LLM.exceptions import InvalidRequestError
 
@@ -16,7 +16,6 @@ from LLM.exceptions import InvalidRequestError
 Requests = str | os.PathLike[str] | IO[bytes] | Source | Iterable[Any]
 
 _URLS = {"messages": "/v1/chat/completions", "prompt": "/v1/completions"}
-_TABLES = (".parquet", ".csv", ".tsv")
 
 
 def source_of(requests: Requests, most: int | None = None) -> Source:
@@ -31,7 +30,7 @@ def source_of(requests: Requests, most: int | None = None) -> Source:
     if hasattr(requests, "read") and hasattr(requests, "unit"):
         return cast("Source", requests)
     if isinstance(requests, str | os.PathLike):
-        if str(requests).lower().endswith(_TABLES):
+        if str(requests).lower().endswith(TABLE_SUFFIXES):
             raise BatchInputError(
                 f"{str(requests)!r} is a table; `llm-kit batch` reads tables, llm.batch reads "
                 "lines of OpenAI's batch format"

@@ -20,6 +20,9 @@ MAX_LINE_BYTES = 64 * 1024 * 1024
 #: One request as it was given: a line of JSON, or what such a line says.
 RawRequest = bytes | Mapping[str, Any]
 
+#: Names that end so are of tables, which `llm_kit` reads and writes.
+TABLE_SUFFIXES = (".csv", ".parquet", ".tsv")
+
 _PIECE_BYTES = 1 << 20
 _BOM = b"\xef\xbb\xbf"
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
-from LLM.batch.digests import DigestTable, digest64
+from LLM.batch.digests import DigestTable, digest_of_id
 from LLM.batch.exceptions import BatchOutputError
 from LLM.batch.files import GrowingFile, replace_lines, sync_folder, told
 from LLM.batch.lines import LINE_START, read_line
@@ -186,10 +186,10 @@ class JournalStore:
         ids = DigestTable()
         for line in existing_lines(self._path):
             if record := read_line(line):
-                ids.add(_digest(record.custom_id), 0)
+                ids.add(digest_of_id(record.custom_id), 0)
         for line in self._output.known():
             record = read_line(line)
-            if record is None or ids.get(_digest(record.custom_id)) is None:
+            if record is None or ids.get(digest_of_id(record.custom_id)) is None:
                 raise BatchOutputError(
                     f"{str(self._output.path)!r} holds what its journal "
                     f"{str(self._path)!r} does not; move one of the two away"
@@ -256,7 +256,3 @@ def _remove(path: Path) -> None:
     with told(path, "remove"):
         path.unlink(missing_ok=True)
         sync_folder(path.parent)
-
-
-def _digest(text: str) -> int:
-    return digest64(text.encode("utf-8", "surrogatepass"))

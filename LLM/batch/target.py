@@ -9,14 +9,11 @@ from pathlib import Path
 
 from LLM.batch.exceptions import BatchOutputError
 from LLM.batch.files import output_lock, told
-from LLM.batch.output import OrderedLines, Output, existing_lines, journal_path
+from LLM.batch.output import AnyOutput, OrderedLines, Output, existing_lines, journal_path
 from LLM.batch.settings import JobSettings, errors_path
-from LLM.batch.source import Source
+from LLM.batch.source import TABLE_SUFFIXES, Source
 from LLM.batch.stores import DirectStore, JournalStore, MemoryStore, Store
 from LLM.exceptions import LLMConfigError
-
-#: Names that end so are of tables, which `llm_kit` reads and writes.
-TABLE_SUFFIXES = (".csv", ".parquet", ".tsv")
 
 
 class Target:
@@ -27,9 +24,7 @@ class Target:
     :raises LLMConfigError: `output` is none of these, or is the errors file, too.
     """
 
-    def __init__(
-        self, output: str | os.PathLike[str] | Output | None, settings: JobSettings
-    ) -> None:
+    def __init__(self, output: AnyOutput, settings: JobSettings) -> None:
         #: The answers' file, and the failures', where there is one.
         self.output: Path | None = None
         self.errors: Path | None = None

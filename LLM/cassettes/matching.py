@@ -8,13 +8,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterable
 from difflib import unified_diff
-from ipaddress import ip_address
 from itertools import islice
 from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from LLM.cassettes.contents import JSONObject, canonical
 from LLM.cassettes.interactions import Interaction
+from LLM.environment import is_loopback
 from LLM.exceptions import LLMConfigError
 
 Part = Literal["method", "host", "path", "query", "body"]
@@ -46,7 +46,7 @@ def key_of(request: JSONObject, parts: Iterable[Part]) -> Key:
     """
     url = urlsplit(request["url"])
     host = f"{url.scheme}://{url.netloc.lower()}"
-    if _is_loopback(url.hostname):
+    if is_loopback(url.hostname or ""):
         host = "localhost"
     known: dict[Part, Callable[[], str]] = {
         "method": lambda: str(request["method"]),
@@ -97,14 +97,3 @@ def _lines(request: JSONObject) -> list[str]:
         return canonical(request).splitlines()
     text = json.dumps(request["body"], indent=1, sort_keys=True, ensure_ascii=False)
     return text.splitlines()[:_MAX_COMPARED_LINES]
-
-
-def _is_loopback(host: Any) -> bool:
-    if not host:
-        return False
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -31,8 +31,8 @@ with contextlib.suppress(LLMConfigError):
     async_transport("AsyncChatClient")
 
 if TYPE_CHECKING:
+    from LLM.batch.output import AnyOutput
     from LLM.batch.prompts import Requests
-    from LLM.batch.provider.jobs import AnyOutput
     from LLM.batch.report import BatchReport
     from LLM.batch.types import BatchOptions
 

@@ -24,8 +24,8 @@ from LLM.transport import Transport
 from LLM.wire import StreamedWire
 
 if TYPE_CHECKING:
+    from LLM.batch.output import AnyOutput
     from LLM.batch.prompts import Requests
-    from LLM.batch.provider.jobs import AnyOutput
     from LLM.batch.report import BatchReport
     from LLM.batch.types import BatchOptions
 

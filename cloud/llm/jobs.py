@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from cloud.llm.batches import CHAT_URLS
 from cloud.llm.live_jobs import ChatThreads
 from LLM.batch.job import run_job
+from LLM.batch.output import AnyOutput
 from LLM.batch.prompts import Requests
 from LLM.batch.provider.calls import Calls
 from LLM.batch.provider.engine import ProviderEngine
-from LLM.batch.provider.jobs import AnyOutput, notes_folder, run_at_provider
+from LLM.batch.provider.jobs import notes_folder, run_at_provider
 from LLM.batch.report import BatchReport
 from LLM.batch.settings import DEFAULT_CONCURRENCY, JobSettings
 from LLM.batch.stop import Stop

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Unpack
 
-from LLM.batch.endpoint import AnyOutput
 from LLM.batch.job import run_job
+from LLM.batch.output import AnyOutput
 from LLM.batch.prompts import Requests
 from LLM.batch.report import BatchReport
 from LLM.batch.settings import JobSettings

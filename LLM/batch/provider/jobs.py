@@ -10,7 +10,7 @@ from pathlib import Path
 
 from LLM.attempts import refusal
 from LLM.batch.job import run_job
-from LLM.batch.output import Output
+from LLM.batch.output import AnyOutput
 from LLM.batch.prompts import Requests
 from LLM.batch.provider.calls import Calls
 from LLM.batch.provider.engine import ProviderEngine
@@ -26,9 +26,6 @@ from LLM.preparation import Preparation
 from LLM.transport import Transport
 from LLM.types import Usage
 from LLM.usage import UsageTracker
-
-#: Output of a job: path of a file of lines, or an `Output`.
-AnyOutput = str | os.PathLike[str] | Output | None
 
 
 def run_at_openai(

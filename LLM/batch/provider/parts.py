@@ -18,7 +18,7 @@ from typing import IO, Literal
 from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import from_json, to_json
 
-from LLM.batch.digests import DigestTable, digest64
+from LLM.batch.digests import DigestTable, digest_of_id
 from LLM.batch.exceptions import BatchOutputError
 from LLM.batch.files import replace_lines, sync_folder, told
 from LLM.batch.parsing import request_id
@@ -180,12 +180,12 @@ class Job:
         table = DigestTable()
         for number, file in enumerate(self.parts):
             for n, custom_id in enumerate(file.custom_ids()):
-                table.add(_key(custom_id), number << _PLACE_BITS | n)
+                table.add(digest_of_id(custom_id), number << _PLACE_BITS | n)
         return table
 
     def place(self, table: DigestTable, custom_id: str) -> tuple[PartFile, int] | None:
         """The part that a request is in, and where; None where it is in none."""
-        found = table.get(_key(custom_id))
+        found = table.get(digest_of_id(custom_id))
         if found is None:
             return None
         return self.parts[found >> _PLACE_BITS], found & (1 << _PLACE_BITS) - 1
@@ -347,7 +347,3 @@ def _head(custom_id: str, url: str) -> bytes:
         to_json(custom_id),
         url.encode(),
     )
-
-
-def _key(custom_id: str) -> int:
-    return digest64(custom_id.encode("utf-8", "surrogatepass"))
