@@ -42,6 +42,8 @@ class BaseEngine(ABC):
     :param info: facts about the model.
     :param vocabulary: its tokens.
     :param runner: owned; used by the scheduler's thread alone.
+    :param state_owner: engine, model and cache layout: what must be equal for a state file to be
+        read.
     :param n_slots: sequences that run at once: the runner's sequences 0 to n_slots - 1.
     :param max_queue: requests that may wait beyond those.
     :param share_prefixes: False for models whose memory cannot be cut (recurrent ones).
@@ -60,6 +62,7 @@ class BaseEngine(ABC):
         vocabulary: Vocabulary,
         runner: Runner,
         *,
+        state_owner: str,
         n_slots: int,
         max_queue: int,
         share_prefixes: bool = True,
@@ -71,6 +74,7 @@ class BaseEngine(ABC):
         self._info = info
         self._vocabulary = vocabulary
         self._runner = runner
+        self._state_owner = state_owner
         self._adapters = frozenset(adapters)
         self._gate = Gate()
         self._scheduler = Scheduler(
@@ -186,11 +190,6 @@ class BaseEngine(ABC):
     @abstractmethod
     def _embed(self, prompts: SequenceOf[SequenceOf[int]]) -> npt.NDArray[Any]:
         """The embeddings of one checked prompt or more; several threads may be inside at once."""
-
-    @property
-    @abstractmethod
-    def _state_owner(self) -> str:
-        """Engine, model and cache layout: what must be equal for a state file to be read."""
 
     def save_state(self, prompt: SequenceOf[int], path: str) -> int:
         """Write what the cache holds of `prompt` to a file; tokens saved, 0 for none."""

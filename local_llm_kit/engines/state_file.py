@@ -65,18 +65,20 @@ def write(path: str | os.PathLike[str], state: State, owner: str) -> None:
     ).encode()
     target = Path(path)
     try:
-        with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as file:
-            try:
+        handle, partial = tempfile.mkstemp(dir=target.parent)
+        try:
+            with open(handle, "wb") as file:
                 file.write(_MAGIC + len(header).to_bytes(8, "little") + header)
                 file.write(state.payload)
                 file.flush()
                 os.fsync(file.fileno())
-                Path(file.name).replace(target)
-            except BaseException:
-                Path(file.name).unlink(missing_ok=True)
-                raise
-    except OSError as err:
-        raise LLMConfigError(f"cannot write the state file {str(path)!r}: {err.strerror}") from err
+            os.replace(partial, target)
+        except BaseException:
+            os.unlink(partial)
+            raise
+    except (OSError, ValueError) as err:  # a path with a NUL is a ValueError
+        reason = err.strerror if isinstance(err, OSError) else err
+        raise LLMConfigError(f"cannot write the state file {str(path)!r}: {reason}") from err
 
 
 def read(path: str | os.PathLike[str], owner: str) -> State:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from LLM.exceptions import InvalidRequestError, LLMConfigError
+from local_llm_kit.engines import state_file
 from local_llm_kit.engines.llama_cpp import LlamaCppEngine
 from local_llm_kit.engines.protocol import SamplingParams
-from tests.local.support import chat_prompt, generate, running_engine
+from local_llm_kit.engines.state_file import State
+from tests.local.support import TINY, chat_prompt, generate, running_engine
 
 GREEDY = SamplingParams(temperature=0)
 PROMPT = chat_prompt("My name is Ada, and I like the colour green. " * 10 + "What is my name?")
@@ -85,9 +89,43 @@ def test_a_state_of_another_model_is_refused(tmp_path: Path, tiny_f32: Path) -> 
         other.load_state(str(path))
 
 
-def test_a_folder_that_is_not_there_is_a_clear_error(tmp_path: Path) -> None:
+def test_a_state_belongs_to_the_weights_in_memory_not_to_a_newer_file(
+    tmp_path: Path, tiny_f32: Path
+) -> None:
+    model, path = tmp_path / "model.gguf", tmp_path / "old.state"
+    shutil.copyfile(TINY, model)
+    with running_engine(model) as engine:
+        shutil.copyfile(tiny_f32, tmp_path / "new.gguf")
+        (tmp_path / "new.gguf").replace(model)
+        saved(engine, path)
+        model.unlink()
+        assert engine.load_state(str(path)) > 0
+    with running_engine(tiny_f32) as other, pytest.raises(InvalidRequestError, match="another"):
+        other.load_state(str(path))
+
+
+@pytest.mark.parametrize("name", ["nowhere/x.state", "a\0b"], ids=["no folder", "NUL"])
+def test_a_path_that_cannot_be_written_is_a_clear_error(tmp_path: Path, name: str) -> None:
     with running_engine() as engine, pytest.raises(LLMConfigError, match="cannot write"):
-        saved(engine, tmp_path / "nowhere" / "x.state")
+        saved(engine, tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_new_file_is_closed_before_it_takes_the_old_ones_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows renames no file that is open."""
+    replace, left_open = os.replace, []
+
+    def watched(source: str | Path, target: Path) -> None:
+        files = (os.path.realpath(one) for one in Path("/proc/self/fd").iterdir())
+        left_open.extend(one for one in files if one == os.fspath(source))
+        replace(source, target)
+
+    monkeypatch.setattr("os.replace", watched)
+    state_file.write(tmp_path / "x.state", State([1], b"cells"), "me")
+    assert state_file.read(tmp_path / "x.state", "me") == State([1], b"cells")
+    assert not left_open
 
 
 def test_a_failed_write_leaves_the_old_file(

@@ -47,7 +47,6 @@ class LlamaCppEngine(BaseEngine):
         self._embedder: Embedder | None = None
         self._embedder_lock = threading.Lock()
         self._n_threads = options.n_threads or default_threads(model.n_params)
-        self._layout = f"{options.kv_type} {_flash_attention(options)}"
         on_gpu = library().llama_supports_gpu_offload()
         try:
             window = choose_window(options.context_length, model.n_ctx_train)
@@ -62,6 +61,9 @@ class LlamaCppEngine(BaseEngine):
                 _describe(model, path, name, window),
                 model,
                 self._context,
+                # Now, while the file is what was loaded: it may be replaced.
+                state_owner=f"llama.cpp {options.kv_type} {_flash_attention(options)} "
+                + fingerprint(path),
                 n_slots=options.n_slots,
                 max_queue=options.max_queue,
                 share_prefixes=model.can_share,
@@ -112,10 +114,6 @@ class LlamaCppEngine(BaseEngine):
             if self._embedder is None:
                 self._embedder = Embedder(self._model, self._info.context_length, self._n_threads)
         return self._embedder.embed(prompts)
-
-    @property
-    def _state_owner(self) -> str:
-        return f"llama.cpp {self._layout} {fingerprint(self._info.path)}"
 
     def _free(self) -> None:
         for owned in (

@@ -47,11 +47,13 @@ class TransformersEngine(BaseEngine):
             ) from err
         self._device = self._built.device
         self._drafter = drafter
-        self._layout = f"{self._built.dtype} {options.quantization}"
         super().__init__(
             _describe(self._built, vocabulary, path, name),
             vocabulary,
             runner,
+            # Now, while the files are what was loaded: they may be replaced.
+            state_owner=f"transformers {self._built.dtype} {options.quantization} "
+            + fingerprint(path),
             n_slots=runner.n_slots,
             max_queue=options.max_queue,
             adapters=options.adapters,
@@ -67,10 +69,6 @@ class TransformersEngine(BaseEngine):
             raise LLMServerError(
                 f"torch failed to embed {len(prompts)} texts: {err}", status_code=500
             ) from err
-
-    @property
-    def _state_owner(self) -> str:
-        return f"transformers {self._layout} {fingerprint(self._info.path)}"
 
     def _free(self) -> None:
         self._runner.free()
