@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Sequence
+from concurrent.futures import Future
 
 from LLM.batch.endpoint import engine_of
 from LLM.batch.loop_engine import LoopEngine
@@ -22,7 +23,7 @@ class EndpointHost:
 
     :param llm: whose settings and policies the calls are under.
     :param concurrency: most requests in flight.
-    :raises LLMConfigError: aiohttp is not installed.
+    :raises LLMConfigError: aiohttp is not installed, or its connections cannot be set up.
     """
 
     def __init__(self, llm: LLM, concurrency: int) -> None:
@@ -30,13 +31,18 @@ class EndpointHost:
         engine = engine_of(llm, concurrency)
         assert isinstance(engine, LoopEngine), "there is aiohttp"
         self._loop = asyncio.new_event_loop()
-        self._is_open = threading.Event()
+        self._opened: Future[None] = Future()
         self._close = asyncio.Event()
         self._thread = threading.Thread(
             target=self._loop.run_until_complete, args=(self._stay(engine),), daemon=True
         )
         self._thread.start()
-        self._is_open.wait()
+        try:
+            self._opened.result()
+        except BaseException:
+            self._thread.join()
+            self._loop.close()
+            raise
 
     def answer(self, requests: Sequence[BatchRequest]) -> Answered:
         """:return: when all requests have ended."""
@@ -49,9 +55,14 @@ class EndpointHost:
         self._loop.close()
 
     async def _stay(self, engine: LoopEngine) -> None:
-        async with engine.asking() as self._ask:
-            self._is_open.set()
-            await self._close.wait()
+        try:
+            async with engine.asking() as self._ask:
+                self._opened.set_result(None)
+                await self._close.wait()
+        except BaseException as err:
+            if self._opened.done():
+                raise
+            self._opened.set_exception(err)  # raised where the host is made, which waits for it
 
     async def _answer(self, requests: Sequence[BatchRequest]) -> Answered:
         return Answered(list(await asyncio.gather(*map(self._ask, requests))))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from pydantic_core import from_json, to_json
 
-from LLM import LLM, LLMAuthError, LLMConfig
+from LLM import LLM, LLMAuthError, LLMConfig, LLMConfigError
 from LLM.batch.types import BatchRequest
 from llm_kit.ray import EndpointWorker, WorkerPlace
 from llm_kit.ray.endpoint_host import EndpointHost
@@ -55,6 +56,18 @@ def test_a_refused_key_is_an_outcome_for_the_jobs_own_process_to_judge() -> None
         [outcome] = host.answer(requests(0)).outcomes
         host.close()
     assert isinstance(outcome.error, LLMAuthError)
+
+
+def test_connections_that_cannot_be_set_up_are_told_at_once(tmp_path: Path) -> None:
+    bundle = tmp_path / "ca.pem"
+    bundle.touch()
+    config = LLMConfig(base_url="https://127.0.0.1:1", verify=str(bundle))
+    with LLM(config) as llm:
+        bundle.unlink()  # asked for by AsyncTransport, which the host makes in its loop
+        n_threads = threading.active_count()
+        with pytest.raises(LLMConfigError, match=r"ca\.pem"):
+            EndpointHost(llm, 2)
+    assert threading.active_count() == n_threads
 
 
 def test_a_closed_host_leaves_no_thread(server: ScriptedServer) -> None:
