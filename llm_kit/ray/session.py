@@ -108,9 +108,9 @@ def _start(ray: Any, address: str | None) -> None:
             )
     # Ray raises what comes: OSError, RuntimeError, ValueError, AssertionError, its own.
     except Exception as err:
-        what = "could not be started on this machine" if address is None else f"at {address!r}"
+        own, other = "could not be started on this machine", f"at {address!r} cannot be joined"
         raise RayUnreachableError(
-            f"the Ray cluster {what} {'' if address is None else 'cannot be joined'}: {err}"
+            f"the Ray cluster {own if address is None else other}: {err}"
         ) from err
 
 
