@@ -21,6 +21,7 @@ from typing import Any, NoReturn
 from jinja2 import TemplateError, pass_context
 from jinja2.exceptions import SecurityError
 from jinja2.ext import Extension, loopcontrols
+from jinja2.filters import do_round
 from jinja2.nodes import Call, CallBlock, Concat, Dict, Getitem, List, Name, Node, Slice, Tuple
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -35,8 +36,12 @@ MAX_STEPS = 2_000_000
 #: Seconds that they may take; single operations are short by the bounds above.
 MAX_SECONDS = 5.0
 MAX_SOURCE_CHARS = 1_000_000
-#: Characters that all values made in one rendering may have together.
-MAX_MADE_CHARS = 100_000_000
+#: Characters and items that all values made in one rendering may have together.
+MAX_MADE = 100_000_000
+#: Bits of a number: a division takes the square of their number.
+_MAX_BITS = 4096
+#: Places that a number is rounded to; `round` takes ten to their power first.
+_MAX_PLACES = 300
 _MAX_RANGE = 100_000
 
 #: Filters that real templates use and whose result is no larger than what goes in.
@@ -45,10 +50,11 @@ _FILTERS = frozenset(
     "length list lower map max min reject rejectattr replace reverse round safe select selectattr "
     "sort string title tojson trim unique upper".split()
 )
-#: Methods of str that pad or repeat.
+#: Methods that pad or repeat, or that lead to bytes, which have such methods too.
 _GROWING_METHODS = frozenset(
-    ("center", "ljust", "rjust", "zfill", "expandtabs", "format", "format_map", "translate")
-)
+    ("center", "ljust", "rjust", "zfill", "expandtabs", "format", "format_map", "translate",
+     "encode", "to_bytes", "from_bytes")
+)  # fmt: skip
 
 
 class _TooMuch(Exception):
@@ -63,11 +69,15 @@ _made = threading.local()
 
 
 def _spend(value: Any) -> Any:
-    """`value`, its characters counted if it is a text: many texts in bounds fill a machine too."""
-    if isinstance(value, str):
-        _made.n_chars = getattr(_made, "n_chars", 0) + len(value)
-        if _made.n_chars > MAX_MADE_CHARS:
-            raise _TooMuch(f"texts of more than {MAX_MADE_CHARS:,} characters on the way")
+    """`value`, its characters or items counted: many values in bounds fill a machine too."""
+    if isinstance(value, int):
+        if value.bit_length() > _MAX_BITS:
+            raise _TooMuch(f"a number of more than {_MAX_BITS:,} bits")
+    elif size := _size(value):
+        _check_size(value, size)
+        _made.n = getattr(_made, "n", 0) + size
+        if _made.n > MAX_MADE:
+            raise _TooMuch(f"values of more than {MAX_MADE:,} characters and items on the way")
     return value
 
 
@@ -110,7 +120,7 @@ def _bounded(value: Any) -> Any:
             n_items += len(item)
             _check_size(item, n_items)
             left.extend(item.values() if isinstance(item, dict) else item)
-    return value
+    return _spend(value)
 
 
 @pass_context  # so that Jinja does not compute constants while it compiles, without bounds
@@ -153,6 +163,12 @@ def _tojson(value: Any, indent: int | None = None, ensure_ascii: bool = False, *
         raise TemplateError(f"tojson cannot write this value: {err}") from err
 
 
+def _rounding(value: Any, precision: int = 0, method: str = "common") -> Any:
+    if not -_MAX_PLACES <= precision <= _MAX_PLACES:
+        raise _TooMuch(f"a number rounded to more than {_MAX_PLACES} places")
+    return do_round(value, precision, method)  # type: ignore[arg-type]  # any text; it checks
+
+
 def _range(*arguments: int) -> range:
     numbers = range(*arguments)
     if len(numbers) > _MAX_RANGE:
@@ -188,7 +204,9 @@ class _BoundedEnvironment(ImmutableSandboxedEnvironment):
             optimized=False,
         )
         self.filters = {name: self.filters[name] for name in _FILTERS & self.filters.keys()}
-        self.filters.update(replace=_replace, join=_join, tojson=_tojson, string=_text)
+        self.filters.update(
+            replace=_replace, join=_join, tojson=_tojson, string=_text, round=_rounding
+        )
         self.filters = {name: _counted(function) for name, function in self.filters.items()}
         self.globals = {"range": _range, "dict": dict, "namespace": self.globals["namespace"]}
         self.globals.update(raise_exception=_refuse, strftime_now=_strftime_now)
@@ -199,8 +217,8 @@ class _BoundedEnvironment(ImmutableSandboxedEnvironment):
             sized, times = (left, right) if _size(left) else (right, left)
             if _size(sized) and isinstance(times, int):
                 _check_size(sized, _size(sized) * times)
-            elif abs(_bits(left)) + _bits(right) > 4096:
-                raise _TooMuch("a number of more than 4,096 bits")
+            elif _bits(left) + _bits(right) > _MAX_BITS:
+                raise _TooMuch(f"a number of more than {_MAX_BITS:,} bits")
         elif operator == "+":
             _check_size(left, _size(left) + _size(right))
         elif operator == "**" and not (_bits(left) < 64 and _bits(right) < 6):
@@ -220,7 +238,7 @@ class _BoundedEnvironment(ImmutableSandboxedEnvironment):
         return _bounded(super().call(__context, __obj, *args, **kwargs))
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
-        if isinstance(obj, (str, bytes)) and attr in _GROWING_METHODS:
+        if isinstance(obj, (str, int)) and attr in _GROWING_METHODS:
             return False
         return super().is_safe_attribute(obj, attr, value)
 
@@ -290,7 +308,7 @@ class _Steps:
         self._before: Any = None
 
     def __enter__(self) -> None:
-        _made.n_chars = 0
+        _made.n = 0
         self._before = sys.gettrace()
         sys.settrace(self._call)
 
@@ -361,7 +379,9 @@ class ChatTemplate:
                     if size > MAX_OUTPUT_CHARS:
                         raise _TooMuch(f"a prompt of more than {MAX_OUTPUT_CHARS:,} characters")
                     pieces.append(piece)
-                return "".join(pieces)
+                text = "".join(pieces)
+                text.encode()  # a template can spell half of a surrogate pair
+                return text
         except _TemplateRefusal as err:
             raise InvalidRequestError(
                 f"the model's chat template refuses these messages: {err}", status_code=400

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from LLM import InvalidRequestError
+from local_llm_kit import templates
 from local_llm_kit.templates import CHATML, ChatTemplate
 
 MESSAGES = [{"role": "user", "content": "Hello"}]
@@ -104,6 +105,37 @@ def test_a_template_cannot_exhaust_the_machine(source: str) -> None:
     with pytest.raises(InvalidRequestError, match="chat template"):
         render(source)
     assert time.process_time() - begin < 10
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("{{ ('f' * 9999) | int(0, 16) // 7 }}", "bits"),
+        ("{{ ['f' * 9999] | map('int', 0, 16) | list }}", "bits"),
+        ("{{ 5 | round(-999999999) }}", "places"),
+        ("{{ 5 | round(999999999, 'ceil') }}", "places"),
+        ("{{ ('a' * 1000).encode() }}", "encode"),
+        ("{{ (5).to_bytes(999999999, 'big') }}", "to_bytes"),
+        ("{{ (5).from_bytes([255] * 999, 'big') }}", "from_bytes"),
+        ("{{ ('a' * 1000001) | list | length }}", "items"),
+        (r"{{ '\ud800' }}", "surrogates"),
+    ],
+    ids=lambda value: value[:40],
+)
+def test_what_would_grow_in_one_step_is_refused(source: str, said: str) -> None:
+    with pytest.raises(InvalidRequestError, match=said):
+        render(source)
+
+
+def test_many_lists_in_bounds_are_too_many_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(templates, "MAX_MADE", 1000)
+    assert render("{% set a = [1] * 300 %}{{ a | list | length }}") == "300"
+    with pytest.raises(InvalidRequestError, match="items on the way"):
+        render("{% set a = [1] * 300 %}{{ a | list | reverse | list | length }}")
+
+
+def test_numbers_are_rounded_as_jinja_does_it() -> None:
+    assert render("{{ 2.55 | round(1) }} {{ 2.1 | round(0, 'ceil') | int }}") == "2.5 3"
 
 
 def test_a_conversation_of_a_thousand_turns_is_rendered() -> None:
