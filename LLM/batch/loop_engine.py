@@ -205,29 +205,30 @@ class _Gate:
     async def enter(self) -> int:
         """Wait for leave to send. :return: the throttle's epoch."""
         throttle = self.throttle
-        while (wait_s := throttle.wait_s(time.monotonic())) != 0 or self._closed:
-            if wait_s and not self._closed:
-                await asyncio.sleep(wait_s)
-                continue
-            turn = asyncio.get_running_loop().create_future()
-            self._waiting.append(turn)
-            try:
+        try:
+            while (wait_s := throttle.wait_s(time.monotonic())) != 0 or self._closed:
+                if wait_s and not self._closed:
+                    await asyncio.sleep(wait_s)
+                    continue
+                turn = asyncio.get_running_loop().create_future()
+                self._waiting.append(turn)
                 await turn
-            except asyncio.CancelledError:
-                with contextlib.suppress(ValueError):
-                    self._waiting.remove(turn)
-                raise
+        except asyncio.CancelledError:
+            self._let_in()  # its turn may have come already, and is another's then
+            raise
         throttle.n_in_flight += 1
         return throttle.epoch
 
     def leave(self) -> None:
         """A request has ended: let those go on that have room now."""
-        throttle = self.throttle
-        throttle.n_in_flight -= 1
+        self.throttle.n_in_flight -= 1
+        self._note_idle()
+        self._let_in()
+
+    def _let_in(self) -> None:
         if self._closed:
-            self._note_idle()
             return
-        n_free = int(throttle.allowed) - throttle.n_in_flight
+        n_free = int(self.throttle.allowed) - self.throttle.n_in_flight
         while self._waiting and n_free > 0:
             turn = self._waiting.popleft()
             if not turn.done():

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from LLM import LLM, LLMConfig, LLMError, LLMRateLimitError, RetryPolicy
+from LLM import LLM, LLMConfig, LLMError, LLMRateLimitError, LLMResponseError, RetryPolicy
 from LLM.batch.digests import DigestTable, digest64
 from LLM.batch.files import GrowingFile
+from LLM.batch.loop_engine import _Gate
+from LLM.batch.report import BatchResult
 from LLM.batch.throttle import MAX_PAUSE_S, MAX_PAUSES, RequestRetry, Throttle, is_overload
 from LLM.batch.types import BatchProgress
 from LLM.exceptions import LLMServerError
@@ -181,3 +184,25 @@ def test_results_of_an_output_that_is_gone_say_so(tmp_path: Path) -> None:
 def test_the_time_left_is_told_by_the_pace() -> None:
     progress = BatchProgress(100, 20, 10, 10, 4, 0, 0, None, elapsed_s=5.0)
     assert progress.left_s == 15.0
+
+
+def test_a_turn_that_comes_as_its_task_is_cancelled_is_given_to_the_next() -> None:
+    async def main() -> int:
+        gate = _Gate(Throttle(1))
+        await gate.enter()
+        first, second = (asyncio.create_task(gate.enter()) for _ in range(2))
+        await asyncio.sleep(0)
+        gate.leave()
+        first.cancel()
+        done, waiting = await asyncio.wait([first, second], timeout=10)
+        for task in waiting:
+            task.cancel()
+        return len(done)
+
+    assert asyncio.run(main()) == 2
+
+
+@pytest.mark.parametrize("body", [{"choices": 5}, {"choices": [5]}, {"choices": {}}, [], "text"])
+def test_a_result_that_is_no_completion_says_so(body: Any) -> None:
+    with pytest.raises(LLMResponseError, match="was not answered with a completion"):
+        _ = BatchResult("a", body, None).text
