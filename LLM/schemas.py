@@ -196,6 +196,8 @@ def is_open(schema: Any) -> bool:
 def _is_held(key: str, value: Any, subset: Subset) -> bool:
     if key == "format":
         return subset.formats is None or (isinstance(value, str) and value in subset.formats)
+    if key in _LENGTHS and not isinstance(value, int | float):
+        return True  # it is no bound; who checks the schema says so
     if key in _LENGTHS and subset.max_bound is not None and value > subset.max_bound:
         return False
     if key == "minItems":

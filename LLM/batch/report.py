@@ -49,9 +49,11 @@ class BatchResult:
         """
         if self.error is not None:
             raise self.error
-        body = self.body or {}
-        choices = body.get("choices") or [{}]
-        shape = CompletionResponse if "text" in choices[0] else ChatCompletionResponse
+        body: Any = self.body
+        choices = body.get("choices") if isinstance(body, dict) else None
+        first = choices[0] if isinstance(choices, list) and choices else None
+        is_text = isinstance(first, dict) and "text" in first
+        shape = CompletionResponse if is_text else ChatCompletionResponse
         try:
             return shape.model_validate(body)
         except ValidationError:

@@ -141,6 +141,13 @@ def test_a_constant_is_a_choice_of_one_where_there_are_none() -> None:
     assert fitted({"const": None}, plain) == {"const": None}
 
 
+@pytest.mark.parametrize("bound", ["3", [1], None, {}], ids=repr)
+def test_a_bound_that_is_no_number_is_left_to_who_checks_schemas(bound: Any) -> None:
+    subset = Subset(min_items=frozenset({0, 1}), max_bound=1000)
+    schema = {"type": "array", "minItems": bound, "maxItems": bound}
+    assert fitted(schema, subset) == schema
+
+
 def test_the_schema_given_is_not_changed() -> None:
     schema = Odd.model_json_schema()
     before = str(schema)
