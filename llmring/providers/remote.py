@@ -96,6 +96,10 @@ class RemoteProvider(BaseLLMProvider):
         """
         return openai_messages(call.messages)
 
+    def tools(self, call: ProviderCall) -> list[dict[str, Any]] | None:
+        """The tools as the client takes them; None for none."""
+        return call.tools
+
     def arguments(self, call: ProviderCall) -> dict[str, Any]:
         """The further arguments of the client's `chat`.
 
@@ -109,7 +113,7 @@ class RemoteProvider(BaseLLMProvider):
         return {
             "temperature": call.temperature,
             "max_tokens": call.max_tokens,
-            "tools": call.tools,
+            "tools": self.tools(call),
             "tool_choice": call.tool_choice,
             "response_format": call.response_format,
             **self._cache(call),

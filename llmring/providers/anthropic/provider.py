@@ -86,6 +86,10 @@ class AnthropicProvider(RemoteProvider):
                 _check_marker(message["cache_control"], f"messages[{i}].metadata")
         return anthropic_messages(call.messages)
 
+    def tools(self, call: ProviderCall) -> list[dict[str, Any]] | None:
+        """The tools; Anthropic's own with the version and the name that the API wants."""
+        return call.tools and [_versioned_tool(tool) for tool in call.tools]
+
     def arguments(self, call: ProviderCall) -> dict[str, Any]:
         """See `RemoteProvider.arguments`.
 
@@ -100,7 +104,6 @@ class AnthropicProvider(RemoteProvider):
         if call.cache and "cache_control" in call.cache:
             _check_marker(call.cache["cache_control"], "cache")
         asked = super().arguments(call)
-        asked["tools"] = _versioned(call.tools)
         asked.update(_thinking_fields(call) | call.extra)
         if call.temperature is not None and not _takes_temperature(call):
             _logger.debug("%s takes no temperature here; it is left out", call.model)
@@ -114,11 +117,6 @@ def _check_marker(marker: Any, where: str) -> None:
             f"{where}['cache_control'] is {marker!r}; give {{'type': 'ephemeral'}}, with 'ttl': "
             "'1h' to keep it for an hour"
         )
-
-
-def _versioned(tools: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
-    """The tools; Anthropic's own with the version and the name that the API wants."""
-    return tools and [_versioned_tool(tool) for tool in tools]
 
 
 def _versioned_tool(tool: dict[str, Any]) -> dict[str, Any]:

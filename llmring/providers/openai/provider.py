@@ -79,6 +79,10 @@ class OpenAIProvider(RemoteProvider):
         """How the model of a call takes files; see `BaseLLMProvider.file_forms`."""
         return OPENAI
 
+    def tools(self, call: ProviderCall) -> list[dict[str, Any]] | None:
+        """The tools, without the cache markers of another provider."""
+        return unmarked_tools(call.tools)
+
     def arguments(self, call: ProviderCall) -> dict[str, Any]:
         """See `RemoteProvider.arguments`; what reasoning models refuse is put in their words.
 
@@ -89,7 +93,6 @@ class OpenAIProvider(RemoteProvider):
         :raises ValidationError: the model has no form for what is asked.
         """
         asked = super().arguments(call)
-        asked["tools"] = unmarked_tools(call.tools)
         if call.temperature is not None and not _takes_temperature(call):
             _logger.debug("%s takes no temperature; it is left out", call.model)
             asked["temperature"] = call.extra.get("temperature")

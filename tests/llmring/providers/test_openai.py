@@ -84,6 +84,12 @@ def test_a_reasoning_model_gets_one_limit_and_no_temperature(
     assert "o3 takes no temperature; it is left out" in caplog.messages
 
 
+@pytest.mark.parametrize("model", ["gpt-4o", "o3"])
+def test_tools_in_openais_own_words_are_sent(openai: OpenAIProvider, model: str) -> None:
+    tools = [{"type": "function", "function": {"name": "look", "parameters": {}}}]
+    assert openai.arguments(call_of(f"openai:{model}", extra={"tools": tools}))["tools"] == tools
+
+
 def test_tokens_of_thought_are_added_to_the_limit(openai: OpenAIProvider) -> None:
     sent = settings(openai, "o3", max_tokens=9, reasoning_tokens=2000)
     assert sent == {"max_completion_tokens": 2009}
