@@ -82,10 +82,11 @@ async function answer(parent) {
   }
 }
 
-/** Try again where an answer failed; what failed is not kept as a version. */
+/** Try again where an answer failed; what failed is a version only where something was said after it. */
 function replace(message) {
   if (running.has(conversation.id)) return;
-  conversation.messages = conversation.messages.filter((other) => other !== message);
+  const isLast = conversation.messages.every((other) => other.parent !== message.id);
+  if (isLast) conversation.messages = conversation.messages.filter((other) => other !== message);
   answer(message.parent);
 }
 
@@ -168,8 +169,13 @@ function start() {
 }
 
 async function openConversation(id) {
-  const found = running.get(id)?.conversation ?? (await store.load(id));
+  const found = await conversationOf(id);
   if (found) show(found);
+}
+
+/** A conversation as it is now: one that is being answered is ahead of what is stored. */
+async function conversationOf(id) {
+  return running.get(id)?.conversation ?? (await store.load(id));
 }
 
 function show(other) {
@@ -182,7 +188,8 @@ function show(other) {
 }
 
 async function rename(id, title) {
-  const changed = id === conversation.id ? conversation : await store.load(id);
+  const changed = id === conversation.id ? conversation : await conversationOf(id);
+  if (!changed) return; // another tab has deleted it
   changed.title = title;
   await keep(changed);
   draw();

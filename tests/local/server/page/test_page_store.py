@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.local.server.page.peer import END, Peer, chunk, said
+from tests.local.server.page.peer import END, Peer, chunk, refusal, said
 
 ANSWERS = ".turn.assistant .markdown"
 
@@ -102,6 +102,42 @@ def test_an_answer_that_ends_takes_nothing_from_who_uses_the_list(peer: Peer, ta
     tab.keyboard.type("le")
     tab.keyboard.press("Enter")
     expect(tab.locator(".conversation")).to_have_text("New title")
+
+
+def test_one_that_is_answered_out_of_sight_keeps_its_new_title(peer: Peer, tab: Page) -> None:
+    gate = threading.Event()
+    peer.answers.append([chunk(content="Half"), gate, END])
+    tab.fill("#prompt", "Hello!")
+    tab.press("#prompt", "Enter")
+    expect(tab.locator(ANSWERS)).to_have_text("Half")
+    tab.click("#new")
+    tab.press(".conversation", "F2")
+    tab.fill(".rename", "Honey")
+    tab.press(".rename", "Enter")
+    expect(tab.locator(".conversation")).to_have_text("Honey")
+    gate.set()
+    tab.click(".conversation")
+    expect(tab.locator(".stats")).to_be_attached()
+    expect(tab.locator(".conversation")).to_have_text("Honey")
+    assert kept(tab)["title"] == "Honey"
+
+
+def test_what_was_said_after_a_failure_is_kept_when_it_is_tried_again(
+    peer: Peer, tab: Page
+) -> None:
+    peer.answers += [refusal(500, "no"), said("Two."), said("One.")]
+    for text in ("First", "Second"):
+        tab.fill("#prompt", text)
+        tab.press("#prompt", "Enter")
+        expect(tab.locator(".turn.user .markdown").last).to_have_text(text)
+        expect(tab.locator(".error")).to_be_visible()
+    expect(tab.locator(ANSWERS).last).to_have_text("Two.")
+    tab.click("text=Try again")
+    expect(tab.locator(ANSWERS)).to_have_text("One.")
+    bring_in(tab, export(tab, "#export"))
+    expect(tab.locator(".conversation")).to_have_text(["First", "First"])
+    tab.click("[aria-label='Version before']")
+    expect(tab.locator(ANSWERS).last).to_have_text("Two.")
 
 
 @pytest.mark.parametrize("answer", ["accept", "dismiss"])
