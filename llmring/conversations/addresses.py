@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import TypeGuard
+from urllib.parse import unquote
 
 from llmring.exceptions import ConfigurationError
 
@@ -36,7 +37,16 @@ def default_path() -> Path:
 
 def default_url() -> str:
     """Its address, as `database_url` gives it."""
-    return f"{_SQLITE}/{default_path()}"
+    return _file_url(default_path())
+
+
+def sqlite_path(url: str) -> Path | None:
+    """The file of an address that `database_url` gave.
+
+    :return: None for PostgreSQL, for memory, and for an address with options.
+    """
+    head, _, path = url.partition(f"{_SQLITE}/")
+    return None if head or path in ("", ":memory:") or "?" in path else Path(unquote(path))
 
 
 def database_url(where: str | os.PathLike[str] | None) -> str:
@@ -52,15 +62,23 @@ def database_url(where: str | os.PathLike[str] | None) -> str:
         text = os.fspath(where) if isinstance(where, os.PathLike) else where
     if not _is_path(text):
         raise ConfigurationError(f"a database cannot be at {text!r}; {_FORMS}")
-    scheme, found, rest = (text or str(default_path())).partition("://")
+    if not text:
+        return default_url()
+    scheme, found, rest = text.partition("://")
     if not found:
-        return f"{_SQLITE}/{Path(scheme).expanduser().absolute()}"
+        return _file_url(Path(text).expanduser().absolute())
     if scheme in ("sqlite", "sqlite+aiosqlite") and (not rest or rest.startswith("/")):
         return f"{_SQLITE}{rest}"
     if scheme in _POSTGRES:
         return f"postgresql+psycopg://{rest}"
     # The rest may hold a password.
     raise ConfigurationError(f"a database cannot be at {scheme[:40]}://…; {_FORMS}")
+
+
+def _file_url(path: Path) -> str:
+    # What SQLAlchemy would take for an escape, and for the beginning of options.
+    quoted = str(path).replace("%", "%25").replace("?", "%3F")
+    return f"{_SQLITE}/{quoted}"
 
 
 def _is_path(text: object) -> TypeGuard[str]:

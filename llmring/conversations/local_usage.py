@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from llmring.conversations.addresses import sqlite_path
 from llmring.conversations.background_notes import in_thread
 from llmring.conversations.kept_text import kept, kept_json
 from llmring.conversations.opening import check_owner, open_store
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from llmring.conversations.sql.store import SQLStore
     from llmring.conversations.types import UsageRecord
 
-_SQLITE = "sqlite+aiosqlite:///"
 _TABLE = "llmring_usage"
 #: Marks a file as ours ("LLMr"), so that no other program's database is written to.
 APPLICATION_ID = 0x4C4C4D72
@@ -60,7 +59,7 @@ class LocalUsage:
         store = self._store
         if store is None:
             store = await in_thread(lambda: open_store(self._url, self._owner))
-        if not self._url.startswith(_SQLITE):
+        if sqlite_path(self._url) is None:
             self._store = store
             await store.add_usage(records)
             return
@@ -94,8 +93,8 @@ def add_rows(url: str, rows: Sequence[Sequence[Any]]) -> bool:
     """Add rows to an SQLite file. :return: False where that is for the store itself."""
     import sqlite3
 
-    path = Path(url.removeprefix(_SQLITE).partition("?")[0])
-    if not url.startswith(_SQLITE) or "?" in url or not path.is_file():
+    path = sqlite_path(url)
+    if path is None or not path.is_file():
         return False
     try:
         with closing(

@@ -75,6 +75,14 @@ def test_both_ways_write_the_same(tmp_path: Path, record: UsageRecord) -> None:
     assert ours[1:] == theirs[1:]
 
 
+@pytest.mark.parametrize("name", ["50%41.sqlite", "why?.sqlite"])
+def test_a_file_of_any_name_is_found(name: str, tmp_path: Path) -> None:
+    where = tmp_path / name
+    read_log(where)
+    assert add_rows(database_url(where), [usage_row(UsageRecord(model="m", provider="p"), OWNER)])
+    assert len(read_log(where)) == 1
+
+
 @pytest.mark.parametrize(
     "change",
     ["PRAGMA application_id = 7", "PRAGMA journal_mode = DELETE",

@@ -58,6 +58,15 @@ def test_a_file_that_cannot_be_used_is_left_as_it_was(
     assert (path.read_bytes() if path.is_file() else b"") == before
 
 
+@pytest.mark.parametrize("name", ["why?.sqlite", "50%41.sqlite", "a#b@c:d.sqlite", "ä ö"])
+def test_a_file_may_have_any_name(name: str, tmp_path: Path) -> None:
+    store = at(tmp_path / name)
+    store.begin(user("Hi"))
+    store.close()
+    sqlite3.connect((tmp_path / name).absolute().as_uri() + "?mode=ro", uri=True).close()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
 def test_a_file_in_memory_is_one_for_a_store() -> None:
     store = at("sqlite://")
     made = store.begin(user("Hi"))
