@@ -62,7 +62,8 @@ class ConversationManager:
         if self.current_conversation_id is None:
             raise SessionError("there is no conversation; await start_conversation() first")
         async with self._turn:
-            said = [*self._history, Message(role="user", content=content)]
+            before = self._history
+            said = [*before, Message(role="user", content=content)]
             response = await self.llm.chat_with_conversation(
                 LLMRequest(
                     messages=said,
@@ -73,7 +74,9 @@ class ConversationManager:
                 ),
                 self.current_conversation_id,
             )
-            self._history = [*said, response.to_message()]
+            # Meanwhile another conversation may have been begun, or this one forgotten.
+            if self._history is before:
+                self._history = [*said, response.to_message()]
         return response
 
     async def load_conversation(self, conversation_id: UUID | str) -> bool:

@@ -176,6 +176,33 @@ def test_messages_sent_at_once_are_answered_in_turn(use: Callable[..., Any]) -> 
     assert use(work) == ["answer 1", "answer 2", "answer 3"]
 
 
+async def _begin_another(manager: ConversationManager) -> None:
+    await manager.start_conversation(None, "Be long.", MODEL)
+
+
+async def _clear(manager: ConversationManager) -> None:
+    manager.clear_history()
+
+
+@pytest.mark.parametrize(("leave", "left"), [(_begin_another, ["Be long."]), (_clear, [])])
+def test_an_answer_to_what_was_left_is_no_part_of_what_follows(
+    use: Callable[..., Any], server: ScriptedServer, leave: Any, left: list[str]
+) -> None:
+    async def work(ring: LLMRingSession) -> Any:
+        manager = ConversationManager(ring)
+        made = await manager.start_conversation(None, "Be brief.", MODEL)
+        asking = asyncio.create_task(manager.send_message("one"))
+        while not server.requests:
+            await asyncio.sleep(0)
+        await leave(manager)
+        assert (await asking).content == "answer 1"
+        return manager.get_history(), await ring.get_conversation_history(made)
+
+    history, stored = use(work)
+    assert [message["content"] for message in history] == left
+    assert kept(stored) == [("user", "one"), ("assistant", "answer 1")]
+
+
 def test_a_failed_message_was_not_said(
     use: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
