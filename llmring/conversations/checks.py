@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import get_args
 from uuid import UUID
 
-from llmring.conversations.types import MAX_PAGE, Group
+from llmring.conversations.types import MAX_PAGE, Group, LoggingLevel
 from llmring.exceptions import ConversationNotFoundError, ValidationError
 
 #: What calls are counted by.
 GROUPS: tuple[Group, ...] = get_args(Group)
+#: How much of messages is kept.
+LEVELS: tuple[LoggingLevel, ...] = get_args(LoggingLevel)
+#: Most characters that are searched for: SQLite takes patterns of 50,000 bytes, quoted.
+MAX_SEARCH_CHARS = 5_000
 
 
 def check_page(limit: object, offset: object = 0, most: int = MAX_PAGE) -> None:
@@ -26,12 +30,23 @@ def check_group(group: str) -> None:
         raise ValidationError(f"usage cannot be told by {group!r}; by {', '.join(GROUPS)}")
 
 
+def check_level(level: object) -> None:
+    """:raises ValidationError: there is no such level."""
+    if level not in LEVELS:
+        raise ValidationError(f"level is {level!r}; give {', '.join(LEVELS)}")
+
+
 def check_search(text: object) -> None:
-    """:raises ValidationError: every text has it, or it is none."""
+    """:raises ValidationError: every text has it, it is none, or it is too long."""
     if not text:
         raise ValidationError("there is nothing to search for; give some text")
     if not isinstance(text, str):
         raise ValidationError(f"a {type(text).__name__} cannot be searched for; give some text")
+    if len(text) > MAX_SEARCH_CHARS:
+        raise ValidationError(
+            f"{len(text):,} characters cannot be searched for; give at most "
+            f"{MAX_SEARCH_CHARS:,} characters"
+        )
 
 
 def conversation_key(conversation_id: UUID | str) -> UUID:

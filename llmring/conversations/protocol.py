@@ -90,11 +90,15 @@ class ConversationStore(Protocol):
             conversation does not hold of it yet is added before them.
         :return: those that were kept.
         :raises ConversationNotFoundError: the owner has none of that id.
+        :raises ValidationError: there is no such level, or JSON cannot say a message.
         """
         ...
 
     async def search(self, text: str, limit: int = 20, offset: int = 0) -> list[SearchHit]:
-        """Where a text stands in titles and in what messages say, in any case; newest first."""
+        """Where a text stands in titles and in what messages say, in any case; newest first.
+
+        :raises ValidationError: there is no text, or more than `MAX_SEARCH_CHARS`.
+        """
         ...
 
     async def close(self) -> None:

@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import ValidationError as PydanticValidationError
 
 from llmring.arguments import as_request
+from llmring.conversations.checks import LEVELS
 from llmring.conversations.export import as_dict, to_json, to_markdown
 from llmring.conversations.protocol import ConversationStore
 from llmring.conversations.store_address import OWNER, StoreAddress
@@ -24,8 +25,6 @@ from llmring.pydantic_errors import first_problem
 from llmring.schemas import LLMRequest, LLMResponse
 from llmring.service import LLMRing
 from llmring.tracing import in_conversation
-
-_LEVELS = ("none", "metadata", "full")
 
 
 class LLMRingSession(LLMRing):
@@ -72,9 +71,9 @@ class LLMRingSession(LLMRing):
         if server_url is not None and store is not None:
             raise ConfigurationError("server_url and store are two places; give one of them")
         super().__init__(origin, registry_url, lockfile_path, server_url, api_key, **settings)
-        if message_logging_level not in _LEVELS:
+        if message_logging_level not in LEVELS:
             raise ConfigurationError(
-                f"message_logging_level is {message_logging_level!r}; give {', '.join(_LEVELS)}"
+                f"message_logging_level is {message_logging_level!r}; give {', '.join(LEVELS)}"
             )
         self.enable_conversations = enable_conversations
         self.message_logging_level = message_logging_level

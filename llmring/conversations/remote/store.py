@@ -12,6 +12,7 @@ from pydantic import ValidationError as PydanticValidationError
 
 from llmring.conversations.checks import (
     check_group,
+    check_level,
     check_page,
     check_search,
     conversation_key,
@@ -144,6 +145,7 @@ class RemoteStore:
         :return: those that were kept; without those of `context` where it was looked.
         :raises ConversationNotFoundError: the tenant has none of that id.
         """
+        check_level(level)
         path, context = _path(conversation_id), await self._end_of(context, conversation_id)
         batch = {
             "messages": [_plain(message) for message in messages],

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, and_, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from llmring.conversations.checks import (
+    check_level,
     check_page,
     check_search,
     conversation_key,
@@ -165,6 +166,7 @@ class SQLStore(SQLUsage):
         :raises ConversationNotFoundError: the owner has none of that id.
         """
         key = conversation_key(conversation_id)
+        check_level(level)
         given, before = _told(messages), _told(context)
 
         async def work(connection: AsyncConnection) -> list[StoredMessage]:

@@ -68,3 +68,8 @@ def test_an_excerpt_shows_what_is_around(store: BlockingStore) -> None:
 def test_search_needs_a_text(store: BlockingStore) -> None:
     with pytest.raises(ValidationError, match="nothing to search for"):
         store.search("")
+
+
+def test_search_takes_no_books(store: BlockingStore) -> None:
+    with pytest.raises(ValidationError, match="5,000 characters"):
+        store.search("a" * 60_000)

@@ -176,6 +176,13 @@ def test_nothing_of_messages_can_be_kept(store: BlockingStore) -> None:
     assert store.get_conversation(made.id) == made
 
 
+def test_an_unknown_level_is_refused(store: BlockingStore) -> None:
+    made = store.begin()
+    with pytest.raises(ValidationError, match="level"):
+        store.append(made.id, [user("Hi")], "Full")
+    assert store.messages(made.id) == []
+
+
 def test_all_messages_are_added_or_none(store: BlockingStore) -> None:
     made = store.begin(user("Hi"))
     with pytest.raises(ValidationError, match="cannot be written as JSON"):
