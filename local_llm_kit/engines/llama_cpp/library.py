@@ -11,6 +11,7 @@ import atexit
 import importlib
 import logging
 import os
+import threading
 from functools import cache
 from typing import Any
 
@@ -22,12 +23,22 @@ _log = logging.getLogger("local_llm_kit.llama_cpp")
 _WARN_LEVEL = 3  # ggml_log_level: none, debug, info, warn, error, cont
 
 
+#: Two threads that load their first models wait for one import together, and end it together.
+_first_use = threading.Lock()
+
+
 @cache
 def library() -> Any:
-    """The `llama_cpp` module, imported on first use, its chatter sent to `logging`.
+    """The `llama_cpp` module, imported on first use, its chatter sent to `logging`; any thread.
 
     :raises LLMConfigError: the package is not installed.
     """
+    with _first_use:
+        return _prepared()
+
+
+@cache
+def _prepared() -> Any:
     # A failed assertion would otherwise start gdb on the process to print a backtrace.
     os.environ.setdefault("GGML_NO_BACKTRACE", "1")
     try:
