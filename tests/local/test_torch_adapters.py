@@ -137,8 +137,9 @@ def test_what_is_not_plain_lora_is_refused(settings: Any, message: str, tmp_path
         ("model.layers.0.self_attn.x_proj.lora_", (3, 128), "'x_proj' in layer 0"),
         ("model.layers.0.self_attn.q_proj.lora_", (3, 99), "where the model has 128 by 128"),
         ("lm_head.lora_A", (3, 128), "which is no LoRA of a product in a layer"),
+        (f"model.layers.{'9' * 5000}.self_attn.q_proj.lora_A", (3, 128), "which is no LoRA"),
     ],
-    ids=["one half", "layer", "product", "size", "head"],
+    ids=["one half", "layer", "product", "size", "head", "digits"],
 )
 def test_an_adapter_that_does_not_fit_says_where(
     key: str, shape: tuple[int, int], message: str, tmp_path: Path
@@ -155,6 +156,13 @@ def test_an_adapter_that_does_not_fit_says_where(
         Bench(TINY, adapters={"mine": adapter})
     assert message in str(caught.value)
     assert "'mine'" in str(caught.value)
+
+
+def test_an_adapter_that_does_not_say_what_it_is_is_refused(tmp_path: Path) -> None:
+    adapter = make_adapter(tmp_path, ["q_proj"])
+    (adapter / "adapter_config.json").write_text('{"lora_alpha": 16}', "utf-8")
+    with pytest.raises(InvalidRequestError, match="peft_type is None"):
+        Bench(TINY, adapters={"a": adapter})
 
 
 def test_a_pickled_adapter_is_refused(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ WEIGHTS = "adapter_model.safetensors"
 
 _MAX_CONFIG_BYTES = 4 << 20
 _NAME = re.compile(
-    r"base_model\.model\.model\.layers\.(\d+)\.(self_attn|mlp)\.(\w+_proj)\.lora_([AB])\.weight"
+    r"base_model\.model\.model\.layers\.(\d{1,9})\.(?:self_attn|mlp)\.(\w+_proj)\.lora_([AB])\.weight"
 )
 #: Settings that change what is computed, with the values under which it is plain LoRA.
 _PLAIN: dict[str, tuple[Any, ...]] = {
@@ -110,7 +110,6 @@ class _Reader:
         self._folder = folder
         self._dtype = dtype
         self._device = device
-        self._scale = 1.0
 
     def fail(self, what: str, err: BaseException | None = None) -> NoReturn:
         """Refuse the adapter."""
@@ -138,8 +137,8 @@ class _Reader:
                 match = _NAME.fullmatch(key)
                 if match is None:
                     self.fail(f"it holds {key[:96]!r}, which is no LoRA of a product in a layer")
-                place = (int(match[1]), match[3])
-                halves.setdefault(place, {})[match[4]] = file.get_tensor(key)
+                place = (int(match[1]), match[2])
+                halves.setdefault(place, {})[match[3]] = file.get_tensor(key)
         return {place: self._pair(place, half, config) for place, half in halves.items()}
 
     def _config(self) -> Mapping[str, Any]:
@@ -148,8 +147,8 @@ class _Reader:
         except (OSError, ValueError) as err:
             self.fail(f"its {CONFIG} cannot be read ({err})", err)
         for setting, plain in _PLAIN.items():
-            if config.get(setting) not in plain:
-                self.fail(f"{setting} is {config[setting]!r}, and only plain LoRA is known here")
+            if (found := config.get(setting)) not in plain:
+                self.fail(f"{setting} is {found!r}, and only plain LoRA is known here")
         alpha = config.get("lora_alpha")
         if not isinstance(alpha, (int, float)) or isinstance(alpha, bool):
             self.fail(f"lora_alpha is {alpha!r}, which is no number")
