@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from LLM.exceptions import LLMConfigError, LLMError
+from LLM.exceptions import InvalidRequestError, LLMConfigError, LLMError
 
 
 class StreamedBody:
@@ -33,11 +33,26 @@ class StreamedBody:
         """The pieces, from the start. :raises LLMError: they cannot be read, or are not as many."""
         self.failure, self.finished = None, False
         try:
-            yield from self._read()
+            yield from self._counted()
         except LLMError as err:
             self.failure = err
             raise
         self.finished = True
+
+    def _counted(self) -> Iterator[bytes]:
+        # More than was announced would be taken for the next request.
+        n_bytes = 0
+        for piece in self._read():
+            n_bytes += len(piece)
+            if n_bytes > self.size_bytes:
+                break
+            yield piece
+        if n_bytes != self.size_bytes:
+            found = "more" if n_bytes > self.size_bytes else f"{n_bytes:,}"
+            raise InvalidRequestError(
+                f"an upload of {self.size_bytes:,} bytes was begun, and its source has {found}; "
+                "send it again when nobody writes to it"
+            )
 
     def __repr__(self) -> str:
         return f"<StreamedBody of {self.size_bytes:,} bytes>"
