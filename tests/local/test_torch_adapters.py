@@ -137,9 +137,8 @@ def test_what_is_not_plain_lora_is_refused(settings: Any, message: str, tmp_path
         ("model.layers.0.self_attn.x_proj.lora_", (3, 128), "'x_proj' in layer 0"),
         ("model.layers.0.self_attn.q_proj.lora_", (3, 99), "where the model has 128 by 128"),
         ("lm_head.lora_A", (3, 128), "which is no LoRA of a product in a layer"),
-        (f"model.layers.{'9' * 5000}.self_attn.q_proj.lora_A", (3, 128), "which is no LoRA"),
     ],
-    ids=["one half", "layer", "product", "size", "head", "digits"],
+    ids=["one half", "layer", "product", "size", "head"],
 )
 def test_an_adapter_that_does_not_fit_says_where(
     key: str, shape: tuple[int, int], message: str, tmp_path: Path

@@ -28,7 +28,7 @@ WEIGHTS = "adapter_model.safetensors"
 
 _MAX_CONFIG_BYTES = 4 << 20
 _NAME = re.compile(
-    r"base_model\.model\.model\.layers\.(\d{1,9})\.(?:self_attn|mlp)\.(\w+_proj)\.lora_([AB])\.weight"
+    r"base_model\.model\.model\.layers\.(\d+)\.(?:self_attn|mlp)\.(\w+_proj)\.lora_([AB])\.weight"
 )
 #: Settings that change what is computed, with the values under which it is plain LoRA.
 _PLAIN: dict[str, tuple[Any, ...]] = {
