@@ -32,7 +32,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "click": ("llm_kit/cli/*", "llmring/cli/*", "local_llm_kit/cli/*"),
     "httptools": ("local_llm_kit/server/*",),
     "jsonschema": ("llmring/structured/*",),
-    "jinja2": ("local_llm_kit/templates.py", "local_llm_kit/templates/*"),
+    "jinja2": ("local_llm_kit/templates/*",),
     "httpx": ("local_llm_kit/engines/ollama/*",),
     "httpx2": ("llmring/mcp/*",),
     "huggingface_hub": ("local_llm_kit/hub.py",),

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from LLM import InvalidRequestError
-from local_llm_kit import templates
-from local_llm_kit.templates import CHATML, ChatTemplate
+from local_llm_kit.templates import CHATML, ChatTemplate, bounds
 
 MESSAGES = [{"role": "user", "content": "Hello"}]
 
@@ -128,7 +127,7 @@ def test_what_would_grow_in_one_step_is_refused(source: str, said: str) -> None:
 
 
 def test_many_lists_in_bounds_are_too_many_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(templates, "MAX_MADE", 1000)
+    monkeypatch.setattr(bounds, "MAX_MADE", 1000)
     assert render("{% set a = [1] * 300 %}{{ a | list | length }}") == "300"
     with pytest.raises(InvalidRequestError, match="items on the way"):
         render("{% set a = [1] * 300 %}{{ a | list | sort | list | list | length }}")
