@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TextIO
 
 from LLM.batch.types import BatchProgress
+from LLM.printable import is_terminal
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -39,11 +40,11 @@ def progress_display(shown: bool | None = None) -> Iterator[ShowProgress | None]
         a line every ten seconds where no bar can be drawn: it is no terminal, or rich is missing.
     """
     stream = sys.stderr
-    is_terminal = stream.isatty()
-    if not (is_terminal if shown is None else shown):
+    is_tty = is_terminal(stream)
+    if stream is None or not (is_tty if shown is None else shown):
         yield None
         return
-    display = (_Bar.made() if is_terminal else None) or _Lines(stream)
+    display = (_Bar.made() if is_tty else None) or _Lines(stream)
     try:
         yield display.show
     finally:

@@ -17,6 +17,7 @@ from typing import Any
 
 from LLM.debug import VARIABLE
 from LLM.exceptions import LLMConfigError
+from LLM.printable import is_terminal
 from LLM.transcript.text import as_text
 
 #: Fields of one block: `event`, `number` and `time` among them; JSON without keys.
@@ -128,7 +129,4 @@ def _error_has_colours() -> bool:
     """Whether standard error is a terminal that may be coloured; see https://no-color.org."""
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return False
-    try:
-        return sys.stderr is not None and sys.stderr.isatty()
-    except ValueError:
-        return False  # it was closed
+    return is_terminal(sys.stderr)

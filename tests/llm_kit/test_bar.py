@@ -118,3 +118,20 @@ def test_a_bar_ends_with_the_cursor_shown(how: str) -> None:
     assert "3/4 · 60 tokens/s · $0.50 of about $0.67 · 1 s left" in shown.shown
     assert (code == 0) == (how == "well")
     assert shown.raw.rindex("\x1b[?25h") > shown.raw.rindex("\x1b[?25l")
+
+
+def closed() -> io.StringIO:
+    stream = io.StringIO()
+    stream.close()
+    return stream
+
+
+@pytest.mark.parametrize("stream", [None, closed()], ids=["none", "closed"])
+@pytest.mark.parametrize("shown", [None, True])
+def test_a_program_without_standard_error_runs_its_jobs(
+    stream: Any, shown: bool | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stderr", stream)
+    with progress_display(shown) as show:
+        if show is not None:
+            show(progress())
