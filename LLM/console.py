@@ -31,9 +31,11 @@ def run_program(
     except ModuleNotFoundError as err:
         if err.name != "click":
             raise
+        from LLM.extras import how_to_add
+
         sys.exit(
-            "error: the command line needs the package 'click', which is not installed;"
-            f" in llm-kit's folder run: pip install '.[{extras}]'"
+            "error: the command line needs the package 'click', which is not installed; "
+            + how_to_add(extras)
         )
     try:
         command.main(args, prog_name=name)

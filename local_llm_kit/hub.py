@@ -25,6 +25,7 @@ from LLM.exceptions import (
     LLMServerError,
     ModelNotFoundError,
 )
+from LLM.extras import how_to_add
 from local_llm_kit import hub_cache
 from local_llm_kit.hub_cache import HubModel
 from local_llm_kit.hub_files import HubName, Kind, choose, not_found
@@ -79,7 +80,7 @@ def download(
     except ImportError as err:
         raise LLMConfigError(
             f"downloading {str(name)!r} needs the package 'huggingface_hub', which cannot be "
-            "imported; in llm-kit's folder run: pip install '.[hub]'",
+            f"imported; {how_to_add('hub')}",
             code="missing_package",
         ) from err
     try:

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from LLM.exceptions import LLMConfigError
+from LLM.extras import how_to_add
 from local_llm_kit import devices, gguf, integrity, placement, settings
 from local_llm_kit.arguments import Defaults
 from local_llm_kit.checkpoint import check_folder, is_checkpoint
@@ -290,7 +291,7 @@ def _packages_of(backend: str) -> Iterator[None]:
 
 def _missing_package(backend: str, package: str) -> LLMConfigError:
     return LLMConfigError(
-        f"the back end {backend!r} needs the package {package!r}, which cannot be imported; in "
-        f"llm-kit's folder run: pip install '.[{_PACKAGES[backend][1]}]'",
+        f"the back end {backend!r} needs the package {package!r}, which cannot be imported; "
+        + how_to_add(_PACKAGES[backend][1]),
         code="missing_package",
     )

@@ -141,10 +141,11 @@ def _bare(environments: Environments, wheel: Path) -> list[str]:
         problems.append(f"a bare installation brings {', '.join(sorted(brought))}")
     if failed := environments.attempt(venv, ("python", "-c", extras.BARE)):
         problems.append(failed)
-    # Without click a command says which extra has it, and ends with 1.
+    # Without click a command says which extra of this wheel has it, and ends with 1.
     for command in _COMMANDS:
         told = environments.attempt(venv, (command,)) or "nothing"
-        if "ended with 1: error: the command line needs the package 'click'" not in told:
+        says = "ended with 1: error: the command line needs the package 'click'" in told
+        if not says or f"pip install './{wheel.name}[" not in told:
             problems.append(f"bare: {command} does not say what it lacks: {told}")
     return _told("bare", problems)
 

@@ -24,6 +24,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from LLM.exceptions import LLMConfigError
+from LLM.extras import how_to_add
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
@@ -109,8 +110,8 @@ def _recorder_class() -> type[Recorder]:
         if not (err.name or "").startswith("opentelemetry"):
             raise
         raise LLMConfigError(
-            "instrument() needs the package opentelemetry-api, which is not installed; in "
-            "llm-kit's folder run: pip install '.[otel]'"
+            "instrument() needs the package opentelemetry-api, which is not installed; "
+            + how_to_add("otel")
         ) from err
     return Recorder
 

@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from LLM.exceptions import LLMConfigError
+from LLM.extras import how_to_add
 from llm_kit.ray.exceptions import RayUnreachableError
 from llm_kit.ray.terminal import quiet_start
 
@@ -38,8 +39,8 @@ def load_ray() -> Any:
             import ray.data
         except ModuleNotFoundError as err:
             raise LLMConfigError(
-                f"the engine 'ray' needs the package ray[data], and {err.name} is not installed;"
-                " in llm-kit's folder run: pip install '.[ray]'"
+                f"the engine 'ray' needs the package ray[data], and {err.name} is not installed; "
+                + how_to_add("ray")
             ) from err
     return ray
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from LLM.exceptions import LLMConfigError
+from LLM.extras import how_to_add
 from llm_kit.tables.chunks import CHUNK_ROWS, Chunk, cell, whole_text
 from llm_kit.tables.csv import checked_columns
 from llm_kit.tables.exceptions import table_error, unreadable
@@ -26,8 +27,7 @@ def require_pyarrow() -> None:
         import pyarrow.parquet  # noqa: F401 - to see whether it is there
     except ModuleNotFoundError as err:
         raise LLMConfigError(
-            "Parquet files need the package pyarrow, which is not installed; in llm-kit's folder "
-            "run: pip install '.[batch]'"
+            f"Parquet files need the package pyarrow, which is not installed; {how_to_add('batch')}"
         ) from err
 
 

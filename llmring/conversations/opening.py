@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from LLM.extras import how_to_add
 from llmring.conversations.addresses import database_url
 from llmring.conversations.store_address import OWNER
 from llmring.exceptions import ConfigurationError
@@ -35,8 +36,7 @@ def open_database(
         extra = "postgres" if url.startswith("postgresql") and _has_sqlalchemy() else "ring"
         missing = err.name or "SQLAlchemy"
         raise ConfigurationError(
-            f"keeping conversations takes {missing}, which is not installed; in llm-kit's folder "
-            f"run: pip install '.[{extra}]'",
+            f"keeping conversations takes {missing}, which is not installed; {how_to_add(extra)}",
             original=err,
         ) from err
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from LLM.extras import how_to_add
 from llmring.exceptions import ConfigurationError, LockfileError, ProviderNotFoundError
 from llmring.lockfile.cache import AliasCache
 from llmring.lockfile.names import (
@@ -260,9 +261,7 @@ class AliasResolver:
         variables = [PROVIDER_KEYS[one][0] for one in providers if one in PROVIDER_KEYS]
         advice = f"set {' or '.join(variables)}" if variables else "set one of them up"
         if "local" in providers:
-            advice += (
-                ", or in llm-kit's folder run: pip install '.[llama]' for models on this machine"
-            )
+            advice += f", or {how_to_add('llama')} for models on this machine"
         return ProviderNotFoundError(
             f"alias {pool.name!r} in profile {pool.profile!r} has no model whose provider is "
             f"available (it lists {listed(providers)}); bind another model, or {advice}",

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from LLM.exceptions import LLMConfigError, LLMError
+from LLM.extras import how_to_add
 from llmring.exceptions import ConfigurationError, ProviderNotFoundError, wrap_exception
 from llmring.lockfile.names import BUILTIN_PROVIDERS, PROVIDER_KEYS, is_provider, suggestion
 from llmring.lockfile.types import ProviderEntry
@@ -139,7 +140,7 @@ class ProviderCatalog:
         if name == "local":
             from llmring.providers.local.engines import has_engine
 
-            return None if has_engine() else "no engine is installed (pip install '.[llama]')"
+            return None if has_engine() else f"no engine is installed ({how_to_add('llama')})"
         return None if name in BUILTIN_PROVIDERS else "there is no such provider"
 
     def unknown(self, name: str, advice: str = "") -> ProviderNotFoundError:

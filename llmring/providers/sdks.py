@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
+from LLM.extras import how_to_add
 from llmring.exceptions import ConfigurationError
 
 
@@ -21,7 +22,6 @@ def sdk(module: str, extra: str | None = None) -> ModuleType:
         if not module.startswith(err.name or " "):
             raise
         raise ConfigurationError(
-            f"the SDK {module} is not installed; in llm-kit's folder run: "
-            f"pip install '.[{extra or module}]'",
+            f"the SDK {module} is not installed; {how_to_add(extra or module)}",
             original=err,
         ) from err

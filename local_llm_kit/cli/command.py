@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from LLM.exceptions import LLMError
+from LLM.extras import how_to_add
 from local_llm_kit.cli.terminal import printable
 
 #: What the engines and the client call some options: their errors name these.
@@ -64,7 +65,7 @@ class Command(click.Command):
                 raise  # ours, and nothing that could be installed
             click.echo(
                 f"error: {ctx.command_path} needs the package {package!r}, which is not installed; "
-                f"in llm-kit's folder run: pip install '.[{self.extras}]'",
+                + how_to_add(self.extras),
                 err=True,
             )
         ctx.exit(1)

@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 import click
 
+from LLM.extras import how_to_add
 from local_llm_kit.cli.command import Command
 from local_llm_kit.cli.options import json_option
 from local_llm_kit.cli.tables import echo_json
@@ -44,7 +45,7 @@ def doctor(ctx: click.Context, /, trial: bool, as_json: bool) -> None:
         _echo(found.findings)
     if not found.can_run:
         click.echo(
-            "error: nothing here can run a model; in llm-kit's folder run: pip install '.[llama]'",
+            f"error: nothing here can run a model; {how_to_add('llama')}",
             err=True,
         )
         ctx.exit(1)

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from LLM.extras import how_to_add
 from local_llm_kit.doctor.finding import Finding
 from local_llm_kit.doctor.trial import Trial
 from local_llm_kit.memory_plan import format_bytes
@@ -19,8 +20,8 @@ PACKAGES = {
 
 _REBUILD = "pip install --force-reinstall --no-deps --no-cache-dir 'llama-cpp-python>=0.3.36,<0.4'"
 _CPU_TORCH = (
-    "in llm-kit's folder run: pip install '.[transformers]' (without a GPU install PyTorch's CPU "
-    "build first, 0.2 GB instead of 2.6: https://pytorch.org/get-started/locally)"
+    " (without a GPU install PyTorch's CPU build first, 0.2 GB instead of 2.6: "
+    "https://pytorch.org/get-started/locally)"
 )
 _SMI_TIMEOUT_S = 10.0
 
@@ -36,9 +37,9 @@ def untried(backend: str, missing: Sequence[str], has: Callable[[str], bool]) ->
     :param has: whether there is a program of this name.
     """
     text = f"not installed: {', '.join(missing)}"
-    fix = f"in llm-kit's folder run: pip install '.[{PACKAGES[backend][1]}]'"
+    fix = how_to_add(PACKAGES[backend][1])
     if backend == "transformers":
-        return Finding("back ends", backend, "note", text, _CPU_TORCH)
+        return Finding("back ends", backend, "note", text, fix + _CPU_TORCH)
     if not any(map(has, ("c++", "g++", "clang++", "cl"))):
         text += "; it is compiled as it is installed, and there is no C++ compiler"
         fix = f"{_compiler_command(has)}, then {fix}"
@@ -65,7 +66,7 @@ def tried(backend: str, trial: Trial) -> Finding:
     if trial.problem is None:
         text = f"tiny answered in {trial.answer_s:.2f} s, after {trial.load_s:.1f} s of loading"
         return Finding("back ends", backend, "ok", text)
-    fix = f"in llm-kit's folder run: pip install --force-reinstall '.[{PACKAGES[backend][1]}]'"
+    fix = how_to_add(PACKAGES[backend][1], "--force-reinstall")
     if backend == "llama.cpp":
         fix = f"build it anew on this machine: {_REBUILD}"
     return Finding("back ends", backend, "fail", f"tiny did not answer: {trial.problem}", fix)

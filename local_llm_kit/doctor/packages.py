@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from importlib import metadata
 from itertools import zip_longest
 
+from LLM.extras import DISTRIBUTION, how_to_add
 from local_llm_kit.doctor.finding import Finding
-
-DISTRIBUTION = "llm-kit"
 
 #: What each extra adds.
 EXTRAS = {
@@ -131,19 +130,19 @@ def check_packages(
         wanted = requirements(requires(DISTRIBUTION) or ())
     except metadata.PackageNotFoundError:
         text = f"{DISTRIBUTION} runs from a folder and is not installed: versions are not checked"
-        return [python, Finding("packages", DISTRIBUTION, "warn", text, _pip("pip install ."))]
+        return [python, Finding("packages", DISTRIBUTION, "warn", text, how_to_add(""))]
     findings = [
         _described(
             DISTRIBUTION,
             _of(wanted, None),
             "calls any server with OpenAI's API",
-            "pip install .",
+            "",
             version_of,
         )
     ]
     unknown = [extra for extra in EXTRAS if not _of(wanted, extra)]
     findings += [
-        _described(extra, _of(wanted, extra), purpose, f"pip install '.[{extra}]'", version_of)
+        _described(extra, _of(wanted, extra), purpose, extra, version_of)
         for extra, purpose in EXTRAS.items()
         if extra not in unknown
     ]
@@ -151,7 +150,7 @@ def check_packages(
         text = (
             f"the installed {DISTRIBUTION} is older than its files; {', '.join(unknown)}: unknown"
         )
-        findings.append(Finding("packages", "extras", "warn", text, _pip("pip install .")))
+        findings.append(Finding("packages", "extras", "warn", text, how_to_add("")))
     return [python, *findings]
 
 
@@ -163,7 +162,7 @@ def _described(
     name: str,
     wanted: list[Requirement],
     purpose: str,
-    command: str,
+    extra: str,
     version_of: Callable[[str], str | None],
 ) -> Finding:
     """What is there of some requirements that belong together."""
@@ -175,13 +174,11 @@ def _described(
         if version is not None and not satisfies(version, one.bounds)
     ]
     if wrong:
-        return Finding("packages", name, "warn", f"{purpose}; {'; '.join(wrong)}", _pip(command))
+        return Finding(
+            "packages", name, "warn", f"{purpose}; {'; '.join(wrong)}", how_to_add(extra)
+        )
     if missing:
         text = f"{purpose}; not installed: {', '.join(missing)}"
-        return Finding("packages", name, "note", text, _pip(command))
+        return Finding("packages", name, "note", text, how_to_add(extra))
     versions = ", ".join(f"{one.package} {version}" for one, version in found.items())
     return Finding("packages", name, "ok", f"{purpose}: {versions}")
-
-
-def _pip(command: str) -> str:
-    return f"in llm-kit's folder run: {command}"

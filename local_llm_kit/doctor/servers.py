@@ -15,6 +15,7 @@ from socket import socket
 from typing import Any
 
 from LLM.deadline_reader import DeadlineReader, ReadSide
+from LLM.extras import how_to_add
 from local_llm_kit.doctor.finding import Finding, counted
 
 #: Seconds that a server has for all questions together.
@@ -197,7 +198,7 @@ def _described(found: Found, has_ollama_package: bool) -> Finding:
     if found.kind != "Ollama":
         return Finding("servers", found.url, "ok", text)
     if not has_ollama_package:
-        fix = "to call its models, in llm-kit's folder run: pip install '.[ollama]'"
+        fix = f"to call its models, {how_to_add('ollama')}"
         return Finding("servers", found.url, "note", text, fix)
     if not found.n_models:
         return Finding("servers", found.url, "note", text, "ollama pull NAME brings one")

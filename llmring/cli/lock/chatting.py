@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from LLM.extras import how_to_add
 from llmring.cli.command import RingCommand
 from llmring.cli.notes import DEMONSTRATION
 from llmring.cli.options import path_option, registry_option
@@ -138,6 +139,5 @@ def _advisor(ring: LLMRing, profile: str) -> str:
     *names, last = (variables[0] for variables in PROVIDER_KEYS.values())
     raise ConfigurationError(
         f"no model can be asked: set {', '.join(names)} or {last}, name one of Ollama's "
-        "(--model ollama:NAME), or in llm-kit's folder run: pip install '.[llama]' for models on "
-        "this machine"
+        f"(--model ollama:NAME), or {how_to_add('llama')} for models on this machine"
     )

@@ -6,6 +6,7 @@ import os
 
 import click
 
+from LLM.extras import how_to_add
 from llmring.cli.command import RingCommand
 from llmring.cli.options import path_option
 from local_llm_kit.cli.terminal import note, printable_line
@@ -21,8 +22,7 @@ _NO_KEY = (
     " machine)"
 )
 _NO_MODEL = (
-    "(no provider key is set and no engine is installed, so no model answers yet; set a key, or in"
-    " llm-kit's folder run: pip install '.[llama]')"
+    "(no provider key is set and no engine is installed, so no model answers yet; set a key, or {})"
 )
 
 
@@ -51,5 +51,5 @@ def init(force: bool, lockfile_path: str | None) -> None:
     aliases = document.lockfile.profiles[document.lockfile.default_profile].bindings
     names = ", ".join(binding.alias for binding in aliases)
     click.echo(printable_line(f"wrote {target}: {names}"))
-    lacking = _NO_KEY if catalog.is_available("local") else _NO_MODEL
+    lacking = _NO_KEY if catalog.is_available("local") else _NO_MODEL.format(how_to_add("llama"))
     note(f"(models of {', '.join(keyed)} and local:tiny)" if keyed else lacking)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from LLM.exceptions import LLMError
+from LLM.extras import how_to_add
 from llmring.exceptions import ConfigurationError, wrap_exception
 from llmring.mcp.server.offers import Offer
 from llmring.mcp.server.serving import sdk_server
@@ -95,8 +96,8 @@ def _guard(api_key_file: str | Path | None) -> Guard:
         from local_llm_kit.server.options import ServerOptions, api_keys
     except ModuleNotFoundError as err:
         raise ConfigurationError(
-            f"serving over HTTP takes {err.name}, which is not installed; in llm-kit's "
-            "folder run: pip install '.[mcp,server]'",
+            f"serving over HTTP takes {err.name}, which is not installed; "
+            + how_to_add("mcp,server"),
             original=err,
         ) from err
     try:

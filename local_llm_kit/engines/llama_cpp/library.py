@@ -16,6 +16,7 @@ from functools import cache
 from typing import Any
 
 from LLM.exceptions import LLMConfigError
+from LLM.extras import how_to_add
 from local_llm_kit.engines.llama_cpp import buffers
 
 _log = logging.getLogger("local_llm_kit.llama_cpp")
@@ -46,7 +47,7 @@ def _prepared() -> Any:
     except ImportError as err:
         raise LLMConfigError(
             f"the llama.cpp back end needs the package llama-cpp-python, which cannot be imported "
-            f"({err}); in llm-kit's folder run: pip install '.[llama]'",
+            f"({err}); {how_to_add('llama')}",
             code="missing_package",
         ) from err
 

@@ -9,6 +9,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from LLM.exceptions import LLMConfigError
+from LLM.extras import how_to_add
 from local_llm_kit.engines.ollama.facts import count_of
 from local_llm_kit.engines.ollama.options import OllamaOptions
 from local_llm_kit.engines.ollama.progress import chosen_progress
@@ -80,7 +81,7 @@ def connect(options: OllamaOptions) -> Wire:
     except ImportError as err:
         raise LLMConfigError(
             f"the ollama back end needs the package {err.name or 'ollama'!r}, which cannot be "
-            "imported; in llm-kit's folder run: pip install '.[ollama]'",
+            f"imported; {how_to_add('ollama')}",
             code="missing_package",
         ) from err
     except ValueError:
