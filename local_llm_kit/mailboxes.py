@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 
-from LLM.exceptions import LLMConfigError
+from LLM.exceptions import LLMAPIError, LLMConfigError
 from local_llm_kit.backends import Growing, Job, JSONObject
 from local_llm_kit.engines.protocol import Event, Handle
 
@@ -28,17 +29,38 @@ class _Mailbox:
         self._events: deque[Event] = deque()
         self._waiter: asyncio.Future[None] | None = None
         self._is_behind = False
+        self._is_closed = False
+
+    @property
+    def is_waited_for(self) -> bool:
+        """Whether a coroutine waits for an event."""
+        return self._waiter is not None and not self._waiter.done()
 
     def put(self, event: Event) -> None:
         self._events.append(event)
+        self._wake()
+
+    def close(self) -> None:
+        """Let nobody wait any longer for what does not come."""
+        self._is_closed = True
+        self._wake()
+
+    def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
     async def take(self) -> list[Event]:
-        """The oldest events that have come, at least one."""
+        """The oldest events that have come, at least one.
+
+        :raises LLMAPIError: it was closed meanwhile.
+        """
         if self._is_behind:
             await asyncio.sleep(0)
         while not self._events:
+            if self._is_closed:
+                raise LLMAPIError(
+                    "the answer was left while it was waited for", status_code=499, code="cancelled"
+                )
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
         self._is_behind = len(self._events) > MAX_TAKEN
@@ -77,8 +99,11 @@ class Mailboxes:
             )
 
     def forget(self, answer: Growing) -> None:
-        """Drop what may still come for an answer."""
-        self._mailboxes.pop(answer, None)
+        """Drop what may still come for an answer. Any thread."""
+        mailbox = self._mailboxes.pop(answer, None)
+        if mailbox is not None and mailbox.is_waited_for:  # by another task than who leaves
+            with suppress(RuntimeError):  # the loop is closed
+                self._loop.call_soon_threadsafe(mailbox.close)
 
     def _post(self, events: list[Event]) -> None:
         """Take a step's events; called on an engine's thread."""
@@ -120,6 +145,7 @@ class Delivery:
         """The next chunks, once there are any.
 
         :raises LLMConfigError: it was started in another event loop.
+        :raises LLMAPIError: another task closed it.
         :raises LLMError: the engine failed.
         """
         self._mailboxes.require_loop()

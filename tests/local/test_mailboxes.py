@@ -6,6 +6,9 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
+from LLM.exceptions import LLMAPIError
 from local_llm_kit.backends import Job
 from local_llm_kit.mailboxes import MAX_TAKEN, Mailboxes
 
@@ -43,3 +46,17 @@ def test_who_is_far_behind_leaves_the_loop_to_others() -> None:
     counts, n_turns = asyncio.run(catch_up())
     assert max(counts) == MAX_TAKEN
     assert n_turns >= len(counts)
+
+
+def test_who_waits_is_told_when_another_task_closes() -> None:
+    async def closed_meanwhile() -> None:
+        answer: Any = Told()
+        answer.done = False
+        delivery = Mailboxes().start(Job(answer, lambda _: []))
+        reader = asyncio.create_task(delivery.step())
+        await asyncio.sleep(0)
+        await asyncio.to_thread(delivery.close)
+        await asyncio.wait_for(reader, 30)
+
+    with pytest.raises(LLMAPIError, match="left while it was waited for"):
+        asyncio.run(closed_meanwhile())
