@@ -11,7 +11,7 @@ from LLM.exceptions import LLMConfigError
 from llmring import background
 from llmring.conversations.opening import open_database
 from llmring.exceptions import ConfigurationError
-from llmring.server.access_log import ACCESS_LOG, show_access_log
+from llmring.server.access_log import ACCESS_LOG
 from llmring.server.app import create_app
 from llmring.server.options import (
     ADMIN_KEY_VARIABLE,
@@ -23,7 +23,7 @@ from llmring.server.service import Service
 from local_llm_kit.server.address import bind, is_loopback, resolve, url_of
 from local_llm_kit.server.guard import Access, Guard
 from local_llm_kit.server.http_server import HTTPServer
-from local_llm_kit.server.log_format import begin_json_logs, say
+from local_llm_kit.server.log_format import begin_logs, say
 
 _LOG = logging.getLogger("llmring.server")
 #: What is added to the refusal of another site's page.
@@ -129,10 +129,7 @@ def serve(options: ServerOptions | None = None, ready: Callable[[str], None] | N
     """
     options = options or ServerOptions()
     server = RingServer(options)
-    if options.log_format == "json":
-        begin_json_logs(_LOG, ACCESS_LOG if options.log_requests else None)
-    elif options.log_requests:
-        show_access_log()
+    begin_logs(options.log_format, _LOG, ACCESS_LOG if options.log_requests else None)
 
     def announce(url: str) -> None:
         say(f"serving {server.where} at {url}", options.log_format, _LOG)

@@ -212,6 +212,17 @@ def json_option(function: FunctionT) -> FunctionT:
     return click.option("--json", "as_json", is_flag=True, help="Write JSON.")(function)
 
 
+def log_format_option(function: FunctionT) -> FunctionT:
+    """``--log-format``, of servers."""
+    return click.option(
+        "--log-format",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        help="Write all logs on standard error as text, or as a line of JSON for each record.",
+    )(function)
+
+
 def _together(decorators: list[Decorator[Any]]) -> Decorator[Any]:
     """Options in the order in which they are listed."""
 

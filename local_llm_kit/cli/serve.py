@@ -15,7 +15,7 @@ import click
 
 from local_llm_kit.cli.command import Command, Option
 from local_llm_kit.cli.loading_bar import loading_bar
-from local_llm_kit.cli.options import LOAD_OPTIONS, load_options, model_option
+from local_llm_kit.cli.options import LOAD_OPTIONS, load_options, log_format_option, model_option
 from local_llm_kit.cli.quantities import Duration
 from local_llm_kit.settings import API_KEY_VARIABLE
 
@@ -71,13 +71,7 @@ def _access(*names: str, **attrs: Any) -> Callable[[Any], Any]:
     is_flag=True,
     help="Write a line for each request on standard error, without prompts and keys.",
 )
-@click.option(
-    "--log-format",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Write all logs on standard error as text, or as a line of JSON for each record.",
-)
+@log_format_option
 @click.option(
     "--grace",
     "grace_s",

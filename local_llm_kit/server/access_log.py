@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from starlette.types import Scope
 
@@ -14,16 +15,6 @@ ACCESS_LOG = logging.getLogger("local_llm_kit.access")
 _MAX_PATH_CHARS = 200
 #: Where a handler leaves the function that tells a request's token counts.
 USAGE_KEY = "local_llm_kit.usage"
-
-
-def show_access_log() -> None:
-    """Write the log to standard error, unless the program has sent it somewhere itself."""
-    if ACCESS_LOG.hasHandlers():
-        return
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
-    ACCESS_LOG.addHandler(handler)
-    ACCESS_LOG.setLevel(logging.INFO)
 
 
 def log_request(scope: Scope, status: int, took_s: float, request_id: str) -> None:
@@ -38,16 +29,10 @@ def log_request(scope: Scope, status: int, took_s: float, request_id: str) -> No
     if not ACCESS_LOG.isEnabledFor(logging.INFO):
         return
     counts = token_counts(scope[USAGE_KEY]()) if USAGE_KEY in scope else TokenCounts(0, 0, 0)
-    # As it came, without what follows a question mark: no decoded line break forges a line.
-    path = scope["raw_path"].decode("ascii", "backslashreplace")[:_MAX_PATH_CHARS]
     fields = {
-        "method": scope["method"],
-        "path": path,
-        "status": status,
-        "took_ms": round(took_s * 1000, 1),
+        **request_fields(scope, status, took_s, request_id),
         "prompt_tokens": counts.prompt,
         "completion_tokens": counts.generated,
-        "request_id": request_id,
     }
     ACCESS_LOG.info(
         "%(method)s %(path)s %(status)d %(took_ms).1f ms, "
@@ -55,3 +40,15 @@ def log_request(scope: Scope, status: int, took_s: float, request_id: str) -> No
         fields,
         extra=fields,
     )
+
+
+def request_fields(scope: Scope, status: int, took_s: float, request_id: str) -> dict[str, Any]:
+    """What all our servers log of a request; takes what `log_request` does."""
+    return {
+        "method": scope["method"],
+        # As it came, without what follows a question mark: no decoded line break forges a line.
+        "path": scope["raw_path"].decode("ascii", "backslashreplace")[:_MAX_PATH_CHARS],
+        "status": status,
+        "took_ms": round(took_s * 1000, 1),
+        "request_id": request_id,
+    }

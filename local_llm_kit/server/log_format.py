@@ -18,15 +18,35 @@ def check_log_format(log_format: Any) -> None:
         raise LLMConfigError(f"log_format is {log_format!r}; give 'text' or 'json'")
 
 
-def begin_json_logs(server: logging.Logger, requests: logging.Logger | None) -> None:
-    """Write all logs of our packages to standard error as JSON, keys masked.
+def begin_logs(
+    log_format: LogFormat, server: logging.Logger, requests: logging.Logger | None
+) -> None:
+    """Write logs to standard error.
+
+    As JSON those of all our packages are, keys masked. As text that of requests is, unless the
+    program has sent it somewhere itself.
 
     :param server: tells also what is no warning: when it listens.
     :param requests: tells of each request; None where nobody wants to know.
     """
-    configure_logging("WARNING", json=True)
-    for logger in filter(None, (server, requests)):
-        logger.setLevel(logging.INFO)
+    if log_format == "json":
+        configure_logging("WARNING", json=True)
+        for logger in filter(None, (server, requests)):
+            logger.setLevel(logging.INFO)
+    elif requests is not None and not _is_heard(requests):
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+        requests.addHandler(handler)
+        requests.setLevel(logging.INFO)
+
+
+def _is_heard(logger: logging.Logger | None) -> bool:
+    """Whether what a logger is told goes anywhere."""
+    while logger is not None:
+        if not all(isinstance(one, logging.NullHandler) for one in logger.handlers):
+            return True
+        logger = logger.parent if logger.propagate else None
+    return False
 
 
 def say(text: str, log_format: LogFormat, server: logging.Logger) -> None:

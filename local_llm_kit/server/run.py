@@ -16,12 +16,12 @@ from local_llm_kit.arguments import Defaults
 from local_llm_kit.catalog import Catalog
 from local_llm_kit.load_options import LoadOptions
 from local_llm_kit.server import page
-from local_llm_kit.server.access_log import ACCESS_LOG, show_access_log
+from local_llm_kit.server.access_log import ACCESS_LOG
 from local_llm_kit.server.address import bind, is_loopback, resolve, url_of
 from local_llm_kit.server.app import create_app
 from local_llm_kit.server.guard import Access, Guard
 from local_llm_kit.server.http_server import HTTPServer
-from local_llm_kit.server.log_format import begin_json_logs, say
+from local_llm_kit.server.log_format import begin_logs, say
 from local_llm_kit.server.options import ServerOptions, api_keys
 from local_llm_kit.server.served_models import ServedModels
 from local_llm_kit.server.service import Service
@@ -155,10 +155,7 @@ def serve(
     """
     options, load = _sorted_out(settings)
     server = LocalServer(model, options, load)
-    if options.log_format == "json":
-        begin_json_logs(_LOG, ACCESS_LOG if options.log_requests else None)
-    elif options.log_requests:
-        show_access_log()
+    begin_logs(options.log_format, _LOG, ACCESS_LOG if options.log_requests else None)
 
     def announce(url: str) -> None:
         name = server.catalog.info.name

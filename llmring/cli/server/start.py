@@ -6,8 +6,10 @@ from typing import Any
 
 import click
 
+from LLM.extras import how_to_add
 from llmring.cli.command import RingCommand
 from llmring.exceptions import ConfigurationError
+from local_llm_kit.cli.options import log_format_option
 
 _EXAMPLES = """\b
 Examples:
@@ -59,13 +61,7 @@ Examples:
     is_flag=True,
     help="Write a line for each request on standard error, without keys and contents.",
 )
-@click.option(
-    "--log-format",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Write all logs on standard error as text, or as a line of JSON for each record.",
-)
+@log_format_option
 @click.option("--metrics", "has_metrics", is_flag=True, help="Answer /metrics, for Prometheus.")
 def start(**settings: Any) -> None:
     """Keep conversations and usage of many users, in SQLite or PostgreSQL.
@@ -77,8 +73,7 @@ def start(**settings: Any) -> None:
         from llmring.server.run import serve
     except ImportError as err:
         raise ConfigurationError(
-            f"the server takes {err.name}, which is not installed; in llm-kit's folder run: "
-            "pip install '.[ring,server]'",
+            f"the server takes {err.name}, which is not installed; {how_to_add('ring,server')}",
             original=err,
         ) from err
     serve(ServerOptions(**settings))
