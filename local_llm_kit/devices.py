@@ -73,7 +73,9 @@ def return_freed_memory() -> None:
     """Let the C library give back to the system what it keeps of freed memory.
 
     glibc keeps freed buffers in a heap for each thread that there was: loading and closing `tiny`
-    20 times left 20 MB more than once, and with this 1. Takes a millisecond. Elsewhere nothing.
+    20 times left 20 MB more than once, and with this 1. Of torch's weights, which come in pieces of
+    up to 32 MiB, it keeps all: 67 MB of a model, and with this 0.1. Takes a millisecond. Elsewhere
+    nothing.
     """
     if sys.platform == "linux":
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # musl has none, and keeps less

@@ -17,7 +17,6 @@ from local_llm_kit.engines.protocol import ModelInfo
 from local_llm_kit.engines.state_file import fingerprint
 from local_llm_kit.engines.transformers.building import Built, build, make_runner
 from local_llm_kit.engines.transformers.embedding import embed, find_pooling
-from local_llm_kit.engines.transformers.heap import trim_heap
 from local_llm_kit.engines.transformers.options import TransformersOptions
 from local_llm_kit.engines.transformers.vocabulary import FolderVocabulary
 from local_llm_kit.folder_template import find_chat_template
@@ -77,7 +76,6 @@ class TransformersEngine(BaseEngine):
         self._built = None
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
-        trim_heap()
 
 
 def _vocabulary(built: Built, options: TransformersOptions) -> FolderVocabulary:
