@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -47,8 +46,6 @@ from local_llm_kit.stopping import Stop
 from local_llm_kit.tool_choice import NO_TOOLS
 from local_llm_kit.waves import Waves
 from local_llm_kit.window import fit_window
-
-_SEEDS = 1 << 64
 
 
 class LocalModel:
@@ -314,7 +311,7 @@ def _requests(
         GenerationRequest(
             prompt=prompts[choice.prompt],
             max_tokens=arguments.max_tokens,
-            sampling=_seeded(arguments.sampling, choice.index),
+            sampling=arguments.sampling.of_choice(choice.index),
             stop=arguments.stop,
             tag=choice,
             constraint=constraint,
@@ -345,10 +342,3 @@ def _option_requests(answer: DecisionAnswer) -> Iterator[GenerationRequest]:
             tag=tag,
             score_from=len(one.prompt),
         )
-
-
-def _seeded(sampling: SamplingParams, index: int) -> SamplingParams:
-    """Each choice has its own seed, so that several of one call differ and all repeat."""
-    if sampling.seed is None or index == 0:
-        return sampling
-    return replace(sampling, seed=(sampling.seed + index) % _SEEDS)

@@ -8,7 +8,7 @@ exactly one `Finished` or `Failed` arrives, last, whatever happens: cancelled, c
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from LLM.exceptions import LLMError
@@ -20,6 +20,8 @@ if TYPE_CHECKING:  # the clients are imported without numpy
     from local_llm_kit.engines.compute import Vocabulary
 
 FinishReason = Literal["stop", "length", "cancelled"]
+
+_SEEDS = 1 << 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,12 @@ class SamplingParams:
     seed: int | None = None
     logit_bias: tuple[tuple[int, float], ...] = ()
     n_logprobs: int | None = None
+
+    def of_choice(self, index: int) -> SamplingParams:
+        """With a seed for one of several choices, so that they differ and each repeats."""
+        if self.seed is None or index == 0:
+            return self
+        return replace(self, seed=(self.seed + index) % _SEEDS)
 
 
 class Matcher(Protocol):

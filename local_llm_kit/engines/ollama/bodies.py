@@ -9,7 +9,6 @@ Source: https://docs.ollama.com/api.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from local_llm_kit.arguments import ChatArguments, CompletionArguments
@@ -99,7 +98,7 @@ def _bodies(
     if arguments.stop:
         common["stop"] = list(dict.fromkeys([*arguments.stop, *facts.stops]))
     return [
-        body | {"options": common | _sampling_options(_seeded(sampling, i))}
+        body | {"options": common | _sampling_options(sampling.of_choice(i))}
         for i in range(arguments.n)
     ]
 
@@ -145,13 +144,6 @@ def _sampling_options(sampling: SamplingParams) -> JSONObject:
     if sampling.seed is not None:
         options["seed"] = sampling.seed % _SEEDS
     return options
-
-
-def _seeded(sampling: SamplingParams, index: int) -> SamplingParams:
-    """Each choice has its own seed, so that several of one call differ and all repeat."""
-    if sampling.seed is None:
-        return sampling
-    return replace(sampling, seed=sampling.seed + index)
 
 
 def messages_for_ollama(messages: Sequence[Mapping[str, Any]]) -> list[JSONObject]:
