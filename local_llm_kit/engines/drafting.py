@@ -153,7 +153,7 @@ class DraftModel:
         runner, slot = self._runner, sequence.slot.id
         cached = self._cached.get(slot, [])
         n = common_prefix(cached, sequence.tokens, len(sequence.tokens) - 1)
-        runner.forget(slot, max(n, 0))
+        runner.forget(slot, n)
         self._cached[slot] = sequence.tokens[:n]
         while n < len(sequence.tokens):
             piece = sequence.tokens[n : n + runner.batch.n_rows]

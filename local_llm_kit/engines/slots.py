@@ -56,7 +56,7 @@ class Placement(NamedTuple):
 
 def common_prefix(first: list[int], second: list[int], limit: int) -> int:
     """Length of the common prefix, at most `limit`: slices compare in C, halving finds the end."""
-    limit = min(limit, len(first), len(second))
+    limit = max(0, min(limit, len(first), len(second)))
     if first[:limit] == second[:limit]:
         return limit
     same, differs = 0, limit

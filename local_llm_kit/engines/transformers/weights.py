@@ -41,9 +41,6 @@ class Weights:
     ) -> None:
         self._stack.close()
 
-    def __contains__(self, name: str) -> bool:
-        return name in self._files
-
     def __call__(self, name: str, *shape: int) -> Any:
         """A copy of one tensor.
 
