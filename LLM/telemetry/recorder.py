@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from queue import SimpleQueue
@@ -17,6 +18,7 @@ from opentelemetry import metrics, propagate, trace
 from opentelemetry.metrics import Histogram, MeterProvider
 from opentelemetry.trace import TracerProvider
 
+from LLM import telemetry
 from LLM._version import __version__
 from LLM.exceptions import LLMError
 from LLM.telemetry import names
@@ -81,6 +83,13 @@ class Recorder:
             "Time between two chunks of a stream.",
             names.SECOND_BUCKETS,
         )
+        self.begin()
+
+    def begin(self) -> None:
+        """Have a thread do what is put off; anew in a forked child, which has none.
+
+        What the parent has put off is the parent's.
+        """
         self._put_off: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._thread = threading.Thread(
             target=self._catch_up, name="llm-kit-telemetry", daemon=True
@@ -148,6 +157,15 @@ class Recorder:
         while (work := self._put_off.get()) is not None:
             work()
             del work  # it holds a stream's answer
+
+
+def _begin_in_child() -> None:
+    if telemetry.current is not None:
+        telemetry.current.begin()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_in_child)
 
 
 def _fits_a_header(name: str, value: str) -> bool:

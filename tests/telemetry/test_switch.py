@@ -6,6 +6,7 @@ import asyncio
 import configparser
 import contextvars
 import logging
+import os
 import subprocess
 import sys
 import threading
@@ -18,6 +19,7 @@ import pytest
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 
 from LLM import LLM, AsyncLLM, LLMConfig, instrument, telemetry, uninstrument
+from LLM.telemetry.dropped import collecting
 from tests.client.conftest import CHAT, HELLO, answer, events
 from tests.remote import wire
 from tests.remote.scripted_server import ScriptedServer
@@ -186,6 +188,25 @@ def test_threads_of_telemetry_end_with_it() -> None:
     uninstrument()
     names = [thread.name for thread in threading.enumerate()]
     assert "llm-kit-telemetry" not in names
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_what_a_forked_process_drops_ends_its_span(seen: Seen) -> None:
+    seen.record()
+    child = os.fork()
+    if not child:
+        status = 1
+        try:
+            recorder = telemetry.current
+            assert recorder is not None
+            with collecting:
+                recorder.work("dropped", {}).end()
+            seen.wait_for(1)
+            status = 0
+        finally:
+            os._exit(status)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 def test_tool_that_instruments_programs_finds_the_clients() -> None:
