@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from LLM._version import __version__
 from LLM.exceptions import LLMError
+from LLM.extras import how_to_add
 from llmring.exceptions import ConfigurationError
 from llmring.mcp.server.offers import Offer
 from llmring.mcp.tools import OnProgress, Progress, Tool, ToolResult
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 _logger = logging.getLogger("llmring.mcp")
 #: Most news of progress that may wait for a slow client; the rest is dropped.
 _MAX_NEWS = 100
+#: Halves of pairs of UTF-16, which models and names of files have. The SDK's writer ends by one.
+_HALVES = re.compile(r"[\ud800-\udfff]")
 
 NamedT = TypeVar("NamedT")
 
@@ -40,8 +44,7 @@ def sdk_server(offer: Offer) -> Server[Any]:
         from mcp.server.lowlevel import Server
     except ModuleNotFoundError as err:
         raise ConfigurationError(
-            f"serving MCP takes {err.name}, which is not installed; in llm-kit's folder run: "
-            "pip install '.[mcp]'",
+            f"serving MCP takes {err.name}, which is not installed; {how_to_add('mcp')}",
             original=err,
         ) from err
     handlers = _Handlers(offer)
@@ -131,7 +134,7 @@ class _Handlers:
         found = resources.get(str(params.uri))
         if found is None:
             raise _unknown("resource", str(params.uri), list(resources))
-        text = await _asked(found.read)
+        text = _sent(await _asked(found.read))
         contents = types.TextResourceContents(uri=found.uri, mime_type=found.mime_type, text=text)
         return types.ReadResourceResult(contents=[contents])
 
@@ -180,7 +183,7 @@ async def _progress(ctx: ServerRequestContext[Any, Any]) -> AsyncIterator[OnProg
 
     async def pass_on() -> None:
         while (one := await news.get()) is not None:
-            await ctx.session.report_progress(one.done, one.total, one.message or None)
+            await ctx.session.report_progress(one.done, one.total, _sent(one.message) or None)
 
     passing = asyncio.create_task(pass_on())
     try:
@@ -199,7 +202,7 @@ async def _asked(read: Callable[[], NamedT]) -> NamedT:
     try:
         return await asyncio.to_thread(read)
     except LLMError as err:
-        raise MCPError(INTERNAL_ERROR, err.message) from err
+        raise MCPError(INTERNAL_ERROR, _sent(err.message)) from err
 
 
 def _unknown(kind: str, name: str, known: Sequence[str]) -> Exception:
@@ -217,9 +220,18 @@ def _call_result(result: ToolResult) -> types.CallToolResult:
     parts = result.content if isinstance(result.content, list) else [_text(result.content)]
     return types.CallToolResult(
         content=[_block(part) for part in parts],
-        structured_content=result.structured,
+        structured_content=_sent(result.structured),
         is_error=result.is_error,
     )
+
+
+def _sent(value: Any) -> Any:
+    """A text, or a value of JSON, with U+FFFD for what no UTF-8 has."""
+    if isinstance(value, str):
+        return _HALVES.sub("\N{REPLACEMENT CHARACTER}", value)
+    if isinstance(value, dict):
+        return {_sent(name): _sent(one) for name, one in value.items()}
+    return list(map(_sent, value)) if isinstance(value, list | tuple) else value
 
 
 def _text(text: str) -> dict[str, Any]:
@@ -231,7 +243,7 @@ def _block(part: dict[str, Any]) -> types.ContentBlock:
     from mcp import types
 
     if part.get("type") == "text":
-        return types.TextContent(type="text", text=str(part.get("text", "")))
+        return types.TextContent(type="text", text=_sent(str(part.get("text", ""))))
     image = part.get("image_url")
     url = image.get("url", "") if isinstance(image, dict) else ""
     head, comma, data = url.partition(";base64,")

@@ -111,6 +111,38 @@ def test_images_are_passed_on() -> None:
     assert other.text == "[input_audio is not passed on]"
 
 
+def test_half_an_emoji_does_not_end_the_server() -> None:
+    half = "a\ud83d"
+
+    async def say(_: dict[str, Any], tell: OnProgress | None) -> ToolResult:
+        assert tell is not None
+        tell(Progress(1, None, half))
+        return ToolResult(half, structured={half: [half, 1]})
+
+    def fail() -> str:
+        raise LockfileError(half)
+
+    async def ask(client: Client) -> Any:
+        result = await client.call_tool("tool", {"n": 1}, progress_callback=hear)
+        with pytest.raises(MCPError) as caught:
+            await client.read_resource("x://b")
+        return result, await client.read_resource("x://a"), caught.value.error
+
+    async def hear(*news: Any) -> None:
+        heard.append(news[2])
+
+    heard: list[str] = []
+    resources = [
+        OfferedResource("x://a", "a", "An a.", "text/plain", lambda: half),
+        OfferedResource("x://b", "b", "A b.", "text/plain", fail),
+    ]
+    called, read, error = asked(Offer("test", [tool(say)], "", lambda: resources), ask)
+    whole = "a\N{REPLACEMENT CHARACTER}"
+    assert called.content[0].text == whole
+    assert called.structured_content == {whole: [whole, 1]}
+    assert (read.contents[0].text, error.message, heard) == (whole, whole, [whole])
+
+
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 def test_progress_comes_in_order_before_the_result(mode: str) -> None:
     async def count(_: dict[str, Any], tell: OnProgress | None) -> ToolResult:
