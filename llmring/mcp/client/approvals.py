@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Mapping
 
@@ -33,22 +34,27 @@ class Approvals:
 
         :raises MCPError: the approved tools cannot be read or kept.
         """
-        approved = self._store.approved(self._address.identity)
+        # In a thread: the file may have to be waited for, while another process writes it.
+        approved = await asyncio.to_thread(self._store.approved, self._address.identity)
         if approved is None:
-            self.approve(offered)
+            await self._keep(offered)
             return
         self.changes = tuple(changes(approved, offered))
         yes = [change.tool for change in self.changes if await self._says_yes(change)]
-        self.approve({name: offered[name] for name in yes})
+        await self.approve({name: offered[name] for name in yes})
 
-    def approve(self, tools: Mapping[str, Pin]) -> None:
+    async def approve(self, tools: Mapping[str, Pin]) -> None:
         """Approve tools as they are in `tools`.
 
         :raises MCPError: they cannot be kept.
         """
-        if tools or self._store.approved(self._address.identity) is None:
-            self._store.approve(self._address.identity, self._address.label, tools)
+        if tools:
+            await self._keep(tools)
         self.changes = tuple(change for change in self.changes if change.tool not in tools)
+
+    async def _keep(self, tools: Mapping[str, Pin]) -> None:
+        address = self._address
+        await asyncio.to_thread(self._store.approve, address.identity, address.label, tools)
 
     async def _says_yes(self, change: ToolChange) -> bool:
         if self._on_change is None or change.kind == "removed":

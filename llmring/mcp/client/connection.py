@@ -136,7 +136,7 @@ class MCPConnection:
     async def close(self) -> None:
         """End the connection, and the server's program where it was started. Once is enough."""
         session, self._session = self._session, None
-        self._offered = None
+        self._forget_tools()
         if session is not None and self._process == os.getpid():
             await background.awaited(session.close())
 
@@ -167,7 +167,7 @@ class MCPConnection:
                 raise MCPError(self._says(f"has changed the tool {name!r} again; look at it anew"))
         names = [one if isinstance(one, str) else one.tool for one in tools]
         chosen = names or self._approvals.withheld
-        self._approvals.approve({name: offered[name] for name in chosen})
+        await self._approvals.approve({name: offered[name] for name in chosen})
 
     async def call_tool(
         self,
@@ -278,10 +278,11 @@ class MCPConnection:
     async def _listed(self) -> dict[str, types.Tool]:
         """The server's tools by its names, compared with those that were approved."""
         while (offered := self._offered) is None:
-            if self._reading is None:
+            reading = self._reading
+            if reading is None:
                 return await self._read()
             # Whoever asked first reads for all; the user is asked about a change once.
-            await asyncio.shield(asyncio.wrap_future(self._reading))
+            await asyncio.shield(asyncio.wrap_future(reading))
         return offered
 
     async def _read(self) -> dict[str, types.Tool]:
@@ -315,7 +316,7 @@ class MCPConnection:
             raise ToolError(str(err), original=err) from err
 
     def _forget_tools(self) -> None:
-        # In the session's thread. The count tells who is reading the list that it is old.
+        # Also in the session's thread. The count tells who is reading the list that it is old.
         self._generation += 1
         self._offered = None
 

@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 
 from llmring.exceptions import MCPError, ToolError
-from llmring.mcp.client import MCPConnection, PinStore, ToolChange
+from llmring.lockfile.writing import only_writer
+from llmring.mcp.client import MCPConnection, PinStore, ToolChange, address
+from llmring.mcp.client.approvals import Approvals
 from llmring.mcp.client.pins import Pin
 from llmring.mcp.tools import Tool
 from tests.llmring.mcp.client.connections import offer, plain, using
@@ -160,6 +162,51 @@ def test_a_change_is_approved_only_as_it_was_told(tmp_path: Path) -> None:
         assert names(await connection.tools()) == ["echo", "change"]
 
     using(plain(tmp_path), run)
+
+
+def test_tools_of_an_earlier_connection_are_not_those_of_the_next(tmp_path: Path) -> None:
+    seen(tmp_path, a="Old.")
+    offer(tmp_path, a="New.")
+
+    async def run() -> list[str]:
+        asked, decided = asyncio.Event(), asyncio.Event()
+
+        async def decide(_: ToolChange) -> bool:
+            asked.set()
+            await decided.wait()
+            return True
+
+        connection = plain(tmp_path, on_change=decide)
+        await connection.connect()
+        reading = asyncio.create_task(connection.tools())
+        await asked.wait()
+        await connection.close()
+        offer(tmp_path, b="Other.")
+        await connection.connect()
+        decided.set()
+        await reading
+        try:
+            return names(await connection.tools())
+        finally:
+            await connection.close()
+
+    assert asyncio.run(run()) == ["b"]
+
+
+def test_another_process_that_approves_does_not_hold_the_loop(tmp_path: Path) -> None:
+    store = PinStore(tmp_path / "pins.json")
+    approvals = Approvals(address("https://tools.example/mcp"), store, None)
+
+    async def run() -> None:
+        with only_writer(store.path):
+            reviewing = asyncio.create_task(approvals.review({"a": Pin("1", "")}))
+            for _ in range(10):
+                await asyncio.sleep(0)
+            assert not reviewing.done()
+        await reviewing
+
+    asyncio.run(run())
+    assert store.approved(address("https://tools.example/mcp").identity) == {"a": Pin("1", "")}
 
 
 def test_all_that_a_model_would_be_told_is_shown(tmp_path: Path) -> None:
