@@ -100,6 +100,9 @@ class Handlers:
         from mcp import types
 
         async def answer(_context: Any, params: Any) -> Any:
+            if self._loop.is_closed():
+                problem = "the event loop of who would answer has ended"
+                return types.ErrorData(code=types.INVALID_REQUEST, message=problem)
             asked = params.model_dump(mode="json", by_alias=True, exclude_none=True)
             given = await in_loop(self._loop, lambda: callback(asked))
             if given is None:

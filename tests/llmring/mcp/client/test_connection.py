@@ -322,6 +322,17 @@ def test_a_callback_answers_in_the_loop_of_the_connection(tmp_path: Path) -> Non
     assert asked == [("Name?", threading.get_ident())]
 
 
+def test_a_callback_whose_loop_has_ended_refuses(tmp_path: Path) -> None:
+    async def answer(_: dict[str, Any]) -> None:
+        raise AssertionError
+
+    connection = plain(tmp_path, callbacks=Callbacks(elicitation=answer))
+    asyncio.run(connection.connect())
+    told = asyncio.run(ask(connection, ELICITATION))
+    asyncio.run(connection.close())
+    assert "has ended" in told["error"]["message"]
+
+
 def test_a_callback_may_refuse(tmp_path: Path) -> None:
     async def refuse(params: dict[str, Any]) -> None:
         assert params["maxTokens"] == 5
