@@ -16,7 +16,6 @@ from typing import Any
 
 from cloud.llm.types import ToolCall
 from LLM.exceptions import InvalidRequestError, LLMError, LLMResponseError
-from llmring.exceptions import LLMRingError
 from llmring.mcp.client.events import ToolEnded, ToolProgress, ToolStarted, ToolUse
 from llmring.mcp.client.telling import MAX_RESULT_CHARS, bounded, checked
 from llmring.mcp.tools import Progress, Tool, ToolResult
@@ -121,10 +120,11 @@ class RoundOfCalls:
         call = ToolUse(asked.id, asked.name, arguments, tool, round, position)
         if tool is None:
             problem = _unknown(asked.name, self._tools)
+        elif not problem and position >= MAX_CALLS:
+            # Not checked any more: each check may take a second.
+            problem = f"too many calls at once; make at most {MAX_CALLS}"
         elif not problem and (misfit := _misfit(tool, arguments)):
             problem = f"the arguments do not fit the tool's schema: {misfit}; mend them"
-        if not problem and position >= MAX_CALLS:
-            problem = f"too many calls at once; make at most {MAX_CALLS}"
         if problem or tool is None:
             self._refused.append((call, problem))
         else:
@@ -193,7 +193,7 @@ def _unknown(name: str, tools: Mapping[str, Tool]) -> str:
 def _misfit(tool: Tool, arguments: dict[str, Any]) -> str:
     try:
         check = argument_check(tool.parameters)
-    except (InvalidRequestError, LLMRingError):
+    except InvalidRequestError:
         # A server's schema in an older dialect, or with patterns that could take for ever. What
         # runs the tool checks its arguments, too.
         _logger.debug("the schema of the tool %s cannot be checked here", tool.name)

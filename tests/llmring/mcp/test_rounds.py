@@ -130,6 +130,22 @@ def test_more_calls_than_a_round_may_have_are_not_made() -> None:
     assert told(turn)[64:] == ["too many calls at once; make at most 64"] * 6
 
 
+def test_calls_that_are_not_made_are_not_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    n_checked = 0
+
+    def check(parameters: Any) -> Any:
+        def count(_: Any) -> str:
+            nonlocal n_checked
+            n_checked += 1
+            return ""
+
+        return count
+
+    monkeypatch.setattr("llmring.mcp.client.calls.argument_check", check)
+    ask(Said(calls=[ROME] * 70), SUNNY, tools=[get_weather])
+    assert n_checked == 64
+
+
 def test_a_call_that_is_repeated_for_ever_is_stopped(streamed: bool) -> None:
     said = (CALLED, CALLED, CALLED, SUNNY)
     turn, _, bodies = ask(*said, streamed=streamed, tools=[get_weather], max_tool_rounds=3)
