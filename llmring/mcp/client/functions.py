@@ -92,7 +92,7 @@ def _parameters(function: Callable[..., Any], name: str) -> list[inspect.Paramet
     try:
         found = list(inspect.signature(function).parameters.values())
         hints = typing.get_type_hints(_annotated(function), include_extras=True)
-    except (TypeError, ValueError, NameError) as err:
+    except (TypeError, ValueError, NameError, AttributeError, SyntaxError) as err:
         raise ToolError(
             f"the parameters of the function {name!r} cannot be read: {err}; give parameters=…", err
         ) from err

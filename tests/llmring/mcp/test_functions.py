@@ -174,6 +174,8 @@ def test_defaults_that_json_has_not_are_left_out() -> None:
 def anything(*values: int) -> None: ...
 def positional(x: int, /) -> None: ...
 def unknown(x: Nowhere) -> None: ...  # type: ignore[name-defined]  # noqa: F821
+def missing(x: threading.Nowhere) -> None: ...  # type: ignore[name-defined]
+def words(x: "two words") -> None: ...  # type: ignore[valid-type]  # noqa: F722
 def thread(x: threading.Thread) -> None: ...
 
 
@@ -183,12 +185,24 @@ def thread(x: threading.Thread) -> None: ...
         (anything, "takes 'values', which cannot be given by name"),
         (positional, "takes 'x', which cannot be given by name"),
         (unknown, "cannot be read: name 'Nowhere' is not defined"),
+        (missing, "has no attribute 'Nowhere'; give parameters=…"),
+        (words, "cannot be read: Forward reference must be an expression"),
         (thread, "has a parameter"),
         (functools.partial(anything), "is a partial, which has no name"),
         (3, "a tool is a function or a Tool, not int"),
         (Place, "a tool is a function or a Tool, not ModelMetaclass"),
     ],
-    ids=["any number", "by place", "unknown name", "no schema", "no name", "no function", "class"],
+    ids=[
+        "any number",
+        "by place",
+        "unknown name",
+        "missing name",
+        "no annotation",
+        "no schema",
+        "no name",
+        "no function",
+        "class",
+    ],
 )
 def test_what_cannot_be_a_tool_is_refused(function: Any, problem: str) -> None:
     with pytest.raises(ToolError) as caught:
