@@ -25,6 +25,8 @@ Part = dict[str, Any]
 #: Most images, audio and files of one result; Anthropic takes no more in a request.
 MAX_MEDIA = 100
 
+# Most characters of a file's name: the end, which says what it is.
+_MAX_NAME_CHARS = 200
 # Line breaks and tabs are text. The rest are C0 and C1 controls, and lone surrogates, which no
 # provider takes.
 _UNSHOWN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -162,7 +164,7 @@ def _media_part(data: str, media_type: str, name: str) -> Part | None:
         audio = {"data": data, "format": _AUDIO_FORMATS[media_type]}
         return {"type": "input_audio", "input_audio": audio}
     if media_type == "application/pdf":
-        filename = clean(name) or "document.pdf"
+        filename = clean(name)[-_MAX_NAME_CHARS:] or "document.pdf"
         return {"type": "file", "file": {"filename": filename, "file_data": url}}
     return None
 

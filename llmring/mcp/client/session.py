@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from LLM._version import __version__
 from LLM.error_response import excerpt
+from LLM.extras import how_to_add
 from LLM.secrets import scrub_text
 from llmring.exceptions import ConfigurationError, MCPError
 from llmring.mcp.client import sdk_errors
@@ -181,7 +182,8 @@ class Session:
             if not ready.done():
                 raise
             if self._held is not None:
-                self._held.ended_by = sdk_errors.root(err)
+                # What it was broken off for comes first; the rest follows from that.
+                self._held.ended_by = self._held.ended_by or sdk_errors.root(err)
 
     async def _reason_of_end(self, held: _Held, cause: BaseException) -> BaseException:
         """What a session ended by: its requests are only told that it has."""
@@ -243,8 +245,7 @@ def _require_sdk() -> None:
         if err.name != "mcp":
             raise
         raise ConfigurationError(
-            "MCP needs the SDK mcp, which is not installed; in llm-kit's folder run: "
-            "pip install '.[mcp]'"
+            f"MCP needs the SDK mcp, which is not installed; {how_to_add('mcp')}"
         ) from err
 
 

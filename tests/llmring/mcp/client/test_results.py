@@ -103,6 +103,12 @@ def test_a_pdf_is_a_file() -> None:
     assert part == {"type": "file", "file": {"filename": "b.pdf", "file_data": url}}
 
 
+def test_a_files_name_is_bounded() -> None:
+    block = resource(blob=PNG, mimeType="application/pdf", uri="file:///" + "x" * 5000 + ".pdf")
+    (part,) = result(block).content
+    assert part["file"]["filename"] == "x" * 196 + ".pdf"
+
+
 def test_the_text_of_a_resource_is_text() -> None:
     assert result(resource(text="inside", mimeType="text/plain")).content == "inside"
 
