@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from llmring.registry import RegistryModel
 
-_START = "dollars_per_million_tokens_"
-
 
 def price(dollars: float | None) -> str:
     """Dollars for a million tokens; a dash where they are not told."""
@@ -40,12 +38,12 @@ def as_json(model: RegistryModel) -> dict[str, Any]:
 
 def facts(model: RegistryModel) -> list[tuple[str, str]]:
     """Headings and texts, for a page about a model; without those that have no text."""
-    from llmring.registry.schemas import ABILITIES
+    from llmring.registry.schemas import ABILITIES, PRICE_PREFIX
 
     prices = [
-        (name.removeprefix(_START).replace("_", " "), value)
+        (name.removeprefix(PRICE_PREFIX).replace("_", " "), value)
         for name in type(model).model_fields
-        if name.startswith(_START) and (value := getattr(model, name)) is not None
+        if name.startswith(PRICE_PREFIX) and (value := getattr(model, name)) is not None
     ]
     abilities = [words for name, words in ABILITIES.items() if getattr(model, f"supports_{name}")]
     announced = [

@@ -6,9 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from llmring.registry.catalog import Catalog
-from llmring.registry.schemas import RegistryModel
-
-_START = "dollars_per_million_tokens_"
+from llmring.registry.schemas import PRICE_PREFIX, RegistryModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +71,11 @@ def drift(pinned: Catalog, current: Catalog) -> Drift:
 
 
 def _price_changes(pinned: RegistryModel, current: RegistryModel) -> list[PriceChange]:
-    prices = [name for name in RegistryModel.model_fields if name.startswith(_START)]
+    prices = [name for name in RegistryModel.model_fields if name.startswith(PRICE_PREFIX)]
     return [
         PriceChange(
             current.model_name,
-            name.removeprefix(_START),
+            name.removeprefix(PRICE_PREFIX),
             getattr(pinned, name),
             getattr(current, name),
         )

@@ -15,6 +15,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 #: Prices are exact in units of a millionth of a millionth of a dollar for a million tokens.
 RATE_UNITS = 10**12
+#: What the names of prices begin with.
+PRICE_PREFIX = "dollars_per_million_tokens_"
 #: Most dollars for a million tokens that are taken for a price.
 MAX_PRICE = 1e6
 #: Most tokens that are taken for a limit.
@@ -210,9 +212,8 @@ class RegistryModel(_Prices):
 
     def _own_rates(self, suffix: str) -> dict[str, int | None]:
         """The prices whose names end in `suffix`, by what is between."""
-        start = "dollars_per_million_tokens_"
         return {
-            name.removeprefix(start).removesuffix(suffix): _units(getattr(self, name))
+            name.removeprefix(PRICE_PREFIX).removesuffix(suffix): _units(getattr(self, name))
             for name in _Prices.model_fields
             if name.endswith(suffix)
         }
