@@ -7,19 +7,18 @@ in its caller's context, which would then stay changed.
 from __future__ import annotations
 
 import time
-from contextvars import Token
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
-from opentelemetry.context import Context
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from LLM.secrets import scrub_text
 from LLM.telemetry import dropped, names
 from LLM.telemetry.answers import Told, answer_attributes
 from LLM.telemetry.asked import Asked, identity, request_attributes, short
 from LLM.telemetry.content import input_attributes, output_attributes
+from LLM.telemetry.current_span import CurrentSpan
 from LLM.telemetry.failures import error_type, failure_attributes, harmless
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ _CALL_KEY = otel_context.create_key("llm-kit-call")
 CONVERSATION_KEY = otel_context.create_key("llm-kit-conversation")
 
 
-class CallSpan:
+class CallSpan(CurrentSpan):
     """One call: a whole answer, or a stream to its end.
 
     As a context manager it is the current span of the block; what leaves the block by an error has
@@ -44,24 +43,20 @@ class CallSpan:
     :param asked: what is called for.
     """
 
-    __slots__ = ("_asked", "_began", "_chunk_attributes", "_context", "_ended", "_first",
-                 "_identity", "_last", "_recorder", "_span", "_token", "n_retries")  # fmt: skip
+    __slots__ = ("_asked", "_began", "_chunk_attributes", "_first", "_identity", "_last",
+                 "n_retries")  # fmt: skip
 
     def __init__(self, recorder: Recorder, asked: Asked) -> None:
-        self._recorder = recorder
+        super().__init__(recorder)
         self._asked = asked
         self._identity = identity(asked)
         self._first: float | None = None
         self._last = 0.0
         self._chunk_attributes: dict[str, Any] = self._identity
-        self._ended = False
-        self._token: Token[Context] | None = None
         self.n_retries = 0
         self._began = time.perf_counter()
         if asked.began_ns is not None:
             self._began -= (time.time_ns() - asked.began_ns) / 1e9
-        self._span: Span = trace.INVALID_SPAN
-        self._context = otel_context.get_current()
         self._start()
 
     @harmless(None)
@@ -84,16 +79,7 @@ class CallSpan:
         with_span = trace.set_span_in_context(self._span, parent)
         self._context = otel_context.set_value(_CALL_KEY, self, with_span)
 
-    def __enter__(self) -> Self:
-        self._token = otel_context.attach(self._context)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: object
-    ) -> None:
-        if self._token is not None:
-            otel_context.detach(self._token)
-            self._token = None
+    def _leave(self, error: BaseException | None) -> None:
         if error is not None:
             self.failed(error)
 

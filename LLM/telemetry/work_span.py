@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from contextvars import Token
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry import context as otel_context
 from opentelemetry import propagate, trace
-from opentelemetry.context import Context
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from LLM.telemetry import dropped
+from LLM.telemetry.current_span import CurrentSpan
 from LLM.telemetry.failures import failure_attributes, harmless
 
 if TYPE_CHECKING:
     from LLM.telemetry.recorder import Recorder
 
 
-class Work:
+class Work(CurrentSpan):
     """A span around calls, whose spans are its children.
 
     As a context manager it is the current span of the block, and ends with it; where its end lies
@@ -36,11 +35,7 @@ class Work:
         attributes: Mapping[str, Any],
         carrier: Mapping[str, str] | None = None,
     ) -> None:
-        self._recorder = recorder
-        self._span: Span = trace.INVALID_SPAN
-        self._context = otel_context.get_current()
-        self._token: Token[Context] | None = None
-        self._ended = False
+        super().__init__(recorder)
         self._start(name, attributes, carrier)
 
     @harmless(None)
@@ -55,16 +50,7 @@ class Work:
         )
         self._context = trace.set_span_in_context(self._span, parent)
 
-    def __enter__(self) -> Self:
-        self._token = otel_context.attach(self._context)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: object
-    ) -> None:
-        if self._token is not None:
-            otel_context.detach(self._token)
-            self._token = None
+    def _leave(self, error: BaseException | None) -> None:
         self.end(error)
 
     @contextlib.contextmanager
