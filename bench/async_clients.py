@@ -1,6 +1,6 @@
 """Clients for coroutines with many requests in flight, against raw aiohttp and the openai SDK.
 
-    python bench/async_clients.py [--rounds 9] [--in-flight 256] [--check]
+    python bench/async_clients.py [--rounds 9] [--in-flight 256] [--check] [--json FILE]
 
 Every contender talks to `fake_server.py` in another process, through one event loop of this one. A
 round runs each contender once, in turn, so that the machine's drift meets all alike; the tables
@@ -15,22 +15,20 @@ import argparse
 import asyncio
 import gc
 import json
-import platform
 import statistics
 import sys
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from typing import Any
 
 import aiohttp
 import httpx2
 import openai
 import yarl
-from ratios import by_round, verdict
 from remote import KEY, MESSAGES, N_CHUNKS, fake_server
+from report import Report, add_options, by_round
 
 from cloud.llm import AsyncOpenAICompatClient
 from LLM import AsyncLLM, LLMConfig
@@ -190,10 +188,13 @@ async def interleaved(
             await contender.play(in_flight, calls.server_cpu_s)
 
 
-def show(title: str, unit: str, contenders: list[Contender]) -> None:
-    """Print a table: medians, with the smallest and the largest CPU."""
+def show(title: str, unit: str, contenders: list[Contender], report: Report) -> None:
+    """Print and note a table: medians, with the smallest and the largest CPU."""
     print(f"\n{title}\n  {'':<30}{'CPU, µs':>9}   {'':<20}{unit + '/s':>12}{'server, µs':>12}")
     for one in contenders:
+        report.add(title, one.name, "CPU, µs", one.cpu_us)
+        report.add(title, one.name, f"{unit} a second", one.per_s)
+        report.add(title, one.name, "the server's CPU, µs", one.server_us)
         spread = f"({min(one.cpu_us):.1f} to {max(one.cpu_us):.1f})"
         print(
             f"  {one.name:<30}{statistics.median(one.cpu_us):9.1f}   {spread:<20}"
@@ -201,7 +202,7 @@ def show(title: str, unit: str, contenders: list[Contender]) -> None:
         )
 
 
-async def measure(base: str, rounds: int, in_flight: int) -> bool:
+async def measure(base: str, rounds: int, in_flight: int, report: Report) -> bool:
     """Run everything. :return: whether all targets are met."""
     calls = Calls(base, in_flight)
     many, few = 16 * in_flight, 4 * in_flight
@@ -229,34 +230,41 @@ async def measure(base: str, rounds: int, in_flight: int) -> bool:
         stack.push_async_callback(calls.close)
         await interleaved(plain, rounds, in_flight, calls)
         await interleaved(streamed, rounds, 1, calls)
-    show(f"A call, {in_flight} in flight", "calls", plain)
+    show(f"A call, {in_flight} in flight", "calls", plain, report)
     good = [
-        verdict(f"{one.name} / {RAW}, CPU", by_round(one.cpu_us, raw.cpu_us), 1.3, at_most=True)
+        report.hold(
+            f"{one.name} / {RAW}, CPU of a call",
+            by_round(one.cpu_us, raw.cpu_us),
+            1.3,
+            at_most=True,
+        )
         for one in (client, llm)
     ]
     good += [
-        verdict(f"{one.name} / {SDK}, calls/s", by_round(one.per_s, sdk.per_s), 12, at_most=False)
+        report.hold(
+            f"{one.name} / {SDK}, calls a second", by_round(one.per_s, sdk.per_s), 12, at_most=False
+        )
         for one in (client, llm)
     ]
-    show("A streamed chunk, one stream at a time", "chunks", streamed)
+    show("A streamed chunk, one stream at a time", "chunks", streamed, report)
     for one, target in ((lines, 1.0), (chunks, 0.1)):
         ratios = by_round(events.cpu_us, one.cpu_us)
-        good.append(verdict(f"events / {one.name}, CPU", ratios, target, at_most=True))
+        good.append(
+            report.hold(f"events / {one.name}, CPU of a chunk", ratios, target, at_most=True)
+        )
     return all(good)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--in-flight", type=int, default=256)
-    parser.add_argument("--check", action="store_true")
+    add_options(parser, rounds=9)
     args = parser.parse_args()
-    libraries = ("aiohttp", "pydantic", "httpx2", "openai")
-    print(
-        f"Python {platform.python_version()}, " + ", ".join(f"{n} {version(n)}" for n in libraries)
-    )
+    report = Report("async", ("aiohttp", "pydantic", "httpx2", "openai"))
+    print(report)
     with fake_server() as base:
-        good = asyncio.run(measure(base, args.rounds, args.in_flight))
+        good = asyncio.run(measure(base, args.rounds, args.in_flight, report))
+    report.write(args.json)
     return 0 if good or not args.check else 1
 
 

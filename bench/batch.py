@@ -1,6 +1,7 @@
 """Jobs against a plain loop of `AsyncLLM`: throughput, memory, and jobs that are killed.
 
     python bench/batch.py [--rounds 5] [--requests 20000] [--in-flight 64] [--kills 10] [--check]
+        [--json FILE]
 
 Every contender makes the same calls of `fake_server.py` in another process. The plain loop is a
 gather of `chat_completion` under a semaphore; a job reads a file and writes one. A round runs both
@@ -15,7 +16,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import platform
 import random
 import resource
 import statistics
@@ -23,16 +23,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from importlib.metadata import version
 from pathlib import Path
 
-from ratios import by_round, verdict
 from remote import fake_server
+from report import Report, add_options, by_round
 
 from LLM import LLM, AsyncLLM, LLMConfig
 
 #: A job's throughput over the plain loop's, and memory of a large job over a small one's.
 LEAST_RATIO, MOST_GROWTH = 0.8, 1.1
+COLUMNS = ("requests a second", "CPU of a request, µs", "peak memory, MiB")
 
 
 def message(n: int) -> list[dict[str, str]]:
@@ -98,8 +98,8 @@ def measured(contender: str, base: str, n_requests: int, in_flight: int) -> list
     return values
 
 
-def throughput(base: str, rounds: int, n_requests: int, in_flight: int) -> bool:
-    """Print the table. :return: whether the targets are met."""
+def throughput(base: str, rounds: int, n_requests: int, in_flight: int, report: Report) -> bool:
+    """Print and note the table. :return: whether the targets are met."""
     found: dict[str, list[list[float]]] = {"plain": [], "batch": []}
     for _ in range(rounds):
         for name, values in found.items():
@@ -107,6 +107,8 @@ def throughput(base: str, rounds: int, n_requests: int, in_flight: int) -> bool:
     print(f"\n  {'':<24}{'requests/s':>12}{'CPU, µs':>10}{'peak, MiB':>11}")
     for name, label in (("plain", "AsyncLLM in a loop"), ("batch", "LLM.batch")):
         columns = list(zip(*found[name], strict=True))
+        for title, column in zip(COLUMNS, columns, strict=False):
+            report.add("A job", label, title, column)
         rate, cpu, peak = (statistics.median(column) for column in columns[:3])
         print(f"  {label:<24}{rate:12,.0f}{cpu:10.0f}{peak:11.1f}")
     rates = {name: [value[0] for value in values] for name, values in found.items()}
@@ -116,8 +118,8 @@ def throughput(base: str, rounds: int, n_requests: int, in_flight: int) -> bool:
     print()
     return all(
         [
-            verdict("throughput / plain loop", ratio, LEAST_RATIO, at_most=False),
-            verdict("peak memory / a tenth of the job", growth, MOST_GROWTH, at_most=True),
+            report.hold("throughput / plain loop", ratio, LEAST_RATIO, at_most=False),
+            report.hold("peak memory / a tenth of the job", growth, MOST_GROWTH, at_most=True),
         ]
     )
 
@@ -173,19 +175,17 @@ def main() -> None:
         play(contender, base, folder, *map(int, numbers))
         return
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--requests", type=int, default=20_000)
     parser.add_argument("--in-flight", type=int, default=64)
     parser.add_argument("--kills", type=int, default=10)
-    parser.add_argument("--check", action="store_true", help="fail when a target is missed")
+    add_options(parser, rounds=5)
     given = parser.parse_args()
-    python, aiohttp = platform.python_version(), version("aiohttp")
-    print(
-        f"Python {python}, aiohttp {aiohttp}, {given.requests:,} requests, {given.in_flight} open"
-    )
+    report = Report("batch", ("aiohttp",))
+    print(f"{report}, {given.requests:,} requests, {given.in_flight} open")
     with fake_server() as base:
-        good = throughput(base, given.rounds, given.requests, given.in_flight)
+        good = throughput(base, given.rounds, given.requests, given.in_flight, report)
         good &= killed(base, given.kills, given.requests, given.in_flight)
+    report.write(given.json)
     sys.exit(given.check and not good)
 
 

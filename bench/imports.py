@@ -1,6 +1,6 @@
 """CPU and memory of importing, in interleaved fresh processes.
 
-    python bench/imports.py [--rounds 15] [--peer-python PATH] [--check]
+    python bench/imports.py [--rounds 15] [--peer-python PATH] [--check] [--json FILE]
 
 `import LLM` is held against `import requests`, and `LLMRing`, which is llmring with all that it
 loads before a first call, against that of the original llmring: that of the Python at
@@ -17,7 +17,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ratios import by_round, verdict
+from peers import peer_python
+from report import Report, add_options, by_round
 
 RING = "from llmring import LLMRing"
 STATEMENTS = (
@@ -49,10 +50,13 @@ def measure(python: str, statement: str) -> tuple[float, float]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--peer-python", help="a Python that has llmring 1.4.0")
-    parser.add_argument("--check", action="store_true")
+    parser.add_argument(
+        "--peer-python", default=peer_python(), help="a Python that has llmring 1.4.0"
+    )
+    add_options(parser, rounds=15)
     args = parser.parse_args()
+    report = Report("imports", ("requests", "pydantic", "openai"))
+    print(report)
     contenders = {statement: (sys.executable, statement) for statement in STATEMENTS}
     if args.peer_python:
         contenders[ORIGINAL] = (args.peer_python, RING)
@@ -66,15 +70,19 @@ def main() -> int:
             cpu_ms[name].append(taken[0])
             mib[name].append(taken[1])
     for name, values in cpu_ms.items():
+        row = name if name == ORIGINAL else f"`{name}`"
+        report.add("An import", row, "CPU, ms", values)
+        report.add("An import", row, "memory of the process, MiB", mib[name])
         print(
             f"{name:<30}{statistics.median(values):8.1f} ms CPU "
             f"({min(values):.1f} to {max(values):.1f}){max(mib[name]):8.1f} MiB"
         )
     ratios = by_round(cpu_ms["import LLM"], cpu_ms["import requests"])
-    good = verdict("LLM / requests, CPU", ratios, 2.0, at_most=True)
-    good &= verdict("LLM, MiB", mib["import LLM"], 40.0, at_most=True)
-    good &= verdict("LLMRing, CPU, ms", cpu_ms[RING], 400.0, at_most=True)
-    good &= verdict("LLMRing, MiB", mib[RING], 50.0, at_most=True)
+    good = report.hold("LLM / requests, CPU", ratios, 2.0, at_most=True)
+    good &= report.hold("LLM, MiB", mib["import LLM"], 40.0, at_most=True)
+    good &= report.hold("LLMRing, ms of CPU", cpu_ms[RING], 400.0, at_most=True)
+    good &= report.hold("LLMRing, MiB", mib[RING], 50.0, at_most=True)
+    report.write(args.json)
     return 0 if good or not args.check else 1
 
 

@@ -30,18 +30,15 @@ exit status 1 when a target is missed.
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import sys
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 from local_engine import in_process, over_http
-from local_engine.findings import Finding, Values, table
+from local_engine.findings import Finding, Values, note, table
 from local_engine.settings import Settings
+from peers import peer_python
+from report import Report, add_options
 
 SCENARIOS: dict[str, Callable[[Settings], list[Finding]]] = {
     "streams": over_http.streams,
@@ -54,67 +51,47 @@ SCENARIOS: dict[str, Callable[[Settings], list[Finding]]] = {
     "pairs": over_http.pairs,
     "torch": in_process.torch,
 }
+MODELS = Path("build/models")
 PACKAGES = ("llama-cpp-python", "xllamacpp", "torch", "transformers", "llguidance", "uvicorn")
 
 
-def measure(names: list[str], settings: Settings) -> list[Finding]:
-    """Run the scenarios one after another, and print each one's findings as they come."""
-    found = []
-    for name in names:
-        try:
-            new = SCENARIOS[name](settings)
-        except FileNotFoundError as error:
-            ours = Values("local_llm_kit", absent=str(error))
-            new = [Finding(name, "nothing measured", ours, target=0.0)]
-        print(table(new), flush=True)
-        found += new
-    return found
-
-
-def machine() -> dict[str, Any]:
-    """What the figures depend on."""
-    versions: dict[str, str | None] = {}
-    for package in PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            versions[package] = None
-    return {
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-        "cores": os.cpu_count(),
-        "load": os.getloadavg()[0],
-        "versions": versions,
-    }
+def measure(name: str, settings: Settings) -> list[Finding]:
+    """Run a scenario."""
+    try:
+        return SCENARIOS[name](settings)
+    except FileNotFoundError as error:
+        ours = Values("local_llm_kit", absent=str(error))
+        return [Finding(name, "nothing measured", ours, target=0.0)]
 
 
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--models", type=Path, required=True, help="what make-random-model wrote")
+    parser.add_argument("--models", type=Path, default=MODELS, help="what make-random-model wrote")
     parser.add_argument("--only", action="append", choices=SCENARIOS, help="repeatable")
-    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="one short round of each")
-    parser.add_argument("--peer-python", default=sys.executable, metavar="PATH")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the findings there too")
-    parser.add_argument("--check", action="store_true", help="exit status 1 if a target is missed")
+    parser.add_argument("--peer-python", default=peer_python(), metavar="PATH")
+    add_options(parser, rounds=5)
     return parser.parse_args()
 
 
 def main() -> int:
     args = options()
     rounds, scale = (1, 0.1) if args.quick else (args.rounds, 1.0)
-    settings = Settings(args.models, rounds, scale, args.peer_python)
-    facts = machine()
-    print(", ".join(f"{name} {value}" for name, value in facts.items()))
-    found = measure(args.only or list(SCENARIOS), settings)
+    settings = Settings(args.models, rounds, scale, args.peer_python or sys.executable)
+    found: list[Finding] = []
+    for name in args.only or SCENARIOS:
+        command = ["local", "--only", name, "--rounds", str(rounds)]
+        report = Report(f"local-{name}", PACKAGES, command)
+        new = measure(name, settings)
+        print(table(new), flush=True)
+        note(new, report)
+        report.write(args.json and args.json.with_stem(f"{args.json.stem}-{name}"))
+        found += new
     missed = [finding for finding in found if finding.fails]
     targets = sum(finding.target is not None for finding in found)
     print(f"{targets - len(missed)} of {targets} targets met")
-    if args.json:
-        report = facts | {"findings": [finding.as_dict() for finding in found]}
-        args.json.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n")
     return 1 if missed and args.check else 0
 
 

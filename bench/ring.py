@@ -1,6 +1,7 @@
 """What `llmring` costs a call: over the client it stands on, and against the original llmring.
 
     python bench/ring.py [--rounds 9] [--peer-python PATH] [--noted] [--check]
+        [--json FILE]
 
 Each contender runs in a process of its own against `fake_server.py` in another one. They take
 turns, round by round, so that the machine's drift meets all alike; the table gives medians over
@@ -17,19 +18,18 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Self
 
-from ratios import by_round, verdict
+from peers import peer_python
 from remote import fake_server
+from report import Report, add_options, by_round
 from ring_worker import KEY, MODEL, N_CHUNKS
 
 HERE = Path(__file__).parent
@@ -122,7 +122,9 @@ class Contender:
         self.per_s.append(n / wall_s)
 
 
-def measure(contenders: list[Contender], rounds: int, title: str, unit: str) -> None:
+def measure(
+    contenders: list[Contender], rounds: int, title: str, unit: str, report: Report
+) -> None:
     """Play all in turn, and print what they took. The first round only opens connections."""
     for contender in contenders:
         contender.play()
@@ -133,12 +135,21 @@ def measure(contenders: list[Contender], rounds: int, title: str, unit: str) -> 
             contender.play()
     print(f"\n{title}\n  {'':<30}{'CPU, µs':>9}   {'':<20}{unit + '/s':>12}")
     for one in contenders:
+        report.add(title, one.name, "CPU, µs", one.cpu_us)
+        report.add(title, one.name, f"{unit} a second", one.per_s)
         spread = f"({min(one.cpu_us):.1f} to {max(one.cpu_us):.1f})"
         cpu, speed = statistics.median(one.cpu_us), statistics.median(one.per_s)
         print(f"  {one.name:<30}{cpu:9.1f}   {spread:<20}{speed:12,.0f}")
 
 
-def calls(ours: Worker, peer: Worker | None, rounds: int, in_flight: int, target: float) -> bool:
+def calls(
+    ours: Worker,
+    peer: Worker | None,
+    rounds: int,
+    in_flight: int,
+    target: float,
+    report: Report,
+) -> bool:
     """Measure calls. :return: whether the targets are met."""
     times = 300 if in_flight == 1 else 8 * in_flight
     client = Contender("AsyncOpenAICompatClient.chat", ours, "client-chat", times, in_flight)
@@ -149,16 +160,18 @@ def calls(ours: Worker, peer: Worker | None, rounds: int, in_flight: int, target
         few = 100 if in_flight == 1 else 2 * in_flight
         contenders.append(Contender("llmring 1.4.0", peer, "chat", few, in_flight))
     title = "one by one" if in_flight == 1 else f"{in_flight} in flight"
-    measure(contenders, rounds, f"A call, {title}", "calls")
+    measure(contenders, rounds, f"A call, {title}", "calls", report)
     over = [(a - b) / 1e3 for a, b in zip(ring.cpu_us, client.cpu_us, strict=True)]
-    good = verdict("LLMRing over the client, CPU, ms", over, 0.15, at_most=True)
+    good = report.hold(f"LLMRing over the client, {title}, ms of CPU", over, 0.15, at_most=True)
     if peer is not None:
         ratios = by_round(ring.per_s, contenders[-1].per_s)
-        good &= verdict("LLMRing / llmring 1.4.0, calls/s", ratios, target, at_most=False)
+        good &= report.hold(
+            f"LLMRing / llmring 1.4.0, {title}, calls a second", ratios, target, at_most=False
+        )
     return good
 
 
-def streams(ours: Worker, peer: Worker | None, rounds: int) -> None:
+def streams(ours: Worker, peer: Worker | None, rounds: int, report: Report) -> None:
     """Measure chunks of streams, one stream at a time."""
     contenders = [
         Contender("AsyncOpenAICompatClient.events", ours, "client-stream", 5, per=N_CHUNKS),
@@ -166,7 +179,7 @@ def streams(ours: Worker, peer: Worker | None, rounds: int) -> None:
     ]
     if peer is not None:
         contenders.append(Contender("llmring 1.4.0", peer, "stream", 2, per=N_CHUNKS))
-    measure(contenders, rounds, "A streamed chunk, one stream at a time", "chunks")
+    measure(contenders, rounds, "A streamed chunk, one stream at a time", "chunks", report)
 
 
 def files(folder: Path) -> None:
@@ -179,15 +192,14 @@ def files(folder: Path) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--peer-python", help="a Python that has llmring 1.4.0")
-    parser.add_argument("--noted", action="store_true", help="note calls in a temporary database")
-    parser.add_argument("--check", action="store_true")
-    args = parser.parse_args()
-    libraries = ("aiohttp", "pydantic")
-    print(
-        f"Python {platform.python_version()}, " + ", ".join(f"{n} {version(n)}" for n in libraries)
+    parser.add_argument(
+        "--peer-python", default=peer_python(), help="a Python that has llmring 1.4.0"
     )
+    parser.add_argument("--noted", action="store_true", help="note calls in a temporary database")
+    add_options(parser, rounds=9)
+    args = parser.parse_args()
+    report = Report("ring", ("aiohttp", "pydantic"))
+    print(report)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         files(folder)
@@ -200,10 +212,11 @@ def main() -> int:
             registry = (folder / "registry").as_uri()
             peer = stack.enter_context(Worker(args.peer_python, base_url, folder, registry))
         else:
-            print("llmring 1.4.0: not available (give --peer-python)")
-        good = calls(ours, peer, args.rounds, 1, 5.0)
-        good &= calls(ours, peer, args.rounds, IN_FLIGHT, 14.0)
-        streams(ours, peer, args.rounds)
+            print("llmring 1.4.0: not available (run: python -m bench peers)")
+        good = calls(ours, peer, args.rounds, 1, 5.0, report)
+        good &= calls(ours, peer, args.rounds, IN_FLIGHT, 14.0, report)
+        streams(ours, peer, args.rounds, report)
+    report.write(args.json)
     return 0 if (good and peer is not None) or not args.check else 1
 
 

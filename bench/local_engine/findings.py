@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+
+from report import Report
 
 
 @dataclass(frozen=True)
@@ -53,12 +54,18 @@ class Finding:
     @property
     def value(self) -> float | None:
         """What is held against the target: the median over rounds of ours, or of the ratio."""
-        if not self.ours.values or (self.peer and not self.peer.values):
-            return None
-        if self.peer is None:
-            return self.ours.median
+        values = self.by_round
+        return statistics.median(values) if values else None
+
+    @property
+    def by_round(self) -> tuple[float, ...]:
+        """Ours, or its ratio to the peer, in each round; nothing if one of both is absent."""
+        if not self.ours.values or self.peer is None:
+            return self.ours.values
+        if not self.peer.values:
+            return ()
         pairs = zip(self.ours.values, self.peer.values, strict=True)
-        return statistics.median(ours / peer for ours, peer in pairs)
+        return tuple(ours / peer for ours, peer in pairs)
 
     @property
     def verdict(self) -> str:
@@ -75,9 +82,6 @@ class Finding:
         """Whether a target was set and not reached: what could not be measured was not reached."""
         return self.target is not None and self.verdict != "met"
 
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self) | {"value": self.value, "verdict": self.verdict}
-
 
 def table(findings: Sequence[Finding]) -> str:
     """The findings in columns: scenario, values, ratio, target, verdict."""
@@ -93,3 +97,16 @@ def _lines(finding: Finding) -> str:
         f"{'':<12}{finding.ours}",
     ]
     return "\n".join(lines + ([f"{'':<12}{finding.peer}"] if finding.peer else []))
+
+
+def note(findings: Sequence[Finding], report: Report) -> None:
+    """Put findings into a report: a row for what was measured, a column for each contender."""
+    for finding in findings:
+        row = finding.what.partition(" against ")[0]
+        for one in filter(None, (finding.ours, finding.peer)):
+            report.add(finding.scenario, row, one.name, one.values, one.absent)
+        if finding.target is not None:
+            what = f"{row}, to {finding.peer.name}" if finding.peer else row
+            report.hold(
+                what, finding.by_round, finding.target, at_most=not finding.at_least, show=False
+            )

@@ -16,7 +16,7 @@ from local_engine.children import TURN_S, Absent, Child, Server, Worker
 from local_engine.findings import Finding, Values
 from local_engine.settings import Settings
 from local_engine.turns import Taken, in_turns
-from local_engine.wire import Answer, ask, listen
+from local_engine.wire import Answer, ask, listen, prompt_of
 
 T = TypeVar("T")
 Messages = list[dict[str, str]]
@@ -114,7 +114,7 @@ def _race(
 
 async def _side_by_side(server: Server, callers: int, n_tokens: int) -> float:
     """Tokens a second of so many streams."""
-    prompts = [f"Caller {i}: count from 1 to 200, one after another." for i in range(callers)]
+    prompts = map(prompt_of, range(callers))
     begin = time.perf_counter()
     answers = await asyncio.gather(*(ask(server.port, _user(p), n_tokens) for p in prompts))
     if not all(answer.whole for answer in answers):

@@ -37,6 +37,12 @@ class Answer:
         return self.arrivals[0] - self.asked
 
 
+def prompt_of(number: int) -> str:
+    """What a caller asks: by a name, since `tiny` takes numbers for what it is to count."""
+    name = chr(ord("a") + number // 26) + chr(ord("a") + number % 26)
+    return f"Caller {name}: count from 1 to 200, one after another."
+
+
 def chat_request(messages: list[dict[str, str]], n_tokens: int) -> bytes:
     """A greedy streaming request, without a Host that a server could object to."""
     fields: dict[str, Any] = {"model": "gpt-4", "messages": messages, "stream": True}
