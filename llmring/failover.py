@@ -3,7 +3,8 @@
 Each model is tried once in each round. What a model's failure means is decided by its class alone,
 which the HTTP status decided:
 
-- the caller's mistake ends the call at once, for the next model would say the same;
+- the caller's mistake ends the call at once, for the next model would say the same, unless its
+  code says that it is one only for this model;
 - any other failure moves on to the next model, without waiting;
 - when all have failed, those that may do better after a while are tried in another round, but for
   those whose Retry-After is not over by then.
@@ -44,6 +45,9 @@ from llmring.exceptions import (
 
 T = TypeVar("T")
 
+#: The code of what was understood and cannot be honoured by a model, an image for one that reads
+#: text for example; of models in this process, and of OpenAI's.
+_CANNOT = "unsupported_parameter"
 #: Models whose breakers are kept.
 _MAX_BREAKERS = 10_000
 
@@ -51,10 +55,12 @@ _MAX_BREAKERS = 10_000
 def moves_on(error: LLMError) -> bool:
     """Whether the next model of the pool is to be tried after `error`.
 
-    A window that is too small, a model that is gone, and a provider that is not set up are of one
-    model; other refusals are the caller's to mend.
+    A window that is too small, a model that is gone, one that cannot do what it was asked for, and
+    a provider that is not set up are of one model; other refusals are the caller's to mend.
     """
     if isinstance(error, (LLMContextLengthError, LLMModelNotFoundError, LLMConfigError)):
+        return True
+    if error.code == _CANNOT:
         return True
     # Another model would only be missed as well: it was not asked when the cassette was recorded.
     return not isinstance(error, (InvalidRequestError, CassetteError))

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from llmring import LLMResponse, LLMRing
+from llmring import LLMResponse, LLMRing, create_base64_image_content
 from llmring.exceptions import (
     ConfigurationError,
+    LLMRingError,
     ModelNotFoundError,
     ProviderContextLengthError,
     ProviderRateLimitError,
@@ -67,6 +68,20 @@ def test_a_prompt_that_does_not_fit_moves_on_to_a_larger_window(tmp_path: Path) 
     other = shutil.copy(BUNDLED["tiny"], tmp_path / "boat.gguf")
     answer = answer_of_pool(tmp_path, "local:tiny", f"local:{other}", messages=long)
     assert failures(answer) == [("failed", "ProviderContextLengthError"), ("answered", None)]
+
+
+def test_an_image_moves_on_from_a_model_that_reads_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LLMRING_RETRY_ATTEMPTS", "1")
+    content = create_base64_image_content("iVBORw0KGgo=", "image/png")
+    with pytest.raises(LLMRingError) as caught:
+        answer_of_pool(
+            tmp_path, "local:tiny", "down:any", messages=[{"role": "user", "content": content}]
+        )
+    tried = caught.value.details["attempts"]
+    assert [one["model"] for one in tried] == ["local:tiny", "down:any"]
+    assert tried[0]["error"] == "ProviderRequestError"
 
 
 def test_a_missing_engine_is_told_with_what_installs_it(
