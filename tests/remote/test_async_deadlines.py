@@ -79,3 +79,26 @@ def test_an_error_of_the_block_goes_through() -> None:
             raise KeyError
 
     asyncio.run(main())
+
+
+def test_ever_new_lengths_leave_no_timers_behind() -> None:
+    async def main() -> int:
+        deadlines = Deadlines(asyncio.get_running_loop())
+        with deadlines.within(1000.0):
+            for n in range(1, 1000):
+                with deadlines.within(float(n)):
+                    pass
+        return len(deadlines._running)
+
+    assert asyncio.run(main()) <= 100
+
+
+def test_a_deadline_holds_among_many_other_lengths() -> None:
+    async def main() -> float:
+        deadlines = Deadlines(asyncio.get_running_loop())
+        for n in range(1, 1000):
+            with deadlines.within(float(n)):
+                pass
+        return await stay(deadlines, 0.02)
+
+    assert asyncio.run(main()) >= 0.02
