@@ -19,6 +19,7 @@ from local_llm_kit.cli.bench_runs import Level, Load, Spread, measure, prompt
 from local_llm_kit.cli.command import Command
 from local_llm_kit.cli.options import json_option, load_options, model_option, url_options
 from local_llm_kit.cli.tables import echo_json, table
+from local_llm_kit.cli.terminal import printable_line
 from local_llm_kit.memory_plan import format_bytes
 
 if TYPE_CHECKING:
@@ -177,7 +178,7 @@ def _table(facts: dict[str, Any], levels: list[Level]) -> str:
     about = [f"{facts['model']} at {where}, llm-kit {facts['version']}, median of {facts['runs']}"]
     if memory is not None:
         about.append(f"{format_bytes(memory)} resident")
-    return "\n".join([", ".join(about), *table(_HEADINGS, rows, numbers=True)])
+    return "\n".join([printable_line(", ".join(about)), *table(_HEADINGS, rows, numbers=True)])
 
 
 def _shown(spread: Spread, form: str) -> str:

@@ -30,7 +30,7 @@ from local_llm_kit.cli.options import (
     url_options,
 )
 from local_llm_kit.cli.slash_commands import is_command, unescaped
-from local_llm_kit.cli.terminal import note
+from local_llm_kit.cli.terminal import note, printable
 
 _EXAMPLES = """\b
 Examples:
@@ -127,7 +127,7 @@ def _converse(session: Session, lines: Lines) -> None:
         except LLMError as err:
             if not sys.stdin.isatty():
                 raise
-            click.echo(f"error: {err}", err=True)
+            click.echo(f"error: {printable(str(err))}", err=True)
 
 
 def _take_turn(session: Session, lines: Lines) -> None:

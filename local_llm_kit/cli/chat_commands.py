@@ -13,6 +13,7 @@ from local_llm_kit.cli.lines import FENCE, Lines, read_block
 from local_llm_kit.cli.options import SAMPLING, sampling_value
 from local_llm_kit.cli.prompt import image_url
 from local_llm_kit.cli.slash_commands import SlashCommand, help_text, run_command
+from local_llm_kit.cli.terminal import printable
 
 
 def _help(_session: Session, _argument: str, _lines: Lines) -> str:
@@ -154,4 +155,5 @@ def obey(session: Session, line: str, lines: Lines) -> None:
     except click.BadParameter as err:
         raise LLMConfigError(err.message) from None
     if shown:
-        click.echo(shown, err=True)
+        # A server's names may be in it.
+        click.echo(printable(shown), err=True)

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from LLM.exceptions import LLMError
+from local_llm_kit.cli.terminal import printable
 
 
 def complete_variable(program: str) -> str:
@@ -74,7 +75,7 @@ class LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except LLMError as err:
-            click.echo(f"error: {err}", err=True)
+            click.echo(f"error: {printable(str(err))}", err=True)
             ctx.exit(1)
         except KeyboardInterrupt:
             ctx.exit(130)

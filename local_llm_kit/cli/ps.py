@@ -69,20 +69,20 @@ def _counts(server: Server) -> dict[str, int]:
 def _row(model: Mapping[str, Any], now: datetime) -> tuple[str, str, str, str, str]:
     from local_llm_kit.memory_plan import format_bytes
 
-    window = model.get("context_length")
+    window = _number(model.get("context_length"))
     size, on_gpu = _number(model.get("size")), _number(model.get("size_vram"))
     return (
         str(model.get("name", "")),
         format_bytes(size) if size else "",
         f"{100 * on_gpu // size} %" if size else "",
-        f"{window:,}" if isinstance(window, int) else "",
+        f"{window:,}" if window else "",
         _until(model.get("expires_at"), now),
     )
 
 
 def _number(value: object) -> int:
-    """A count of bytes; 0 where it is not told."""
-    return value if isinstance(value, int) and value > 0 else 0
+    """A count of bytes or tokens; 0 where it is not told, or none that a machine can have."""
+    return value if type(value) is int and 0 < value < 1 << 63 else 0
 
 
 def _until(moment: object, now: datetime) -> str:

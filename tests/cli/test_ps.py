@@ -61,6 +61,13 @@ def test_what_a_server_leaves_out_is_left_empty() -> None:
         assert run(url).stdout.splitlines()[1] == "a�[2J"
 
 
+def test_sizes_beyond_all_memory_are_left_empty() -> None:
+    model = {"name": "a", "size": 10**400, "size_vram": 10**400, "context_length": True}
+    with answering(OURS | {"/api/ps": (200, {"models": [model]})}) as url:
+        result = run(url)
+    assert (result.exit_code, result.stdout.splitlines()[1]) == (0, "a")
+
+
 @pytest.mark.parametrize(
     "answers",
     [

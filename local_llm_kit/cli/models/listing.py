@@ -10,6 +10,7 @@ from local_llm_kit.cli.command import Command
 from local_llm_kit.cli.models.finding import sources
 from local_llm_kit.cli.options import json_option, url_options
 from local_llm_kit.cli.tables import day, echo_json, echo_table, utc
+from local_llm_kit.cli.terminal import printable_line
 
 _EXAMPLES = """\b
 Examples:
@@ -59,7 +60,7 @@ def list_models(url: str | None, api_key: str | None, as_json: bool) -> None:
     )
     for one in found:
         if one.problem is not None:
-            click.echo(f"warning: {one.problem}", err=True)
+            click.echo(printable_line(f"warning: {one.problem}"), err=True)
 
 
 def _list_served(url: str, api_key: str | None, as_json: bool) -> None:
