@@ -90,6 +90,7 @@ class Session:
         """
         self._answer(user_message(text, self.images))
         self.images = []
+        self.save()
 
     def retry(self) -> bool:
         """Answer the last question anew; False where there is none."""
@@ -97,6 +98,7 @@ class Session:
         if question is None:
             return False
         self._answer(question)
+        self.save()
         return True
 
     def undo(self) -> bool:
@@ -136,7 +138,6 @@ class Session:
         else:
             self.talk.turns.pop()
             note("(nothing was answered; /retry asks again)")
-        self.save()
 
     def _stream(self) -> str:
         """Write an answer as it is made; its text."""
@@ -151,6 +152,9 @@ class Session:
         except KeyboardInterrupt:
             self.out.end_line()
             note("(stopped)")
+        except LLMError:
+            self.out.end_line()
+            raise
         return answer
 
     def _tell(self, pace: Pace, finish_reason: str | None, overflow: Any) -> None:

@@ -85,8 +85,8 @@ class Conversation:
 
 
 def text_of(message: dict[str, Any]) -> str:
-    """A message's text; of each image a word."""
-    content = message["content"]
+    """A message's text, empty where it only calls tools; of each image a word."""
+    content = message.get("content") or ""
     if isinstance(content, str):
         return content
     return "\n".join(part["text"] if part["type"] == "text" else "(an image)" for part in content)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from local_llm_kit.cli.files import decoded, private_folder
+from LLM.exceptions import LLMConfigError
+from local_llm_kit.cli.files import DATA_VARIABLE, decoded, private_folder
 from local_llm_kit.cli.terminal import has_colour
 
 if TYPE_CHECKING:
@@ -67,9 +68,18 @@ class TypedLines:
 
 
 def _private(history: Path) -> Path:
-    """A file that is there, readable to its owner alone where it is new."""
+    """A file that is there, readable to its owner alone where it is new.
+
+    :raises LLMConfigError: it cannot be made.
+    """
     private_folder(history.parent)
-    history.touch(mode=0o600)
+    try:
+        history.touch(mode=0o600)
+    except OSError as err:
+        raise LLMConfigError(
+            f"cannot write {str(history)!r}: {err.strerror or err}; set {DATA_VARIABLE} to another "
+            "folder, or keep nothing (--no-save)"
+        ) from err
     return history
 
 

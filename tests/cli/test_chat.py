@@ -171,6 +171,14 @@ def test_a_folder_that_cannot_be_made_says_how_to_do_without(data_folder: Path) 
     assert "--no-save" in told
 
 
+def test_a_history_that_cannot_be_written_says_how_to_do_without(data_folder: Path) -> None:
+    data_folder.mkdir()
+    (data_folder / "history").symlink_to(data_folder / "none/history")
+    with terminal("chat", *COLD, "--no-progress") as screen:
+        screen.wait_for(f"error: cannot write '{data_folder / 'history'}'")
+        screen.wait_for("--no-save")
+
+
 def test_a_list_of_no_conversations_says_so(data_folder: Path) -> None:
     listed = run("chat", "--list")
     assert (listed.exit_code, listed.stdout) == (0, "")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from LLM.exceptions import LLMConfigError, LLMServerError, ModelNotFoundError
+from LLM.exceptions import LLMConfigError, LLMError, LLMServerError, ModelNotFoundError
 from LLM.streaming import ChatStream
 from LLM.types import ChatCompletionChunk
 from local_llm_kit.cli.chat_commands import obey
@@ -37,6 +37,7 @@ class Scripted:
 
     context_length = None
     reads_images: bool | None = None
+    models: Any = None
 
     def __init__(self, name: str, *script: ChatCompletionChunk | type[BaseException]) -> None:
         self.name = name
@@ -100,6 +101,12 @@ def test_a_stop_before_the_first_word_takes_the_question_back(
         assert chat.retry()
 
 
+def test_a_failure_amid_an_answer_begins_a_new_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with session(Scripted("a", chunk("Half"), LLMServerError)) as chat, pytest.raises(LLMError):
+        chat.ask("Hello!")
+    assert capsys.readouterr().out == "Half\n"
+
+
 def test_a_failure_takes_the_question_back_and_retry_has_it() -> None:
     with session(Scripted("a", chunk("Half"), LLMServerError)) as chat:
         with pytest.raises(LLMServerError):
@@ -143,6 +150,22 @@ def test_images_go_with_one_question() -> None:
     contents = [turn["content"] for turn in chat.talk.turns if turn["role"] == "user"]
     assert [part["type"] for part in contents[0]] == ["text", "image_url"]
     assert contents[1] == "Sure?"
+
+
+def test_an_image_goes_with_one_question_also_where_nothing_can_be_kept(tmp_path: Path) -> None:
+    with session(Scripted("a", chunk("A cat."), END), path=tmp_path / "none/talk.json") as chat:
+        chat.images.append("data:image/png;base64,AAAA")
+        with pytest.raises(LLMConfigError, match="cannot write"):
+            chat.ask("What is this?")
+    assert chat.images == []
+
+
+def test_names_of_models_never_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    model = Scripted("a")
+    model.models = lambda: ["a", "b\x1b]0;mine\a"]
+    with session(model) as chat:
+        obey(chat, "/model", PipedLines())
+    assert "\nb\N{REPLACEMENT CHARACTER}]0;mine" in capsys.readouterr().err
 
 
 def test_an_image_goes_to_a_model_that_reads_images(tmp_path: Path) -> None:

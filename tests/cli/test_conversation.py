@@ -69,6 +69,16 @@ def test_a_text_of_parts_names_its_images() -> None:
     assert text_of({"role": "user", "content": parts}) == "See:\n(an image)"
 
 
+def test_a_turn_without_a_text_has_none_to_read(tmp_path: Path) -> None:
+    call = {"type": "function", "id": "c1", "function": {"name": "now", "arguments": "{}"}}
+    turns = [TURNS[0], {"role": "assistant", "content": None, "tool_calls": [call]}]
+    (tmp_path / "a.json").write_text(document(messages=turns), "utf-8")
+    talk = load(tmp_path / "a.json")
+    del talk.turns[-1]["content"]
+    assert [text_of(turn) for turn in talk.turns] == ["Hi", ""]
+    assert talk.to_markdown().endswith("## Assistant\n\n\n")
+
+
 @pytest.mark.parametrize("name", ["", "../a", "a/b", ".hidden", "a\0b", "x" * 200], ids=repr)
 def test_a_name_is_no_path(tmp_path: Path, name: str) -> None:
     with pytest.raises(LLMConfigError, match="cannot name a conversation"):
