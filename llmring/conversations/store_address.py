@@ -12,7 +12,7 @@ from llmring.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
     from llmring.conversations.protocol import UsageSink
-    from llmring.conversations.remote.address import ServerAddress
+    from llmring.conversations.remote.address import RemoteAddress
     from llmring.conversations.remote.store import RemoteStore
     from llmring.conversations.sql.store import SQLStore
 
@@ -30,7 +30,7 @@ class StoreAddress:
     :param owner: whose it is, in a database; at a server the key says so.
     """
 
-    server: ServerAddress | None
+    server: RemoteAddress | None
     database: str
     owner: str = OWNER
 
@@ -54,9 +54,9 @@ class StoreAddress:
             raise ConfigurationError("server_url and store are two places; give one of them")
         if store is None and (server_url is not None or environ.get("LLMRING_SERVER_URL")):
             # Loaded here: it takes 20 ms, and most programs have no server.
-            from llmring.conversations.remote.address import ServerAddress
+            from llmring.conversations.remote.address import RemoteAddress
 
-            if server := ServerAddress.read(environ, server_url, api_key):
+            if server := RemoteAddress.read(environ, server_url, api_key):
                 return cls(server, "", owner)
         if api_key is not None:
             raise ConfigurationError("api_key is for a server; give server_url, too")
@@ -86,7 +86,7 @@ class StoreAddress:
 
         return open_store(self.database or default_url(), self.owner)
 
-    def _remote(self, server: ServerAddress) -> RemoteStore:
+    def _remote(self, server: RemoteAddress) -> RemoteStore:
         from llmring.conversations.remote.connection import ServerConnection
         from llmring.conversations.remote.store import RemoteStore
 

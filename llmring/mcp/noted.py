@@ -12,7 +12,7 @@ from uuid import UUID
 from pydantic import BaseModel
 from pydantic import ValidationError as PydanticValidationError
 
-from llmring.conversations.remote.address import URL_VARIABLE, ServerAddress
+from llmring.conversations.remote.address import URL_VARIABLE, RemoteAddress
 from llmring.conversations.remote.connection import ServerConnection
 from llmring.conversations.types import MAX_PAGE
 from llmring.exceptions import ConfigurationError, ServerError
@@ -34,7 +34,7 @@ class NotedServers:
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        address = ServerAddress.read(environ, None, None)
+        address = RemoteAddress.read(environ, None, None)
         if address is None:
             raise ConfigurationError(f"no llmring server is named; set {URL_VARIABLE}")
         self._connection = ServerConnection(address)

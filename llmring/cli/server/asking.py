@@ -131,12 +131,12 @@ def with_server(
     :param file: variables that hold where the environment has none.
     :raises ConfigurationError: no server is named, or none can be there.
     """
-    from llmring.conversations.remote.address import ServerAddress
+    from llmring.conversations.remote.address import RemoteAddress
     from llmring.conversations.remote.connection import ServerConnection
     from llmring.exceptions import ConfigurationError
 
     environ = settled(file or {})
-    address = ServerAddress.read(environ, server_url, api_key)
+    address = RemoteAddress.read(environ, server_url, api_key)
     if address is None:
         raise ConfigurationError(_NONE)
 

@@ -62,10 +62,10 @@ def create(
 
     It is shown once; the server keeps its digest alone.
     """
-    from llmring.conversations.remote.address import KEY_VARIABLE, URL_VARIABLE, ServerAddress
+    from llmring.conversations.remote.address import KEY_VARIABLE, URL_VARIABLE, RemoteAddress
 
     environ = settled(env_file.read(path))
-    address = ServerAddress.read(environ, server_url, api_key)
+    address = RemoteAddress.read(environ, server_url, api_key)
     url = address.url if address else ""
     own = "".join(address.api_key) if address and address.api_key else None
     if update_env:

@@ -66,11 +66,11 @@ def init(
     A server on this machine gives the first key to whoever asks; for further ones it takes the
     admin's. Then: source .env.llmring
     """
-    from llmring.conversations.remote.address import KEY_VARIABLE, URL_VARIABLE, ServerAddress
+    from llmring.conversations.remote.address import KEY_VARIABLE, URL_VARIABLE, RemoteAddress
 
     held = env_file.read(path)
     given = server_url or settled(held).get(URL_VARIABLE) or _DEFAULT_URL
-    address = ServerAddress.read({}, given, api_key)
+    address = RemoteAddress.read({}, given, api_key)
     assert address is not None, "an address was given"
     url, key = address.url, address.api_key
     mine = held.get(KEY_VARIABLE) if held.get(URL_VARIABLE, "").rstrip("/") == url else None
@@ -155,12 +155,12 @@ def status(server_url: str | None, api_key: str | None, path: Path, as_json: boo
 
     They are those of the environment, else of the file.
     """
-    from llmring.conversations.remote.address import URL_VARIABLE, ServerAddress
+    from llmring.conversations.remote.address import URL_VARIABLE, RemoteAddress
     from llmring.exceptions import ServerConnectionError, ServerError
     from llmring.server.wire import HEALTH
 
     file = env_file.read(path)
-    address = ServerAddress.read(settled(file), server_url, api_key)
+    address = RemoteAddress.read(settled(file), server_url, api_key)
     told: dict[str, Any] = {"server": None, "source": None, "health": None, "key": None}
     if address is not None:
         told["server"] = address.url

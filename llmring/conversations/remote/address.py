@@ -22,7 +22,7 @@ _MAX_KEY_CHARS = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class ServerAddress:
+class RemoteAddress:
     """A server and our key for it.
 
     :param url: without a slash at its end.

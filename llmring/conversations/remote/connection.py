@@ -15,7 +15,7 @@ from LLM.error_response import api_error
 from LLM.exceptions import LLMConnectionError, LLMError
 from LLM.headers import bearer, merged_headers
 from LLM.retry import RetryPolicy
-from llmring.conversations.remote.address import KEY_VARIABLE, ServerAddress
+from llmring.conversations.remote.address import KEY_VARIABLE, RemoteAddress
 from llmring.exceptions import (
     ConversationNotFoundError,
     LLMRingError,
@@ -55,7 +55,7 @@ class ServerConnection:
     :param timeout_s: seconds that one try may take.
     """
 
-    def __init__(self, address: ServerAddress, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(self, address: RemoteAddress, timeout_s: float = TIMEOUT_S) -> None:
         self.address = address
         self._timeout_s = timeout_s
         headers = merged_headers(bearer(address.api_key), {})

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from llmring.conversations import open_database, open_store, store_in
-from llmring.conversations.remote.address import ServerAddress
+from llmring.conversations.remote.address import RemoteAddress
 from llmring.conversations.remote.connection import ServerConnection
 from llmring.conversations.remote.store import RemoteStore
 from tests.llmring.conversations.stores import BlockingStore
@@ -44,7 +44,7 @@ def remote_store(url: str, owner: str) -> RemoteStore:
     """The store of an owner at a server, whose tenants have plainer names."""
     tenant = owner.encode("utf-8", "surrogatepass").hex()[-200:]
     key = Client(url, ADMIN_KEY).post("/keys", {"tenant": tenant})["key"]
-    address = ServerAddress.read({}, url, key)
+    address = RemoteAddress.read({}, url, key)
     assert address is not None
     return RemoteStore(ServerConnection(address))
 

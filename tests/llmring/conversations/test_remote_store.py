@@ -15,7 +15,7 @@ import pytest
 
 from llmring.conversations import ConversationFields, NewMessage, UsageFilter, UsageRecord
 from llmring.conversations.remote import connection
-from llmring.conversations.remote.address import ServerAddress
+from llmring.conversations.remote.address import RemoteAddress
 from llmring.conversations.remote.connection import ServerConnection
 from llmring.conversations.remote.store import RemoteStore
 from llmring.exceptions import (
@@ -55,7 +55,7 @@ def asked(
     """What `work` gives or raises, and the requests that it makes."""
 
     async def main(url: str) -> Any:
-        address = ServerAddress.read({}, url, KEY)
+        address = RemoteAddress.read({}, url, KEY)
         assert address is not None
         store = RemoteStore(ServerConnection(address, timeout_s))
         try:
@@ -181,7 +181,7 @@ def test_a_turn_that_is_lost_twice_is_an_error() -> None:
 
 def test_a_server_that_is_away_or_silent_is_told() -> None:
     async def nobody(store: RemoteStore) -> Any:
-        store.connection = ServerConnection(ServerAddress("http://127.0.0.1:1", None))
+        store.connection = ServerConnection(RemoteAddress("http://127.0.0.1:1", None))
         return await store.list_conversations()
 
     failure, _ = asked(nobody, b"")
@@ -284,7 +284,7 @@ def test_a_closed_store_says_so() -> None:
 def test_the_key_stands_in_no_text(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
         failure, _ = asked(get, refusal(401))
-    store = RemoteStore(ServerConnection(ServerAddress.read({}, "https://x.y", KEY)))  # type: ignore[arg-type]
+    store = RemoteStore(ServerConnection(RemoteAddress.read({}, "https://x.y", KEY)))  # type: ignore[arg-type]
     texts = [repr(store), repr(store.connection), repr(store.connection.address), repr(failure)]
     assert KEY not in "".join(texts) + caplog.text
 
@@ -303,7 +303,7 @@ def test_the_key_stands_in_no_text(caplog: pytest.LogCaptureFixture) -> None:
 def test_the_environments_key_goes_to_its_server(
     environ: dict[str, str], given: str | None, expected: Any
 ) -> None:
-    found = ServerAddress.read(environ, given, None)
+    found = RemoteAddress.read(environ, given, None)
     key = found and found.api_key and found.api_key.get_secret_value()
     assert (found and (found.url, key)) == expected
 
@@ -318,5 +318,5 @@ def test_the_environments_key_goes_to_its_server(
 )  # fmt: skip
 def test_an_impossible_address_is_refused(url: Any, key: Any) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        ServerAddress.read({}, url, key)
+        RemoteAddress.read({}, url, key)
     assert "pass1" not in str(caught.value)

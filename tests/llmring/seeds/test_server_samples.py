@@ -15,7 +15,7 @@ import pytest
 
 from cloud import close_all_cloud_clients
 from llmring import ConversationManager, LLMRingExtended, LLMRingSession
-from llmring.conversations.remote.address import ServerAddress
+from llmring.conversations.remote.address import RemoteAddress
 from llmring.conversations.store_address import StoreAddress
 from tests.llmring.seeds.world import GUIDE, REFERENCE, World, run
 from tests.llmring.server.servers import Client, running
@@ -41,12 +41,12 @@ def tenant(
     where = tmp_path_factory.mktemp("server") / "server.sqlite"
     with running(database=str(where)) as server:
         key = Client(server.url).post("/keys", {})["key"]
-        read = ServerAddress.read
+        read = RemoteAddress.read
 
         def mapped(environ: Mapping[str, str], url: str | None, api_key: str | None) -> Any:
             return read({}, server.url, key) if url == THEIRS else read(environ, url, api_key)
 
-        monkeypatch.setattr(ServerAddress, "read", mapped)
+        monkeypatch.setattr(RemoteAddress, "read", mapped)
         yield Client(server.url, key)
 
 
@@ -148,4 +148,4 @@ def test_the_environments_server_is_that_of_a_session(monkeypatch: pytest.Monkey
     assert repr(session.store) == "RemoteStore('http://127.0.0.1:9')"
     here = LLMRingSession(store="kept.sqlite", log_metadata=False)
     assert here._store_address.server is None
-    assert isinstance(StoreAddress.read({}, "http://127.0.0.1:9").server, ServerAddress)
+    assert isinstance(StoreAddress.read({}, "http://127.0.0.1:9").server, RemoteAddress)
