@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-import time
+import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 
@@ -13,6 +14,7 @@ from llmring.server.run import RingServer
 from local_llm_kit.server import body as local_body
 from local_llm_kit.server import connection
 from tests.llmring.server.servers import ADMIN_KEY, Client, received, request, running
+from tests.local.server.models import until
 
 pytestmark = pytest.mark.slow
 
@@ -168,8 +170,6 @@ def test_slow_headers_and_bodies_are_dropped(ada: Client, monkeypatch: pytest.Mo
 
 
 def test_two_hundred_clients_at_once_are_all_answered(ada: Client) -> None:
-    began = time.monotonic()
-
     def ask(n: int) -> int:
         path, body = ("/log", {"model": "m", "provider": "p"}) if n % 2 else ("/stats", None)
         return ada.ask("POST" if n % 2 else "GET", path, body).status
@@ -177,22 +177,21 @@ def test_two_hundred_clients_at_once_are_all_answered(ada: Client) -> None:
     with ThreadPoolExecutor(200) as pool:
         assert set(pool.map(ask, range(200))) == {200}
     assert ada.get("/stats")["summary"]["calls"] == 100
-    assert time.monotonic() - began < 30
 
 
-def test_the_health_is_told_while_the_database_is_busy(ada: Client) -> None:
-    big = {"messages": [{"role": "user", "content": "x" * 3_000_000}] * 2}
+def test_the_health_is_told_while_the_database_is_busy(
+    ring_server: RingServer, ada: Client
+) -> None:
+    big = {"messages": [{"role": "user", "content": "x" * 300_000}] * 2}
     made = ada.post("/conversations", {})["id"]
-    with ThreadPoolExecutor(4) as pool:
-        writes = [
-            pool.submit(ada.post, f"/conversations/{made}/messages/batch", big) for _ in range(4)
-        ]
-        took = []
-        while not all(one.done() for one in writes):
-            began = time.monotonic()
-            Client(ada.url).get("//health")
-            took.append(time.monotonic() - began)
-    assert max(took) < 2.0
+    path = f"/conversations/{made}/messages/batch"
+    with closing(sqlite3.connect(ring_server.where)) as other, ThreadPoolExecutor(4) as pool:
+        other.execute("BEGIN IMMEDIATE")  # nobody else writes before it ends
+        writes = [pool.submit(ada.post, path, big) for _ in range(4)]
+        until(lambda: ring_server._service.gate.n_running == len(writes))
+        assert Client(ada.url).get("//health")["database"] == "ok"
+        assert not any(one.done() for one in writes)
+        other.rollback()
     assert ada.get(f"/conversations/{made}")["message_count"] == 8
 
 
