@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from LLM.exceptions import LLMConfigError
 from llmring.conversations.addresses import VARIABLE, data_folder
 from llmring.exceptions import ConfigurationError
-from local_llm_kit.server.log_format import LogFormat
+from local_llm_kit.server.log_format import LogFormat, check_log_format
+from local_llm_kit.server.options import GRACE_S, check_grace_s, check_names
 
 #: The key that makes tenants' keys, and the path of a file that has it.
 ADMIN_KEY_VARIABLE = "LLMRING_ADMIN_KEY"
 ADMIN_KEY_FILE_VARIABLE = "LLMRING_ADMIN_KEY_FILE"
 _MIN_KEY_CHARS, _MAX_KEY_CHARS = 16, 1024
-_MAX_GRACE_S = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +52,25 @@ class ServerOptions:
     log_requests: bool = False
     log_format: LogFormat = "text"
     has_metrics: bool = False
-    grace_s: float = 10.0
+    grace_s: float = GRACE_S
 
     def __post_init__(self) -> None:
-        hosts: Any = self.allowed_hosts
-        # A single text would be taken letter by letter.
-        if isinstance(hosts, str) or not all(isinstance(one, str) and one for one in hosts):
-            raise ConfigurationError(f"allowed_hosts is {hosts!r}; give a list of names")
-        if self.log_format not in ("text", "json"):
-            raise ConfigurationError(f"log_format is {self.log_format!r}; give 'text' or 'json'")
-        if isinstance(self.grace_s, bool) or not 0 <= self.grace_s <= _MAX_GRACE_S:
-            raise ConfigurationError(
-                f"grace_s is {self.grace_s!r}; give 0 to {_MAX_GRACE_S:,} seconds"
-            )
+        with own_errors():
+            check_names("allowed_hosts", self.allowed_hosts)
+            check_log_format(self.log_format)
+            check_grace_s(self.grace_s)
+
+
+@contextmanager
+def own_errors() -> Iterator[None]:
+    """Settings that the servers' common parts refuse are refused by llmring's own class.
+
+    :raises ConfigurationError: one was.
+    """
+    try:
+        yield
+    except LLMConfigError as err:
+        raise ConfigurationError(err.message, original=err, code=err.code) from err
 
 
 def database_of(

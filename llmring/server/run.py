@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Self
 
-from LLM.exceptions import LLMConfigError
 from llmring import background
 from llmring.conversations.opening import open_database
 from llmring.exceptions import ConfigurationError
@@ -18,6 +16,7 @@ from llmring.server.options import (
     ServerOptions,
     admin_key_of,
     database_of,
+    own_errors,
 )
 from llmring.server.service import Service
 from local_llm_kit.server.address import bind, is_loopback, resolve, url_of
@@ -43,7 +42,7 @@ class RingServer:
     def __init__(self, options: ServerOptions | None = None) -> None:
         options = options or ServerOptions()
         admin_key = admin_key_of(options)
-        with _own_errors():
+        with own_errors():
             address = resolve(options.host, options.port)
         is_local = is_loopback(address)
         self._database = open_database(database_of(options))
@@ -67,7 +66,7 @@ class RingServer:
                 has_metrics=options.has_metrics,
             )
             self._server = HTTPServer(app, _nothing, options.grace_s)
-            with _own_errors():
+            with own_errors():
                 self._socket = bind(address, options.host)
         except BaseException:
             background.run(self._database.close())
@@ -104,14 +103,6 @@ class RingServer:
         """Give the address and the database back; repeatable. `stop` one that runs first."""
         self._socket.close()
         background.run(self._database.close())
-
-
-@contextlib.contextmanager
-def _own_errors() -> Iterator[None]:
-    try:
-        yield
-    except LLMConfigError as err:
-        raise ConfigurationError(err.message, original=err, code=err.code) from err
 
 
 def _nothing() -> None:

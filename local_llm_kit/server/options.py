@@ -60,17 +60,22 @@ class ServerOptions:
 
     def __post_init__(self) -> None:
         for name in ("models", "aliases", "allowed_hosts", "cors_origins"):
-            _check_names(name, getattr(self, name))
+            check_names(name, getattr(self, name))
         check_log_format(self.log_format)
-        value = self.grace_s
-        if isinstance(value, bool) or not 0 <= value <= _MAX_GRACE_S:
-            raise LLMConfigError(f"grace_s is {value!r}; give 0 to {_MAX_GRACE_S:,} seconds")
+        check_grace_s(self.grace_s)
 
 
-def _check_names(option: str, names: Any) -> None:
+def check_names(option: str, names: Any) -> None:
+    """:raises LLMConfigError: they are no list of names."""
     # A single text would be taken letter by letter.
     if isinstance(names, str) or not all(isinstance(one, str) and one for one in names):
         raise LLMConfigError(f"{option} is {names!r}; give a list of names, none of them empty")
+
+
+def check_grace_s(grace_s: float) -> None:
+    """:raises LLMConfigError: a server cannot wait so long for its end."""
+    if isinstance(grace_s, bool) or not 0 <= grace_s <= _MAX_GRACE_S:
+        raise LLMConfigError(f"grace_s is {grace_s!r}; give 0 to {_MAX_GRACE_S:,} seconds")
 
 
 def api_keys(options: ServerOptions, environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
