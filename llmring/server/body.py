@@ -15,7 +15,7 @@ from pydantic_core import from_json
 from starlette.requests import Request
 
 from llmring.server.errors import refused
-from local_llm_kit.server.body import MAX_BRACKETS, read_body
+from local_llm_kit.server.body import parse_body, read_body
 
 #: Levels of lists and objects in a body.
 MAX_DEPTH = 100
@@ -37,14 +37,7 @@ def parsed(body: bytes) -> dict[str, Any]:
 
     :raises InvalidRequestError: not JSON, nested too deeply, a number too large, no object.
     """
-    if body.count(b"[") + body.count(b"{") > MAX_BRACKETS:
-        raise refused(400, f"the body has more than {MAX_BRACKETS:,} brackets", "invalid_json")
-    try:
-        data = _value(body)
-    except (ValueError, RecursionError) as err:
-        raise refused(400, f"the body is not valid JSON: {err}"[:500], "invalid_json") from None
-    if not isinstance(data, dict):
-        raise refused(400, "the body must be a JSON object", "invalid_json")
+    data = parse_body(body, _value)
     if _depth_exceeds(data, MAX_DEPTH):
         raise refused(400, f"the body has more than {MAX_DEPTH} levels", "invalid_json")
     return data

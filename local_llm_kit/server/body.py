@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from pydantic_core import from_json
@@ -79,17 +80,22 @@ def _check_headers(request: Request) -> None:
         raise _too_large()
 
 
-def parse_body(body: bytes) -> dict[str, Any]:
+def _strict(body: bytes) -> Any:
+    return from_json(body, allow_inf_nan=False)
+
+
+def parse_body(body: bytes, parse: Callable[[bytes], Any] = _strict) -> dict[str, Any]:
     """The JSON object in a body.
 
+    :param parse: reads JSON; raises `ValueError` or `RecursionError` where it is none.
     :raises InvalidRequestError: not JSON, nested too deeply, a number too large, no object.
     """
     if body.count(b"[") + body.count(b"{") > MAX_BRACKETS:
         raise _wrong(400, f"the body has more than {MAX_BRACKETS:,} brackets", "invalid_json")
     try:
-        data: Any = from_json(body, allow_inf_nan=False)
-    except ValueError as err:
-        raise _wrong(400, f"the body is not valid JSON: {err}", "invalid_json") from None
+        data = parse(body)
+    except (ValueError, RecursionError) as err:
+        raise _wrong(400, f"the body is not valid JSON: {err}"[:500], "invalid_json") from None
     if not isinstance(data, dict):
         raise _wrong(400, "the body must be a JSON object", "invalid_json")
     return data
