@@ -14,10 +14,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from LLM.exceptions import LLMError
 from llmring.server.access import caller_of
 from llmring.server.body import json_body, written
-from llmring.server.errors import not_found, on_error, refused, unfit
+from llmring.server.errors import not_found, refused, unfit
 from llmring.server.keys import Caller
 from llmring.server.service import Service, Tenant
 
@@ -109,11 +108,7 @@ class Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        request = Request(scope, receive, send)
-        try:
-            answer = await self._answer(request)
-        except LLMError as err:
-            answer = await on_error(request, err)
+        answer = await self._answer(Request(scope, receive, send))
         await answer(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:

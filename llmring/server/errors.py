@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Mapping
 
 from pydantic import ValidationError as PydanticValidationError
@@ -15,7 +14,7 @@ from starlette.responses import Response
 from LLM.exceptions import InvalidRequestError, LLMError
 from LLM.printable import printable
 from llmring.exceptions import ConversationNotFoundError, StoreError
-from local_llm_kit.server.errors import describe, error_body
+from local_llm_kit.server.errors import describe, error_body, retry_after_header
 
 _logger = logging.getLogger("llmring.server")
 _KINDS = {401: "authentication_error", 403: "authentication_error", 429: "rate_limit_error"}
@@ -72,9 +71,7 @@ async def on_error(_: Request, error: Exception) -> Response:
         return problem(503, message, "store_unavailable", headers={"retry-after": "1"})
     status, body = describe(error)
     facts = body["error"]
-    headers = {}
-    if error.retry_after is not None or status in (429, 503):
-        headers["retry-after"] = str(math.ceil(error.retry_after or 1))
+    headers = retry_after_header(error, status)
     return problem(status, facts["message"], facts["code"], param=facts["param"], headers=headers)
 
 

@@ -85,12 +85,14 @@ def error_response(path: str, error: LLMError) -> Response:
     :param path: of the request; it says whose shape the answer has.
     """
     status, body = describe(error)
-    headers = {}
+    return _response(path, status, body, retry_after_header(error, status))
+
+
+def retry_after_header(error: LLMError, status: int) -> dict[str, str]:
+    """The header that says when to come back; none where that is not known, and no use."""
     if error.retry_after is not None:
-        headers["retry-after"] = str(math.ceil(error.retry_after))
-    elif status in (429, 503):
-        headers["retry-after"] = "1"
-    return _response(path, status, body, headers)
+        return {"retry-after": str(math.ceil(error.retry_after))}
+    return {"retry-after": "1"} if status in (429, 503) else {}
 
 
 def _response(path: str, status: int, body: dict[str, Any], headers: dict[str, str]) -> Response:
