@@ -12,7 +12,8 @@ from local_llm_kit.server.meter import ANSWER_BUCKETS
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
-_METHODS = frozenset(("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"))
+#: Those that are told of by name; a client may make up others without end.
+METHODS = frozenset(("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"))
 
 
 class _Registry(CollectorRegistry):
@@ -62,7 +63,7 @@ class HTTPMetrics:
         """
         # The template that matched: a client that makes up paths makes no new series.
         route = getattr(scope.get("route"), "path", "none")
-        method = scope["method"] if scope["method"] in _METHODS else "other"
+        method = scope["method"] if scope["method"] in METHODS else "other"
         self._requests.labels(method, route, str(status)).inc()
         self._seconds.labels(route).observe(took_s)
 

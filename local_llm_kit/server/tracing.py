@@ -12,11 +12,10 @@ from starlette.types import Scope
 
 from LLM import telemetry
 from LLM.telemetry import names
+from local_llm_kit.server.http_metrics import METHODS
 
 if TYPE_CHECKING:
     from LLM.telemetry.work_span import Work
-
-_METHODS = frozenset(("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"))
 
 
 def request_span(scope: Scope) -> AbstractContextManager[Work | None]:
@@ -25,7 +24,7 @@ def request_span(scope: Scope) -> AbstractContextManager[Work | None]:
     if recorder is None:
         return nullcontext()
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-    method = scope["method"] if scope["method"] in _METHODS else "_OTHER"
+    method = scope["method"] if scope["method"] in METHODS else "_OTHER"
     attributes = {
         names.HTTP_METHOD: method,
         names.URL_SCHEME: scope.get("scheme", "http"),
