@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from LLM.batch.provider.parts import Job
+from LLM.batch.provider.notes import JobNotes
 from LLM.batch.stop import Stop
 from LLM.transport import Transport
 from tests.batch_provider.fake_provider import FakeOpenAI
@@ -37,7 +37,7 @@ class Death:
             (Transport, "call"),
             (Transport, "upload"),
             (Transport, "download"),
-            (Job, "save"),
+            (JobNotes, "save"),
         ):
             monkeypatch.setattr(owner, name, self._stepped(getattr(owner, name)))
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+from array import array
+from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 
-from LLM.batch.provider.parts import Job, PartFile, PartWriter
+from LLM.batch.files import told
+from LLM.batch.provider.notes import JobNotes
+from LLM.batch.provider.parts import Part, PartFile, request_line
 from LLM.batch.provider.types import BatchAPI
-from LLM.batch.types import BatchRequest
+from LLM.batch.types import BatchRequest, BatchURL
 from LLM.exceptions import InvalidRequestError
 
 #: Most parts that are written at a time: a job of more models closes the oldest early.
@@ -16,7 +22,78 @@ _MAX_OPEN = 32
 _FRAME_BYTES = 1024
 
 
-class Spool:
+class PartWriter:
+    """Writes the file of one part.
+
+    :param number: of the part.
+    :param path: must not be there yet.
+    """
+
+    def __init__(self, number: int, path: Path, generation: int = 0) -> None:
+        self.weight = 0
+        self.size_bytes = 0
+        self._generation = generation
+        self._number = number
+        self._mark = os.urandom(8).hex()
+        self._url: BatchURL | None = None
+        self._n_written = 0
+        self._path = path
+        self._starts, self._indexes = array("q"), array("q")
+        with told(path, "write"):
+            self._file: IO[bytes] = open(path, "xb", buffering=1 << 20)  # noqa: SIM115  # closed by `close` and `drop`
+
+    @property
+    def draft(self) -> Part:
+        """The part as it would be if no other request came."""
+        assert self._url is not None, "a part has requests"
+        return Part(
+            number=self._number,
+            mark=self._mark,
+            url=self._url,
+            n_requests=len(self._starts),
+            size_bytes=self.size_bytes,
+            generation=self._generation,
+            is_new=True,
+        )
+
+    @property
+    def n_requests(self) -> int:
+        """Requests so far."""
+        return len(self._starts)
+
+    def add(self, request: BatchRequest, size_bytes: int, weight: int) -> None:
+        """Write a request.
+
+        :param size_bytes: as the provider takes it, with its line feed.
+        :param weight: see `BatchAPI.weight`.
+        """
+        line = request_line(request)
+        with told(self._path, "write"):
+            self._file.write(line)
+        self._starts.append(self._n_written)
+        self._indexes.append(request.index)
+        self._n_written += len(line)
+        self._url = request.url
+        self.size_bytes += size_bytes
+        self.weight += weight
+
+    def close(self) -> PartFile:
+        """End the file, which is on the disk then. :return: the part."""
+        with told(self._path, "write"), self._file:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        done = PartFile(self.draft, self._path)
+        done.starts, done.indexes = self._starts, self._indexes
+        return done
+
+    def drop(self) -> None:
+        """Remove the file."""
+        with contextlib.suppress(OSError):
+            self._file.close()
+            self._path.unlink()
+
+
+class Partitioner:
     """Puts requests into parts. Leaving its block ends the parts and notes them in the job.
 
     :param job: that the parts belong to.
@@ -24,7 +101,7 @@ class Spool:
     :param generation: see `Part.generation`.
     """
 
-    def __init__(self, job: Job, api: BatchAPI, most: int | None, generation: int = 0) -> None:
+    def __init__(self, job: JobNotes, api: BatchAPI, most: int | None, generation: int = 0) -> None:
         #: The parts that were made.
         self.made: list[PartFile] = []
         self._job = job
