@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from local_llm_kit.gguf import Header
 
-_MAX_BLOCKS = 4096
+#: Most blocks of a model.
+MAX_BLOCKS = 4096
 _MAX_HEADS = 1 << 16
 _MAX_EXPERTS = 512
 #: Keys of widths, which C multiplies by one another in 32 bits, and the largest that one has.
@@ -24,7 +25,7 @@ def check_model(header: Header) -> None:
     architecture = header.values.get("general.architecture")
     if not isinstance(architecture, str) or not re.fullmatch(r"[\w.-]{1,64}", architecture):
         raise ValueError("it names no architecture")
-    n_blocks = _required(header, "block_count", _MAX_BLOCKS)
+    n_blocks = _required(header, "block_count", MAX_BLOCKS)
     width = _required(header, "embedding_length", _MAX_WIDTH)
     _required(header, "context_length", 1 << 30)
     _check_widths(header)

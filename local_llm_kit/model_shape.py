@@ -10,6 +10,7 @@ from typing import Any
 
 from local_llm_kit.checkpoint import Checkpoint
 from local_llm_kit.gguf import Header
+from local_llm_kit.gguf_model import MAX_BLOCKS
 
 #: Tensors of memories that do not grow with the text, or that are laid out in ways of their own.
 _UNMODELLED = (
@@ -156,7 +157,7 @@ def shape_of_checkpoint(
     n_embd, n_heads = _config(config, "hidden_size"), _config(config, "num_attention_heads", 1)
     n_kv_heads = _config(config, "num_key_value_heads", n_heads)
     width = _config(config, "head_dim", n_embd // max(n_heads, 1)) * n_kv_heads
-    n_layers = _config(config, "num_hidden_layers", len(blocks))
+    n_layers = _config(config, "num_hidden_layers", len(blocks), most=MAX_BLOCKS)
     return ModelShape(
         architecture=str(config.get("model_type", "unknown")),
         n_ctx_train=_config(config, "max_position_embeddings"),
@@ -182,9 +183,12 @@ def _text_config(config: Mapping[str, Any]) -> Mapping[str, Any]:
     return inner if isinstance(inner, dict) else config
 
 
-def _config(config: Mapping[str, Any], key: str, default: int = 0) -> int:
+def _config(
+    config: Mapping[str, Any], key: str, default: int = 0, most: int = (1 << 31) - 1
+) -> int:
+    """A whole number from 0 to `most`; what is none counts as left out."""
     value = config.get(key)
-    return value if isinstance(value, int) and 0 <= value < 1 << 31 else default
+    return value if isinstance(value, int) and 0 <= value <= most else default
 
 
 def _of_blocks(values: tuple[int, ...], n_layers: int) -> tuple[int, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -51,6 +52,12 @@ def test_weights_are_counted_in_the_type_they_are_computed_in() -> None:
     in_float32 = shape_of_checkpoint(stored, 4).weight_bytes
     assert in_float32 == 2 * shape_of_checkpoint(stored, 2).weight_bytes
     assert in_float32 > stored.size_bytes
+
+
+def test_a_number_of_layers_that_no_model_has_is_not_laid_out() -> None:
+    stored = check_folder(TINY.parent)
+    hostile = replace(stored, config={**stored.config, "num_hidden_layers": 2_000_000_000})
+    assert shape_of_checkpoint(hostile).layers == shape_of_checkpoint(stored).layers
 
 
 def test_each_layer_has_its_own_number_of_heads() -> None:
