@@ -127,7 +127,7 @@ class MemoryFile:
         where = ":memory:"
         if self.path is not None:
             try:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
+                self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 self.path.touch(mode=0o600)
             except ValueError as err:
                 self._fail("that is no path of a file; name another", err)

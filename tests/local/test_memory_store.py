@@ -117,6 +117,12 @@ def test_others_may_not_read_the_file(open_store: Open, path: Path) -> None:
     assert [file.stat().st_mode & 0o077 for file in path.parent.iterdir()] == [0, 0, 0]
 
 
+def test_others_may_not_look_into_the_folder_that_is_made_for_it(tmp_path: Path) -> None:
+    store = MemoryStore(tmp_path / "new" / "conversations.db")
+    store.close()
+    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
+
+
 def a_text(path: Path) -> None:
     path.write_bytes(b"these are my notes, not a database" * 100)
 
