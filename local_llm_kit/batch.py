@@ -22,6 +22,7 @@ from LLM.types import Usage
 from LLM.wire import in_process
 from local_llm_kit.calls import Call, Calls
 from local_llm_kit.checked import CheckedCall
+from local_llm_kit.embeddings import parse_embeddings
 from local_llm_kit.layered import answered
 from local_llm_kit.runs import Run
 
@@ -106,12 +107,12 @@ class LocalEngine(Threads):
             call = prepared(self._calls, replace(request, body=body))
             call.lease.release()
             return call.job.n_prompt_tokens or 0
-        asked = body["input"]
-        several = isinstance(asked, list) and not isinstance(asked[0], int)
-        with self._catalog.lease(body.get("model")) as model:
+        body.pop("timeout", None)  # how long to wait is no part of what is embedded
+        asked = parse_embeddings(body)
+        with self._catalog.lease(asked.model) as model:
             return sum(
                 len(model.tokenize(one, add_special=True)) if isinstance(one, str) else len(one)
-                for one in (asked if several else [asked])
+                for one in asked.inputs
             )
 
     def _answer(self, request: BatchRequest) -> BatchOutcome:

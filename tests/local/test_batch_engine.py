@@ -174,6 +174,22 @@ def test_prompts_are_counted_as_they_are_billed(
     assert LocalEngine(client._catalog).count_tokens(asked) == outcome.usage.prompt_tokens
 
 
-def test_a_request_that_would_be_refused_counts_nothing(client: LLMClient) -> None:
-    refused = request(0, {"messages": HELLO, "nonsense": 1})
+@pytest.mark.parametrize(
+    "refused",
+    [
+        request(0, {"messages": HELLO, "nonsense": 1}),
+        request(0, {"input": ["a", 5]}, EMBED),
+        request(0, {"input": [[]]}, EMBED),
+    ],
+    ids=["unknown", "no text", "empty"],
+)
+def test_a_request_that_would_be_refused_counts_nothing(
+    client: LLMClient, refused: BatchRequest
+) -> None:
     assert LocalEngine(client._catalog).count_tokens(refused) == 0
+
+
+def test_a_time_to_wait_is_no_part_of_what_is_counted(client: LLMClient) -> None:
+    asked = [request(0, {"input": "Hello!", **more}, EMBED) for more in ({}, {"timeout": 9})]
+    counts = [LocalEngine(client._catalog).count_tokens(one) for one in asked]
+    assert counts[0] == counts[1] > 0
