@@ -71,10 +71,10 @@ class Catalog:
 
         :raises LLMConfigError: it is not loaded.
         """
-        ready = [one.name for one in self._pool.loaded() if one.state == "ready"]
-        if self.name not in ready:
+        lease = self.lease_ready(self.name)
+        if lease is None:
             raise self._not_loaded()
-        with self.lease(None) as model:
+        with lease as model:
             return model.stats
 
     @property
