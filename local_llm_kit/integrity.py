@@ -30,8 +30,7 @@ def file_digest(path: Path, n_digits: int = SHA256_DIGITS) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
         # Git's; no signature rests on it.
         sha1 = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
-        sha1.update(file.read())
-        return sha1.hexdigest()
+        return hashlib.file_digest(file, lambda: sha1).hexdigest()
 
 
 def named_digest(path: Path) -> str | None:
