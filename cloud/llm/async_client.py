@@ -169,20 +169,9 @@ class AsyncChatClient(BaseClient):
     ) -> BatchReport:
         """Answer many requests, durably: the same call again goes on where an earlier one ended.
 
-        The job runs in a thread of its own; a task that is cancelled in it ends it, as Ctrl-C does.
-        Requests are in OpenAI's words, and so are the answers, whatever the provider's own are.
-
-        :param requests: the name of a file of lines in OpenAI's batch format, or an iterable of
-            prompts, as `LLM.batch` takes them. All are checked before the first is sent.
-        :param output: file of the answers; failures go to a file of their own. None keeps both in
-            a temporary file, which the provider's own batch endpoint is too slow for.
-        :param options: see `LLM.batch.types.BatchOptions`.
-        :return: counts, cost, and `results` in the order of the requests. That a request has failed
-            is told there, and not raised.
-        :raises BatchInputError: a line is no request; nothing was sent.
-        :raises BatchOutputError: the output cannot be written, is in use, or of another job.
-        :raises InvalidRequestError: the provider has no batch endpoint, or refuses the batch.
-        :raises LLMError: the job cannot go on; what has ended is kept, and the same call goes on.
+        Arguments, errors and the report are those of the blocking twin's `batch`, such as
+        `OpenAICompatClient.batch`. The job runs in a thread of its own; a task that is cancelled in
+        it ends it, as Ctrl-C does.
         """
         # Imported here: few clients run jobs.
         from cloud.llm.jobs import ChatJob
@@ -194,9 +183,7 @@ class AsyncChatClient(BaseClient):
     async def cancel_batch(self, output: AnyOutput) -> list[str]:
         """End a job at the provider's batch endpoint; what it has answered, the next run fetches.
 
-        :param output: the job's.
-        :return: the ids of its batches; none where the provider has none of it.
-        :raises LLMError: one could not be ended.
+        Arguments, errors and the ids are those of the blocking twin's `cancel_batch`.
         """
         from cloud.llm.jobs import cancel_job
 
