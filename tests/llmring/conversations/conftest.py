@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cloud import close_all_cloud_clients
+from llmring import LLMRingExtended, LLMRingSession
 from llmring.conversations import open_database, open_store, store_in
 from llmring.conversations.remote.address import RemoteAddress
 from llmring.conversations.remote.connection import ServerConnection
 from llmring.conversations.remote.store import RemoteStore
 from tests.llmring.conversations.stores import BlockingStore
+from tests.llmring.conversations.talks import answer
+from tests.llmring.rings import KEY
 from tests.llmring.server.servers import ADMIN_KEY, Client, running
+from tests.remote.scripted_server import ScriptedServer
 
 _numbers = itertools.count()
 
@@ -81,3 +87,35 @@ def open_new(database_url: str) -> Iterator[Callable[[], BlockingStore]]:
             return BlockingStore(store)
 
         yield make
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    with ScriptedServer((answer,)) as server:
+        yield server
+
+
+@pytest.fixture
+def use(server: ScriptedServer, tmp_path: Path) -> Callable[..., Any]:
+    """What a coroutine does with a session: `use(work, message_logging_level="none")`."""
+
+    def run(work: Callable[[LLMRingSession], Awaitable[Any]], **settings: Any) -> Any:
+        async def main() -> Any:
+            where = settings.pop("store", tmp_path / "kept.sqlite")
+            async with LLMRingExtended(store=where, **settings) as ring:
+                ring.register_provider("openai", api_key=KEY, base_url=server.url)
+                try:
+                    return await work(ring)
+                finally:
+                    await close_all_cloud_clients()
+
+        return asyncio.run(main())
+
+    return run
+
+
+@pytest.fixture
+def own_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls are noted, in a file of the test's own."""
+    monkeypatch.setenv("LLMRING_LOG_METADATA", "1")
+    monkeypatch.setenv("LLMRING_DATABASE_URL", str(tmp_path / "usage.sqlite"))

@@ -18,14 +18,10 @@ from tests.llmring.pools import Pool, good
 from tests.llmring.rings import request
 from tests.llmring.server.servers import Client, running
 
+pytestmark = pytest.mark.usefixtures("own_file")
+
 HELLO = [Message(role="user", content="Hello!")]
 ANSWER = LLMResponse(content="Hi", model="openai:gpt-x", usage={"prompt_tokens": 3, "cost": 0.5})
-
-
-@pytest.fixture(autouse=True)
-def own_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LLMRING_LOG_METADATA", "1")
-    monkeypatch.setenv("LLMRING_DATABASE_URL", str(tmp_path / "kept.sqlite"))
 
 
 def kept(store: Any) -> list[tuple[Any, list[Any]]]:
@@ -82,7 +78,7 @@ def test_it_is_kept_at_a_server(pool: Callable[..., Pool], tmp_path: Path) -> No
         assert conversation["message_count"] == 2
         (record,) = tenant.get("/logs")
         assert (record["model"], record["alias"]) == ("gpt-x", "pool")
-    assert not (tmp_path / "kept.sqlite").exists()
+    assert not (tmp_path / "usage.sqlite").exists()
 
 
 def test_what_a_conversation_has_is_not_kept_twice(tmp_path: Path) -> None:

@@ -20,15 +20,9 @@ from llmring.conversations.local_usage import LocalUsage, add_rows, usage_row
 from llmring.conversations.store_address import OWNER
 from tests.llmring.conversations.stores import read_log
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_file")]
 
 ROOT = Path(__file__).resolve().parents[3]
-
-
-@pytest.fixture(autouse=True)
-def own_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LLMRING_LOG_METADATA", "1")
-    monkeypatch.setenv("LLMRING_DATABASE_URL", str(tmp_path / "usage.sqlite"))
 
 
 def test_a_file_that_stands_is_written_without_sqlalchemy(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -12,67 +12,20 @@ from uuid import uuid4
 import pytest
 
 from cloud import close_all_cloud_clients
-from llmring import ConversationManager, LLMRequest, LLMRingExtended, LLMRingSession, Message
+from llmring import ConversationManager, LLMRequest, LLMRingSession, Message
 from llmring.exceptions import (
     ConfigurationError,
     ConversationError,
     ConversationNotFoundError,
-    ProviderError,
-    SessionError,
     StoreError,
     ValidationError,
 )
+from tests.llmring.conversations.talks import MODEL, kept, sent
 from tests.llmring.rings import KEY, request
 from tests.remote import wire
-from tests.remote.scripted_server import Request, ScriptedServer
+from tests.remote.scripted_server import ScriptedServer
 
-MODEL = "openai:gpt-x"
 CALL = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
-
-
-def answer(asked: Request) -> bytes:
-    """Counts what it was told: its n-th answer is "answer n"."""
-    messages = json.loads(asked.body)["messages"]
-    n_user = sum(message["role"] == "user" for message in messages)
-    choice = {"index": 0, "finish_reason": "stop",
-              "message": {"role": "assistant", "content": f"answer {n_user}"}}  # fmt: skip
-    usage = {"prompt_tokens": 7, "completion_tokens": 2, "total_tokens": 9}
-    return wire.answer({**wire.CHAT, "choices": [choice], "usage": usage})
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with ScriptedServer((answer,)) as server:
-        yield server
-
-
-@pytest.fixture
-def use(server: ScriptedServer, tmp_path: Path) -> Callable[..., Any]:
-    """What a coroutine does with a session: `use(work, message_logging_level="none")`."""
-
-    def run(work: Callable[[LLMRingSession], Awaitable[Any]], **settings: Any) -> Any:
-        async def main() -> Any:
-            where = settings.pop("store", tmp_path / "kept.sqlite")
-            async with LLMRingExtended(store=where, **settings) as ring:
-                ring.register_provider("openai", api_key=KEY, base_url=server.url)
-                try:
-                    return await work(ring)
-                finally:
-                    await close_all_cloud_clients()
-
-        return asyncio.run(main())
-
-    return run
-
-
-def sent(server: ScriptedServer) -> list[list[tuple[str, str]]]:
-    """Of each request, who says what."""
-    bodies = [json.loads(body) for body in server.bodies]
-    return [[(m["role"], m["content"]) for m in body["messages"]] for body in bodies]
-
-
-def kept(history: dict[str, Any]) -> list[tuple[str, Any]]:
-    return [(message["role"], message["content"]) for message in history["messages"]]
 
 
 def test_a_turn_is_kept(use: Callable[..., Any]) -> None:
@@ -109,115 +62,6 @@ def test_a_conversation_settles_what_a_request_leaves_open(
     first, second = (json.loads(body) for body in server.bodies)
     assert (first["temperature"], first["max_tokens"], second["temperature"]) == (0.25, 77, 0.5)
     assert sent(server) == [[("system", "Be brief."), ("user", "Hi")], [("system", "Be long.")]]
-
-
-def test_a_manager_sends_what_was_said(use: Callable[..., Any], server: ScriptedServer) -> None:
-    async def work(ring: LLMRingSession) -> tuple[Any, Any]:
-        manager = ConversationManager(ring)
-        made = await manager.start_conversation("Review", "Be brief.", MODEL)
-        assert manager.current_conversation_id == made
-        assert (await manager.send_message("one")).content == "answer 1"
-        assert (await manager.send_message("two")).content == "answer 2"
-        return manager.get_history(), await ring.get_conversation_history(made)
-
-    history, stored = use(work)
-    said = [("user", "one"), ("assistant", "answer 1"), ("user", "two"), ("assistant", "answer 2")]
-    assert [(m["role"], m["content"]) for m in history] == [("system", "Be brief."), *said]
-    assert kept(stored) == said
-    assert sent(server)[1] == [("system", "Be brief."), *said[:3]]
-
-
-def test_a_conversation_goes_on_in_another_process(
-    use: Callable[..., Any], server: ScriptedServer
-) -> None:
-    async def begin(ring: LLMRingSession) -> Any:
-        manager = ConversationManager(ring)
-        made = await manager.start_conversation(None, "Be brief.", MODEL)
-        await manager.send_message("one")
-        return made
-
-    async def go_on(ring: LLMRingSession) -> Any:
-        manager = ConversationManager(ring)
-        assert await manager.load_conversation(made)
-        await manager.send_message("two")
-        return await ring.get_conversation_history(made)
-
-    made = use(begin)
-    history = use(go_on)
-    assert history["message_count"] == 4
-    assert sent(server)[1][:3] == [
-        ("system", "Be brief."), ("user", "one"), ("assistant", "answer 1"),
-    ]  # fmt: skip
-
-
-def test_a_cleared_history_leaves_what_is_kept(
-    use: Callable[..., Any], server: ScriptedServer
-) -> None:
-    async def work(ring: LLMRingSession) -> Any:
-        manager = ConversationManager(ring)
-        made = await manager.start_conversation(None, "Be brief.", MODEL)
-        await manager.send_message("one")
-        manager.clear_history()
-        assert (manager.get_history(), manager.current_conversation_id) == ([], made)
-        await manager.send_message("two")
-        return await ring.get_conversation_history(made)
-
-    assert [content for _, content in kept(use(work))] == ["one", "answer 1", "two", "answer 1"]
-    assert sent(server)[1] == [("system", "Be brief."), ("user", "two")]
-
-
-def test_messages_sent_at_once_are_answered_in_turn(use: Callable[..., Any]) -> None:
-    async def work(ring: LLMRingSession) -> Any:
-        manager = ConversationManager(ring)
-        await manager.start_conversation(None, None, MODEL)
-        answers = await asyncio.gather(*(manager.send_message(str(n)) for n in range(3)))
-        return [one.content for one in answers]
-
-    assert use(work) == ["answer 1", "answer 2", "answer 3"]
-
-
-async def _begin_another(manager: ConversationManager) -> None:
-    await manager.start_conversation(None, "Be long.", MODEL)
-
-
-async def _clear(manager: ConversationManager) -> None:
-    manager.clear_history()
-
-
-@pytest.mark.parametrize(("leave", "left"), [(_begin_another, ["Be long."]), (_clear, [])])
-def test_an_answer_to_what_was_left_is_no_part_of_what_follows(
-    use: Callable[..., Any], server: ScriptedServer, leave: Any, left: list[str]
-) -> None:
-    async def work(ring: LLMRingSession) -> Any:
-        manager = ConversationManager(ring)
-        made = await manager.start_conversation(None, "Be brief.", MODEL)
-        asking = asyncio.create_task(manager.send_message("one"))
-        while not server.requests:
-            await asyncio.sleep(0)
-        await leave(manager)
-        assert (await asking).content == "answer 1"
-        return manager.get_history(), await ring.get_conversation_history(made)
-
-    history, stored = use(work)
-    assert [message["content"] for message in history] == left
-    assert kept(stored) == [("user", "one"), ("assistant", "answer 1")]
-
-
-def test_a_failed_message_was_not_said(
-    use: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("LLMRING_RETRY_ATTEMPTS", "1")
-
-    async def work(ring: LLMRingSession) -> Any:
-        manager = ConversationManager(ring)
-        made = await manager.start_conversation()
-        ring.register_provider("ollama", base_url="http://127.0.0.1:1")
-        with pytest.raises(ProviderError):
-            await manager.send_message("one", model="ollama:none")
-        return manager.get_history(), await ring.get_conversation_history(made)
-
-    history, stored = use(work)
-    assert (history, stored["messages"]) == ([], [])
 
 
 def test_a_tool_call_is_kept_and_sent_again(tmp_path: Path) -> None:
@@ -257,16 +101,6 @@ def test_a_level_says_how_much_is_kept(use: Callable[..., Any], level: str, n_ke
     history = use(work, message_logging_level=level)
     assert history["message_count"] == len(history["messages"]) == n_kept
     assert ("Hello!" in json.dumps(history)) is (level == "full")
-
-
-def test_what_was_not_kept_cannot_be_loaded(use: Callable[..., Any]) -> None:
-    async def work(ring: LLMRingSession) -> None:
-        made = await ring.create_conversation()
-        await ring.chat_with_conversation(request(MODEL), made)
-        with pytest.raises(ConversationError, match="was not kept"):
-            await ConversationManager(ring).load_conversation(made)
-
-    use(work, message_logging_level="metadata")
 
 
 @pytest.mark.parametrize("store_messages", [False, True])
@@ -341,14 +175,6 @@ def test_conversations_can_be_off(use: Callable[..., Any]) -> None:
             await ring.create_conversation()
 
     use(work, enable_conversations=False)
-
-
-def test_a_message_needs_a_conversation(use: Callable[..., Any]) -> None:
-    async def work(ring: LLMRingSession) -> None:
-        with pytest.raises(SessionError, match="start_conversation"):
-            await ConversationManager(ring).send_message("Hi")
-
-    use(work)
 
 
 @pytest.mark.parametrize(

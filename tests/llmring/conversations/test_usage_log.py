@@ -30,6 +30,8 @@ from tests.llmring.conversations.stores import read_log
 from tests.llmring.pools import Pool, error_of, good
 from tests.llmring.rings import request
 
+pytestmark = pytest.mark.usefixtures("own_file")
+
 ROOT = Path(__file__).resolve().parents[3]
 USAGE = {"prompt_tokens": 5, "completion_tokens": 2, "cached_tokens": 3, "cost": 0.5}
 
@@ -238,12 +240,6 @@ def noted(tmp_path: Path) -> Callable[[], list[UsageRecord]]:
     """What the user's own log holds."""
 
     return lambda: read_log(tmp_path / "usage.sqlite")
-
-
-@pytest.fixture(autouse=True)
-def own_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LLMRING_LOG_METADATA", "1")
-    monkeypatch.setenv("LLMRING_DATABASE_URL", str(tmp_path / "usage.sqlite"))
 
 
 def test_a_ring_notes_what_was_answered(

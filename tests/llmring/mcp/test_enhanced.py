@@ -23,17 +23,20 @@ from llmring.exceptions import (
 )
 from llmring.mcp.client import EnhancedLLM, Turn
 from llmring.mcp.tools import OnProgress, Tool, ToolResult
-from tests.llmring.mcp.turns import MODELS, QUESTION, Said, ask, told, with_llm
+from tests.llmring.mcp.turns import (
+    MODELS,
+    QUESTION,
+    SUNNY,
+    Said,
+    ask,
+    get_weather,
+    told,
+    with_llm,
+)
 from tests.llmring.rings import with_ring
 from tests.remote.scripted_server import ScriptedServer
 
-SUNNY = Said("It is sunny.")
 CALLED = Said("I look.", [("get_weather", {"city": "Rome"})])
-
-
-def get_weather(city: str) -> str:
-    """Get the weather in a city."""
-    return f"{city}: sunny"
 
 
 async def echo(arguments: dict[str, Any], _: OnProgress | None) -> ToolResult:
