@@ -10,7 +10,7 @@ from typing import Any
 from LLM.exceptions import LLMError
 from local_llm_kit.embeddings import EmbeddingArguments
 from local_llm_kit.engines.ollama.bodies import unsupported
-from local_llm_kit.engines.ollama.facts import Facts
+from local_llm_kit.engines.ollama.facts import LARGEST_NUMBER, Facts
 
 JSONObject = dict[str, Any]
 
@@ -66,7 +66,11 @@ def embedding_answer(
 
 
 def _is_vector(value: Any) -> bool:
-    return bool(value) and isinstance(value, list) and all(type(x) in (int, float) for x in value)
+    return (
+        bool(value)
+        and isinstance(value, list)
+        and all(type(x) in (int, float) and abs(x) <= LARGEST_NUMBER for x in value)
+    )
 
 
 def _base64(vector: list[float]) -> str:

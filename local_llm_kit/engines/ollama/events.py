@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
 from pydantic_core import to_json
 
 from LLM.exceptions import InvalidRequestError, LLMContextLengthError, LLMError
-from local_llm_kit.engines.ollama.facts import Facts
+from local_llm_kit.engines.ollama.facts import LARGEST_NUMBER, Facts
 from local_llm_kit.engines.protocol import (
     CallMade,
     Delta,
@@ -76,6 +75,8 @@ class Reader:
             return default
         if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
             raise self._unreadable(f"has a {name!r} that is no {kind.__name__}")
+        if kind is int and not 0 <= value < 1 << 63:
+            raise self._unreadable(f"has a {name!r} that counts nothing")
         return value
 
     def _call(self, call: Any) -> Event:
@@ -100,8 +101,8 @@ class Reader:
     def _token(self, entry: Any) -> tuple[bytes, float]:
         if not isinstance(entry, dict):
             raise self._unreadable("has a log probability that is no object")
-        logprob = entry.get("logprob")
-        if not isinstance(logprob, (int, float)) or not math.isfinite(logprob):
+        logprob: Any = entry.get("logprob")
+        if type(logprob) not in (int, float) or not abs(logprob) <= LARGEST_NUMBER:
             raise self._unreadable("has a log probability that is no number")
         token = self._part(entry, "token", str, "").encode()
         spelled = self._part(entry, "bytes", list, None)  # exact where a token is half a character

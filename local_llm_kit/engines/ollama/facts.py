@@ -17,6 +17,8 @@ from local_llm_kit.engines.protocol import ModelInfo
 
 JSONObject = dict[str, Any]
 
+#: The largest that 32 bits of a floating number hold: no model computes with larger ones.
+LARGEST_NUMBER = 3.4028234663852886e38
 # Go writes numbers of a million and more with an exponent.
 _NUM_CTX = re.compile(r"^num_ctx[ \t]+([0-9]{1,9}(?:\.[0-9]{1,9}e\+0[6-9])?)[ \t]*$", re.MULTILINE)
 _STOP = re.compile(r'^stop[ \t]+("(?:[^"\\\n]|\\.)*")[ \t]*$', re.MULTILINE)

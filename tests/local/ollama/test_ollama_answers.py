@@ -6,6 +6,7 @@ import pytest
 
 from LLM.exceptions import (
     InvalidRequestError,
+    LLMResponseError,
 )
 from local_llm_kit.answers import Answer
 from local_llm_kit.arguments import parse_chat
@@ -93,6 +94,26 @@ def test_embeddings_have_openais_shape(model: OllamaModel, encoding: str) -> Non
     first = {"float": [0.0, 0.5, 0.0, 0.0], "base64": "AAAAAAAAAD8AAAAAAAAAAA=="}
     assert answer["data"][0] == {"object": "embedding", "index": 0, "embedding": first[encoding]}
     assert answer["usage"] == {"prompt_tokens": 5, "total_tokens": 5}
+
+
+@pytest.mark.parametrize("encoding", ["float", "base64"])
+@pytest.mark.parametrize("number", ["1e300", "1e999", "1" + "0" * 400, "true"])
+def test_embeddings_of_numbers_that_are_none_are_refused(
+    fake: FakeOllama, model: OllamaModel, number: str, encoding: str
+) -> None:
+    fake.script("/api/embed", b'{"embeddings": [[0, ' + number.encode() + b"]]}")
+    with pytest.raises(LLMResponseError, match="no lists of numbers"):
+        model.embeddings(parse_embeddings({"input": "a", "encoding_format": encoding}))
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1" + "0" * 400, "true"])
+def test_log_probabilities_that_are_no_numbers_are_refused(
+    fake: FakeOllama, model: OllamaModel, number: str
+) -> None:
+    line = b'{"message": {"content": "x"}, "logprobs": [{"token": "x", "logprob": NUMBER}]}\n'
+    fake.script("/api/chat", line.replace(b"NUMBER", number.encode()), *ndjson(*said("")))
+    with pytest.raises(LLMResponseError, match="log probability that is no number"):
+        chat(model, logprobs=True)
 
 
 def test_embeddings_are_never_of_a_cut_text(fake: FakeOllama, model: OllamaModel) -> None:

@@ -85,6 +85,8 @@ def test_a_status_that_ollama_never_gives_is_no_answer(
         (ndjson([1, 2]), LLMResponseError),
         ([b"[" * 100_000 + b"\n"], LLMResponseError),
         ([b'{"eval_count": ' + b"9" * 10_000 + b"}\n"], LLMResponseError),
+        (ndjson(*said("x", eval_duration=10**400)), LLMResponseError),
+        (ndjson(*said("x", eval_count=-5)), LLMResponseError),
         ([b'{"message": {"content": "\\ud800"}}\n'], LLMResponseError),
         (ndjson({"message": "text"}), LLMResponseError),
         (ndjson({"message": {"content": 5}}), LLMResponseError),
@@ -97,8 +99,8 @@ def test_a_status_that_ollama_never_gives_is_no_answer(
         (ndjson(*said("x", prompt_eval_count=400, eval_count=300)), LLMContextLengthError),
     ],
     ids=["cut in the body", "no end", "amid a line", "empty", "html", "no object", "deep",
-         "huge number", "surrogate", "message", "content", "call", "done_reason", "no done_reason",
-         "error amid",
+         "huge number", "endless time", "negative count", "surrogate", "message",
+         "content", "call", "done_reason", "no done_reason", "error amid",
          "too long amid", "prompt cut", "beginning forgotten"],
 )  # fmt: skip
 def test_a_broken_answer_is_no_success(
