@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from pathlib import Path
+
+from LLM.replacement import replacing
 
 
 def replace_text(path: Path, text: str) -> None:
@@ -14,16 +15,7 @@ def replace_text(path: Path, text: str) -> None:
 
     :raises OSError: it cannot be written; what was there is as it was.
     """
-    target = Path(os.path.realpath(path))
-    partial = target.with_name(f".{target.name}.{os.urandom(8).hex()}")
-    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
+    with replacing(path) as partial:
+        handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with open(handle, "w", encoding="utf-8") as file:
             file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, target)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(partial)
-        raise

@@ -12,6 +12,7 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from LLM import replacement
 from LLM.batch.exceptions import BatchOutputError
 
 logger = logging.getLogger("LLM")
@@ -161,35 +162,12 @@ def replace_lines(path: Path, lines: Iterable[bytes]) -> None:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A new name beside a file, for what takes its place, synced, when the block ends well.
+    """As `LLM.replacement.replacing`.
 
     :raises BatchOutputError: it cannot be written; what was there is as it was.
     """
-    target = Path(os.path.realpath(path))
-    partial = target.with_name(f"{target.name}.{os.urandom(4).hex()}.tmp")
-    with told(path, "write"):
-        try:
-            yield partial
-            with open(partial, "rb+") as file:
-                os.fsync(file.fileno())
-            os.replace(partial, target)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                partial.unlink()
-            raise
-        sync_folder(target.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make new names in a folder last through a power cut, where the file system can."""
-    if sys.platform == "win32":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        with contextlib.suppress(OSError):  # some file systems do not sync folders
-            os.fsync(handle)
-    finally:
-        os.close(handle)
+    with told(path, "write"), replacement.replacing(path) as partial:
+        yield partial
 
 
 @contextlib.contextmanager

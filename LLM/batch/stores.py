@@ -16,10 +16,11 @@ from typing import Protocol
 
 from LLM.batch.digests import DigestTable, digest_of_id
 from LLM.batch.exceptions import BatchOutputError
-from LLM.batch.files import GrowingFile, replace_lines, sync_folder, told
+from LLM.batch.files import GrowingFile, replace_lines, told
 from LLM.batch.lines import LINE_START, read_line
 from LLM.batch.output import OrderedLines, Output, existing_lines, journal_path
 from LLM.batch.report import LineAt
+from LLM.replacement import sync_folder
 
 
 class Store(Protocol):

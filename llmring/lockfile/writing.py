@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from LLM.replacement import replacing
 from llmring.lockfile.reading import problem
 
 #: Seconds that a writer waits for another one.
@@ -27,16 +28,9 @@ def replace(path: Path, data: bytes) -> None:
     if os.path.exists(target) and not os.access(target, os.W_OK):
         # The folder may let it be replaced, but who made it read-only wants it kept.
         raise problem(path, "cannot be written: it is read-only; make it writable first")
-    partial = target.with_name(f".{target.name}.{os.urandom(8).hex()}")
     try:
-        try:
+        with replacing(target) as partial:
             _write(partial, data, target)
-            os.replace(partial, target)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(partial)
-            raise
-        _sync_folder(target.parent)
     except OSError as err:
         raise problem(path, f"cannot be written: {err.strerror or err}") from err
 
@@ -93,8 +87,6 @@ def _write(partial: Path, data: bytes, target: Path) -> None:
         with contextlib.suppress(FileNotFoundError):
             _take_over(partial, os.stat(target))
         file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _take_over(partial: Path, old: os.stat_result) -> None:
@@ -102,15 +94,3 @@ def _take_over(partial: Path, old: os.stat_result) -> None:
         with contextlib.suppress(PermissionError):  # another's file stays writable by its group
             os.chown(partial, old.st_uid, old.st_gid)
     os.chmod(partial, old.st_mode & 0o7777)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the new name last through a crash; not every file system can."""
-    if sys.platform == "win32":
-        return
-    with contextlib.suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
