@@ -17,8 +17,9 @@ from pydantic_core import to_json
 
 from LLM.batch.digests import DigestTable, digest_of_id
 from LLM.batch.exceptions import BatchOutputError
-from LLM.batch.files import replace_lines, sync_folder, told
+from LLM.batch.files import replace_lines, told
 from LLM.batch.provider.parts import Part, PartFile
+from LLM.replacement import sync_folder
 
 #: What the table of requests has for one: the part's number above, its place in the part below.
 _PLACE_BITS = 32
