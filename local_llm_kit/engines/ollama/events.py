@@ -22,6 +22,7 @@ from local_llm_kit.engines.protocol import (
 
 JSONObject = dict[str, Any]
 
+_COUNTS = range(1 << 63)
 _REASONS: dict[str, FinishReason] = {"stop": "stop", "length": "length"}
 
 
@@ -75,7 +76,7 @@ class Reader:
             return default
         if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
             raise self._unreadable(f"has a {name!r} that is no {kind.__name__}")
-        if kind is int and not 0 <= value < 1 << 63:
+        if kind is int and value not in _COUNTS:
             raise self._unreadable(f"has a {name!r} that counts nothing")
         return value
 
@@ -101,8 +102,12 @@ class Reader:
     def _token(self, entry: Any) -> tuple[bytes, float]:
         if not isinstance(entry, dict):
             raise self._unreadable("has a log probability that is no object")
-        logprob: Any = entry.get("logprob")
-        if type(logprob) not in (int, float) or not abs(logprob) <= LARGEST_NUMBER:
+        logprob = entry.get("logprob")
+        if (
+            not isinstance(logprob, (int, float))
+            or isinstance(logprob, bool)
+            or abs(logprob) > LARGEST_NUMBER
+        ):
             raise self._unreadable("has a log probability that is no number")
         token = self._part(entry, "token", str, "").encode()
         spelled = self._part(entry, "bytes", list, None)  # exact where a token is half a character
