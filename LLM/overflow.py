@@ -195,9 +195,15 @@ def turns_of(messages: Sequence[ChatMessage]) -> list[int | None]:
     return turns
 
 
+def calls_of(message: ChatMessage) -> Sequence[Any]:
+    """An assistant's tool calls; none where what stands there is no list, as servers will say."""
+    calls = message.get("tool_calls")
+    return calls if isinstance(calls, list | tuple) else ()
+
+
 def _calls_made(message: ChatMessage) -> Iterator[str]:
     """Ids of an assistant's tool calls; a legacy function call has only its name."""
-    for call in message.get("tool_calls") or ():
+    for call in calls_of(message):
         yield str(_field(call, "id"))
     if message.get("function_call"):
         yield str(_field(message["function_call"], "name"))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any
 
 from LLM.exceptions import LLMContextLengthError
-from LLM.overflow import NOTE_HEADING, ChatMessage, Count, is_note
+from LLM.overflow import NOTE_HEADING, ChatMessage, Count, calls_of, is_note
 from LLM.steps import run_steps
 
 #: A text of which no half is worth asking about.
@@ -92,7 +92,7 @@ def _request(summary: str, lines: Sequence[str]) -> Request:
 
 def _line(message: ChatMessage) -> str:
     """A message as a line of a transcript."""
-    calls = [*(message.get("tool_calls") or ()), message.get("function_call")]
+    calls = [*calls_of(message), message.get("function_call")]
     said = [_text(message.get("content")), *(f"calls {_compact(call)}" for call in calls if call)]
     return f"{message.get('role')}: {' '.join(filter(None, said))}"
 
@@ -100,6 +100,8 @@ def _line(message: ChatMessage) -> str:
 def _text(content: Any) -> str:
     if content is None or isinstance(content, str):
         return content or ""
+    if not isinstance(content, list | tuple):
+        return str(content)  # the server will refuse it
     return " ".join(
         str(part.get("text") or f"[{part.get('type')}]") if isinstance(part, Mapping) else str(part)
         for part in content
@@ -108,6 +110,8 @@ def _text(content: Any) -> str:
 
 def _compact(call: Any) -> str:
     """A tool call's name and arguments."""
-    fields = call if isinstance(call, Mapping) else call.model_dump()
-    function = fields.get("function", fields)
+    fields = call.model_dump() if hasattr(call, "model_dump") else call
+    function = fields.get("function", fields) if isinstance(fields, Mapping) else None
+    if not isinstance(function, Mapping):
+        return str(call)  # the server will refuse it
     return f"{function.get('name')} {function.get('arguments') or ''}"

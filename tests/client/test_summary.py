@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from LLM import LLMContextLengthError
-from LLM.overflow import NOTE_HEADING, ChatMessage
+from LLM.overflow import NOTE_HEADING, ChatMessage, fit_messages
 from LLM.summary import Summariser
 
 TALK = [{"role": "user", "content": f"word{i} " * 10} for i in range(9)]
@@ -80,3 +80,21 @@ def test_the_model_reads_a_transcript(message: dict[str, Any], line: str) -> Non
 def test_a_window_for_nothing_is_an_error() -> None:
     with pytest.raises(LLMContextLengthError, match="20 tokens are too few"):
         asked_for(TALK, 20)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [{"content": 5}, {"tool_calls": 5}, {"tool_calls": ["f"]}, {"tool_calls": [{"function": "f"}]}],
+    ids=repr,
+)
+def test_what_is_no_message_is_left_to_the_server_to_refuse(odd: dict[str, Any]) -> None:
+    talk = [{"role": "assistant", "content": "word " * 10, **odd}, *TALK]
+    fitted, overflow = fit_messages(
+        talk, 60, lambda messages: 10 * len(messages), "summarise", summarise=summed_up
+    )
+    assert overflow is not None
+    assert fitted[0]["content"].startswith(NOTE_HEADING)
+
+
+def summed_up(messages: Sequence[ChatMessage]) -> str:
+    return asked_for(messages, 10_000)[0]
