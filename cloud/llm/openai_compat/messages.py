@@ -152,16 +152,16 @@ def _from_anthropic(part: Mapping[str, Any], where: str) -> dict[str, Any]:
     """
     source = part.get("source")
     source = source if isinstance(source, Mapping) else {}
-    kind, data = source.get("type"), source.get("data")
+    kind, data, media_type = source.get("type"), source.get("data"), source.get("media_type")
     is_image = part["type"] == "image"
-    if kind == "base64":
-        url = f"data:{source.get('media_type')};base64,{data}"
+    if kind == "base64" and isinstance(data, str) and isinstance(media_type, str):
+        url = f"data:{media_type};base64,{data}"
         if is_image:
             return {"type": "image_url", "image_url": {"url": url}}
         name = part.get("title") or "document.pdf"
         return {"type": "file", "file": {"filename": name, "file_data": url}}
-    if kind == "url" and is_image:
-        return {"type": "image_url", "image_url": {"url": source.get("url")}}
+    if kind == "url" and is_image and isinstance(source.get("url"), str):
+        return {"type": "image_url", "image_url": {"url": source["url"]}}
     if kind == "text" and not is_image and isinstance(data, str):
         return {"type": "text", "text": data}
     raise InvalidRequestError(

@@ -313,9 +313,20 @@ def test_what_tools_show_stands_in_a_users_turn_at_openai() -> None:
     assert body([asked, result], OTHER)["messages"] == [asked, result]
 
 
-def test_a_source_that_openai_has_no_form_for_is_named() -> None:
-    part = {"type": "document", "source": {"type": "file", "file_id": "f"}}
-    with pytest.raises(InvalidRequestError, match=r"messages\[0\]\.content\[0\] .* 'file' has no"):
+@pytest.mark.parametrize(
+    ("kind", "source"),
+    [
+        ("document", {"type": "file", "file_id": "f"}),
+        ("image", {"type": "base64", "media_type": "image/png"}),
+        ("image", {"type": "base64", "data": "AAAA"}),
+        ("image", {"type": "url"}),
+    ],
+    ids=["a file", "no data", "no type", "no address"],
+)
+def test_a_source_that_openai_has_no_form_for_is_named(kind: str, source: Any) -> None:
+    part = {"type": kind, "source": source}
+    problem = rf"messages\[0\]\.content\[0\] .* '{source['type']}' has no"
+    with pytest.raises(InvalidRequestError, match=problem):
         message({"role": "user", "content": [part]})
 
 
