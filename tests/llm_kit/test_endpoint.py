@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
-from llm_kit.cli.endpoint import endpoint
+import cloud.llm
+from ai.ai_agents.providers import PROVIDERS as AGENTS_PROVIDERS
+from llm_kit.cli.endpoint import PROVIDERS, endpoint
+from llmring.lockfile.names import PROVIDER_KEYS
 
 KEY = {"OPENAI_API_KEY": "sk-mine"}
 NAMED = {**KEY, "OPENAI_BASE_URL": "https://proxy.example/v1"}
@@ -55,3 +58,17 @@ def test_prices_hold_where_a_provider_answers(
     provider: Any, base_url: str | None, prices: str | None
 ) -> None:
     assert endpoint(provider, base_url, {}).prices == prices
+
+
+@pytest.mark.parametrize("name", PROVIDERS)
+def test_providers_are_told_as_their_clients_have_them(name: Any) -> None:
+    # Told apart from the clients, since help loads click alone.
+    told = PROVIDERS[name]
+    client = getattr(cloud.llm, told.client or "OpenAICompatClient")
+    if name == "groq":
+        agents = AGENTS_PROVIDERS[name]
+        assert (told.url, told.key_variables) == (agents.base_url, (agents.key_variable,))
+    else:
+        assert told.url == client.default_base_url
+        assert told.key_variables == client.key_variables == PROVIDER_KEYS[name]
+        assert told.url_variable == client.url_variable
