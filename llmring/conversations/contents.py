@@ -7,22 +7,31 @@ from typing import Any
 #: Characters that an excerpt shows before and after what was found.
 AROUND = 80
 
+#: What a message says, as `llmring.Message` has it.
+Content = str | list[dict[str, Any]] | dict[str, Any] | None
 
-def text_of(content: str | list[dict[str, Any]] | dict[str, Any] | None) -> str | None:
+
+def parts_of(content: Content) -> list[dict[str, Any]]:
+    """The content parts of a message; none where it is a text, or nothing."""
+    if isinstance(content, dict):
+        return [content]
+    return content if isinstance(content, list) else []
+
+
+def text_of(content: Content) -> str | None:
     """The text of a message, of its content parts too; None for none."""
     if content is None or isinstance(content, str):
         return content
-    parts = [content] if isinstance(content, dict) else content
-    texts = [part["text"] for part in parts if isinstance(part.get("text"), str)]
+    texts = [part["text"] for part in parts_of(content) if isinstance(part.get("text"), str)]
     return "\n".join(texts) if texts else None
 
 
-def shown_text(content: str | list[dict[str, Any]] | dict[str, Any] | None) -> str:
+def shown_text(content: Content) -> str:
     """What a message says, for people: its text, and of each part that is none, its kind."""
     if isinstance(content, str):
         return content
-    parts = [content] if isinstance(content, dict) else content or []
-    return "\n".join(str(part.get("text") or f"({part.get('type', 'a part')})") for part in parts)
+    shown = (part.get("text") or f"({part.get('type', 'a part')})" for part in parts_of(content))
+    return "\n".join(map(str, shown))
 
 
 def excerpt(text: str, found: str) -> str:

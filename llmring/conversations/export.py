@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from llmring.conversations.contents import text_of
+from llmring.conversations.contents import parts_of, text_of
 from llmring.conversations.types import Conversation, StoredMessage
 
 
@@ -39,17 +39,14 @@ def to_markdown(conversation: Conversation, messages: Iterable[StoredMessage]) -
 
 
 def _markdown(message: StoredMessage) -> list[str]:
-    who = f"{message.role.capitalize()} ({message.model})" if message.model else message.role
-    blocks = [f"## {who[0].upper()}{who[1:]}, {message.timestamp:%Y-%m-%d %H:%M} UTC"]
+    model = f" ({message.model})" if message.model else ""
+    blocks = [f"## {message.role.capitalize()}{model}, {message.timestamp:%Y-%m-%d %H:%M} UTC"]
     if message.logging_level == "metadata":
         return [*blocks, "*What it says was not kept.*"]
     if text := text_of(message.content):
         blocks.append(text)
-    content = message.content
-    if not isinstance(content, str):
-        parts = [content] if isinstance(content, dict) else content or []
-        others = [part for part in parts if not isinstance(part.get("text"), str)]
-        blocks += [f"*{part.get('type', 'part')}*" for part in others]
+    others = [part for part in parts_of(message.content) if not isinstance(part.get("text"), str)]
+    blocks += [f"*{part.get('type', 'part')}*" for part in others]
     for call in message.tool_calls or []:
         function = call.get("function") or {}
         arguments = str(function.get("arguments", ""))

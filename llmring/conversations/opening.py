@@ -32,7 +32,7 @@ def open_database(
         from llmring.conversations.sql.database import SQLDatabase
 
         return SQLDatabase(url, timeout_s)
-    except (ModuleNotFoundError, ImportError) as err:
+    except ImportError as err:
         extra = "postgres" if url.startswith("postgresql") and _has_sqlalchemy() else "ring"
         missing = err.name or "SQLAlchemy"
         raise ConfigurationError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from llmring import background
 from llmring.conversations.background_notes import BackgroundNotes, in_thread
@@ -18,6 +18,21 @@ if TYPE_CHECKING:
 MAX_WAITING = 10_000
 #: Calls that are written in one transaction.
 BATCH = 500
+
+
+class _Call(NamedTuple):
+    """A call, as it was noted.
+
+    :param moment: seconds since the epoch.
+    :param model: ``provider:model``.
+    """
+
+    moment: float
+    model: str
+    usage: dict[str, Any]
+    alias: str | None
+    profile: str | None
+    metadata: dict[str, Any]
 
 
 class UsageLog:
@@ -40,7 +55,7 @@ class UsageLog:
         self._open_sink = open_sink
         self._origin = origin
         self._sink: UsageSink | None = None
-        self.notes: BackgroundNotes[tuple[Any, ...], UsageRecord] = BackgroundNotes(
+        self.notes: BackgroundNotes[_Call, UsageRecord] = BackgroundNotes(
             self._record, self._write, "calls", MAX_WAITING, BATCH
         )
 
@@ -62,8 +77,8 @@ class UsageLog:
             fields of that name.
         """
         # Copies: the caller may go on to change its own.
-        usage, metadata = usage and dict(usage), metadata and dict(metadata)
-        self.notes.add((time.time(), model, usage, alias, profile, metadata))
+        told, facts = dict(usage or {}), dict(metadata or {})
+        self.notes.add(_Call(time.time(), model, told, alias, profile, facts))
 
     async def flush(self, timeout_s: float = 5.0) -> bool:
         """Have all written now. :return: whether it is."""
@@ -82,37 +97,24 @@ class UsageLog:
             self._sink = await in_thread(self._open_sink)
         await self._sink.add_usage(records)
 
-    def _record(self, note: tuple[Any, ...]) -> UsageRecord:
-        moment, model, usage, alias, profile, metadata = note
-        if self._price is not None and usage:
-            usage = self._price(model, usage)
-        return record(moment, model, usage, alias, profile, metadata, self._origin)
+    def _record(self, call: _Call) -> UsageRecord:
+        if self._price is not None and call.usage:
+            call = call._replace(usage=self._price(call.model, call.usage))
+        return _record_of(call, self._origin)
 
 
-def record(
-    moment: float,
-    model: str,
-    usage: Mapping[str, Any] | None,
-    alias: str | None,
-    profile: str | None,
-    metadata: Mapping[str, Any] | None,
-    origin: str,
-) -> UsageRecord:
-    """The record of a call, from what was noted of it.
-
-    :param moment: seconds since the epoch.
-    """
+def _record_of(call: _Call, origin: str) -> UsageRecord:
     from datetime import UTC, datetime
 
     from llmring.conversations.types import UsageRecord
 
-    provider, _, own_name = model.partition(":")
-    told, facts = usage or {}, plain(metadata or {})
+    provider, _, own_name = call.model.partition(":")
+    told, facts = call.usage, plain(call.metadata)
     known = {name: facts.pop(name, None) for name in ("id_at_origin", "conversation_id")}
     if told.get("cost_status") not in (None, "priced"):
         facts["cost_status"] = told["cost_status"]
     return UsageRecord(
-        timestamp=datetime.fromtimestamp(moment, UTC),
+        timestamp=datetime.fromtimestamp(call.moment, UTC),
         model=own_name,
         provider=provider,
         input_tokens=told.get("prompt_tokens") or 0,
@@ -120,8 +122,8 @@ def record(
         cached_input_tokens=told.get("cached_tokens") or 0,
         cost=told.get("cost"),
         origin=origin,
-        alias=None if alias == model else alias,
-        profile=profile,
+        alias=None if call.alias == call.model else call.alias,
+        profile=call.profile,
         metadata=facts,
         **known,
     )
