@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from LLM.batch.provider.notes import JobNotes
+from LLM.replacement import replacing
 from LLM.batch.stop import Stop
 from LLM.transport import Transport
 from tests.batch_provider.fake_provider import FakeOpenAI
@@ -145,3 +146,13 @@ def test_an_interrupt_leaves_the_batch_running_and_says_how_to_come_back(
     run(url, tmp_path)
     assert texts(tmp_path) == {"a": "A"}
     assert len(openai.batches) == 1
+
+
+def test_notes_that_a_killed_run_has_half_written_go_with_the_job(tmp_path: Path) -> None:
+    notes = JobNotes(tmp_path / "out.jsonl.batches", "openai", "http://localhost")
+    with replacing(notes.folder / "job.json") as partial:
+        partial.write_bytes(b"whole")
+    partial.write_bytes(b"half")
+    notes.remove_strays()
+    notes.close()
+    assert not notes.folder.exists()

@@ -129,7 +129,8 @@ class JobNotes:
     def remove_strays(self) -> None:
         """Remove what a run has left that ended while it wrote a part; none may be running."""
         known = {file.path for file in self.parts}
-        for path in (*self.folder.glob("part-*.jsonl"), *self.folder.glob("*.tmp")):
+        half_written = self.folder.glob(f".{self._path.name}.*")  # see `LLM.replacement`
+        for path in (*self.folder.glob("part-*.jsonl"), *half_written):
             if path not in known:
                 with told(path, "remove"):
                     path.unlink()
