@@ -154,7 +154,9 @@ def test_a_schema_holds_the_text(server: LocalServer) -> None:
 def test_a_tool_that_must_be_called_is_called(server: LocalServer, choice: Any) -> None:
     other = TOOL | {"name": "other"}
     tools = [TOOL] if choice == "required" else [other, TOOL]
-    response = create(server, {"input": "Hi", "tools": tools, "tool_choice": choice})
+    # At chance the model may now and then write a city that has no end.
+    body = {"input": "Hi", "tools": tools, "tool_choice": choice, "temperature": 0}
+    response = create(server, body)
     call = response["output"][0]
     assert (call["type"], call["name"]) == ("function_call", "get_weather")
     assert json.loads(call["arguments"]).keys() == {"city"}
