@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic_core import to_json
 from starlette.requests import Request
@@ -27,6 +27,7 @@ _SLOW_FIELDS = frozenset(
      "output_format", "truncation", "truncate", "questions", "previous_response_id")
 )  # fmt: skip
 
+T = TypeVar("T")
 Handler = Callable[[Request], Awaitable[ASGIApp]]
 
 
@@ -81,6 +82,15 @@ class Generation:
         if ask.stream:
             return AnswerStream(running, ask.shape, ask.headers)
         return await whole(running, ask.shape, request, ask.headers)
+
+
+async def read_beside(service: Service, request: Request, read: Callable[[JSONObject], T]) -> T:
+    """What `read` makes of a request's body, on a thread.
+
+    :raises LLMError: the body cannot be read, or asks for what is not there.
+    """
+    body = await read_body(request)
+    return await service.beside(lambda: read(parse_body(body)))
 
 
 async def json_body(request: Request) -> JSONObject:

@@ -13,9 +13,8 @@ from local_llm_kit.backends import JSONObject
 from local_llm_kit.server.anthropic.events import MessageEvents
 from local_llm_kit.server.anthropic.request import parse_count, parse_message
 from local_llm_kit.server.anthropic.shape import StreamedMessage, WholeMessage
-from local_llm_kit.server.body import parse_body, read_body
 from local_llm_kit.server.departures import unless_gone
-from local_llm_kit.server.endpoints import Endpoint, Generation, json_response
+from local_llm_kit.server.endpoints import Endpoint, Generation, json_response, read_beside
 from local_llm_kit.server.headers import ignored_header
 from local_llm_kit.server.prompt_tokens import count_prompt
 from local_llm_kit.server.service import Ask, Service
@@ -44,14 +43,13 @@ class _Messages:
 
     async def count(self, request: Request) -> Response:
         """How many tokens a request's prompt has."""
-        body = await read_body(request)
-        arguments, ignored = await self._service.beside(lambda: self._counted(body))
+        arguments, ignored = await read_beside(self._service, request, self._counted)
         work = self._service.with_model(
             arguments.model, lambda model: count_prompt(model, arguments)
         )
         n_tokens = await unless_gone(request.receive, work)
         return json_response({"input_tokens": n_tokens}, ignored_header(ignored))
 
-    def _counted(self, body: bytes) -> tuple[ChatArguments, tuple[str, ...]]:
-        asked = parse_count(parse_body(body))
+    def _counted(self, body: JSONObject) -> tuple[ChatArguments, tuple[str, ...]]:
+        asked = parse_count(body)
         return parse_chat(asked.fields, self._service.catalog.defaults), asked.ignored

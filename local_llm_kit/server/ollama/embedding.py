@@ -12,9 +12,8 @@ from starlette.responses import Response
 from local_llm_kit.backends import JSONObject
 from local_llm_kit.embeddings import EmbeddingArguments, parse_embeddings
 from local_llm_kit.fields import Fields, invalid, kind_of
-from local_llm_kit.server.body import parse_body, read_body
 from local_llm_kit.server.departures import unless_gone
-from local_llm_kit.server.endpoints import json_response
+from local_llm_kit.server.endpoints import json_response, read_beside
 from local_llm_kit.server.headers import ignored_header
 from local_llm_kit.server.ollama.durations import nanoseconds
 from local_llm_kit.server.ollama.options import read_options
@@ -31,9 +30,7 @@ class Embedding:
     async def embed(self, request: Request) -> Response:
         """Embeddings of one text or several."""
         began_at = time.perf_counter()
-        body = await read_body(request)
-        read = await self._service.beside(lambda: read_embed(parse_body(body)))
-        model, arguments, ignored = read
+        model, arguments, ignored = await read_beside(self._service, request, read_embed)
         work = self._embedded(model, arguments)
         answer, loaded_at = await unless_gone(request.receive, work)
         told = {
@@ -60,9 +57,7 @@ class Embedding:
 
     async def embeddings(self, request: Request) -> Response:
         """The embedding of one text."""
-        body = await read_body(request)
-        read = await self._service.beside(lambda: read_embeddings(parse_body(body)))
-        model, arguments, ignored = read
+        model, arguments, ignored = await read_beside(self._service, request, read_embeddings)
         answer, _ = await unless_gone(request.receive, self._embedded(model, arguments))
         vector = answer["data"][0]["embedding"] if answer["data"] else []
         return json_response({"embedding": vector}, ignored_header(ignored))

@@ -13,9 +13,8 @@ from local_llm_kit.backends import JSONObject
 from local_llm_kit.decisions import parse_decision
 from local_llm_kit.embeddings import parse_embeddings
 from local_llm_kit.server import anthropic
-from local_llm_kit.server.body import parse_body, read_body
 from local_llm_kit.server.departures import unless_gone
-from local_llm_kit.server.endpoints import Endpoint, Generation, json_response
+from local_llm_kit.server.endpoints import Endpoint, Generation, json_response, read_beside
 from local_llm_kit.server.headers import ignored_header
 from local_llm_kit.server.openai.chat import chat_routes
 from local_llm_kit.server.service import Ask, Service
@@ -48,8 +47,7 @@ def _read_decision(body: JSONObject) -> Ask:
 
 
 async def _embeddings(service: Service, request: Request) -> Response:
-    body = await read_body(request)
-    arguments = await service.beside(lambda: parse_embeddings(parse_body(body)))
+    arguments = await read_beside(service, request, parse_embeddings)
     found = await unless_gone(request.receive, service.embeddings(arguments))
     return json_response(found, ignored_header(arguments.ignored))
 

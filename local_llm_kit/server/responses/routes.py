@@ -15,9 +15,8 @@ from LLM.exceptions import InvalidRequestError
 from local_llm_kit.arguments import ChatArguments, parse_chat
 from local_llm_kit.backends import Backend, Job, JSONObject
 from local_llm_kit.fields import invalid, unsupported
-from local_llm_kit.server.body import parse_body, read_body
 from local_llm_kit.server.departures import unless_gone
-from local_llm_kit.server.endpoints import Endpoint, Generation, json_response
+from local_llm_kit.server.endpoints import Endpoint, Generation, json_response, read_beside
 from local_llm_kit.server.headers import ignored_header
 from local_llm_kit.server.owners import owner_of
 from local_llm_kit.server.pages import page_of
@@ -66,9 +65,8 @@ class _Responses:
         return json_response(queued, ask.headers)
 
     async def count(self, request: Request) -> Response:
-        body = await read_body(request)
-        owner = owner_of(request.scope)
-        arguments, ignored = await self._service.beside(lambda: self._counted(owner, body))
+        read = partial(self._counted, owner_of(request.scope))
+        arguments, ignored = await read_beside(self._service, request, read)
         work = self._service.with_model(
             arguments.model, lambda model: count_prompt(model, arguments)
         )
@@ -144,8 +142,8 @@ class _Responses:
 
         return replace(ask, prepare=prepare, stream=wanted.stream)
 
-    def _counted(self, owner: int, body: bytes) -> tuple[ChatArguments, tuple[str, ...]]:
-        wanted = parse_response(parse_body(body), self._service.catalog.defaults)
+    def _counted(self, owner: int, body: JSONObject) -> tuple[ChatArguments, tuple[str, ...]]:
+        wanted = parse_response(body, self._service.catalog.defaults)
         fields = _with_messages(wanted, self._conversation(owner, wanted))
         with own_names():
             return parse_chat(fields, self._service.catalog.defaults), wanted.ignored

@@ -10,9 +10,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from local_llm_kit.backends import Backend, JSONObject
-from local_llm_kit.server.body import parse_body, read_body
 from local_llm_kit.server.departures import unless_gone
-from local_llm_kit.server.endpoints import Endpoint, json_response
+from local_llm_kit.server.endpoints import Endpoint, json_response, read_beside
 from local_llm_kit.server.service import Service
 from local_llm_kit.server.tokens.arguments import (
     TokenizeArguments,
@@ -36,15 +35,13 @@ class _Tokenizer:
 
     async def tokenize(self, request: Request) -> Response:
         """Tokens of a text."""
-        body = await read_body(request)
-        arguments = await self._service.beside(lambda: parse_tokenize(parse_body(body)))
+        arguments = await read_beside(self._service, request, parse_tokenize)
         work = self._service.with_model(arguments.model, lambda model: _tokens(model, arguments))
         return json_response({"tokens": await unless_gone(request.receive, work)})
 
     async def detokenize(self, request: Request) -> Response:
         """The text of tokens; special tokens have none."""
-        body = await read_body(request)
-        arguments = await self._service.beside(lambda: parse_detokenize(parse_body(body)))
+        arguments = await read_beside(self._service, request, parse_detokenize)
         work = self._service.with_model(
             arguments.model, lambda model: model.detokenize(arguments.tokens)
         )
