@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from LLM.batch.provider.notes import JobNotes
-from LLM.replacement import replacing
 from LLM.batch.stop import Stop
+from LLM.replacement import replacing
 from LLM.transport import Transport
 from tests.batch_provider.fake_provider import FakeOpenAI
 from tests.batch_provider.jobs import chat_line, notes, run, texts, write
