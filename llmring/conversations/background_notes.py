@@ -171,15 +171,35 @@ class BackgroundNotes(Generic[NoteT, RecordT]):
                     return
 
     async def _keep(self, taken: list[NoteT], event: asyncio.Event) -> None:
-        """Write, as often as it takes."""
-        records = [one for one in map(self._as_record, taken) if one is not None]
+        """Write; those that are refused are found by halves, and left out."""
+        batches = [[one for one in map(self._as_record, taken) if one is not None]]
+        n_refused, why = 0, ""
+        while batches:
+            records = batches.pop()
+            try:
+                await self._keep_records(records, event)
+            except ValidationError as err:
+                if len(records) > 1:
+                    middle = len(records) // 2
+                    batches += [records[middle:], records[:middle]]
+                else:
+                    n_refused, why = n_refused + 1, _told(err)
+        self._warn(n_refused, why)
+
+    async def _keep_records(self, records: list[RecordT], event: asyncio.Event) -> None:
+        """Write, as often as it takes.
+
+        :raises ValidationError: one of them can never be written.
+        """
         pause_s, is_first = RETRY_S, True
         while records:
             try:
                 await self._write_records(records)
-            except (ConfigurationError, ValidationError) as err:
+            except ValidationError:
+                raise
+            except ConfigurationError as err:
                 # No further try would end otherwise.
-                self._is_off = isinstance(err, ConfigurationError)
+                self._is_off = True
                 self._warn(len(records), _told(err))
                 return
             except Exception as err:  # noqa: BLE001  # no call may fail by its note

@@ -131,5 +131,7 @@ def _record_of(call: _Call, origin: str) -> UsageRecord:
 
 def plain(facts: Mapping[str, Any]) -> dict[str, Any]:
     """A caller's facts as JSON can say them: what it cannot is told by its text."""
-    told: dict[str, Any] = json.loads(json.dumps(facts, default=str, skipkeys=True))
+    text = json.dumps(facts, default=str, skipkeys=True)
+    # NaN and infinity, which Python writes, are no JSON.
+    told: dict[str, Any] = json.loads(text, parse_constant=str)
     return told

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from llmring.exceptions import (
     ConfigurationError,
     CostTrackingError,
     StoreError,
+    ValidationError,
 )
 from tests.llmring.conversations.stores import read_log
 from tests.llmring.pools import Pool, error_of, good
@@ -206,9 +208,25 @@ def test_a_call_that_cannot_be_told_takes_no_other_along(
 def test_facts_that_json_cannot_say_are_told_as_text() -> None:
     store = Store()
     log = log_to(store)
-    log.call("openai:gpt", USAGE, metadata={"when": UUID(int=7), "n": 1})
+    log.call("openai:gpt", USAGE, metadata={"when": UUID(int=7), "n": 1, "score": math.nan})
     assert flushed(log)
-    assert store.records[0].metadata == {"when": str(UUID(int=7)), "n": 1}
+    assert store.records[0].metadata == {"when": str(UUID(int=7)), "n": 1, "score": "NaN"}
+
+
+def test_a_record_that_is_refused_takes_no_other_along(caplog: pytest.LogCaptureFixture) -> None:
+    class Picky(Store):
+        async def add_usage(self, records: list[UsageRecord]) -> None:
+            if any(record.model == "bad" for record in records):
+                raise ValidationError("too large")
+            await super().add_usage(records)
+
+    store = Picky()
+    log = log_to(store)
+    for model in ("a", "b", "bad", "c", "d"):
+        log.call(f"openai:{model}", USAGE)
+    assert flushed(log)
+    assert [record.model for record in store.records] == ["a", "b", "c", "d"]
+    assert "1 call is not in the log: too large" in caplog.text
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system cannot fork")
