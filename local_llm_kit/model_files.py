@@ -127,9 +127,8 @@ def _find_named(name: str, sources: Sources) -> ModelFile | None:
         return _find_stored(name.removeprefix(OLLAMA_PREFIX), sources, is_named=True)
     if name in BUNDLED:
         return _bundled(name, sources)
-    path = os.path.expanduser(name)
-    if _says_path(name) or os.path.exists(path):
-        return at_path(Path(path), None, sources.kinds)
+    if is_path(name):
+        return at_path(expanded(name), None, sources.kinds)
     if found := _find_stored(name, sources):
         return found
     hub_name = hub_files.parse_name(name)
@@ -156,6 +155,11 @@ def _is_writable(name: str) -> bool:
 def expanded(path: str | os.PathLike[str]) -> Path:
     """A path whose ``~`` is the user's home."""
     return Path(os.path.expanduser(path))
+
+
+def is_path(name: str) -> bool:
+    """Whether a name is a path, which goes before all meanings but those of bundled models."""
+    return _says_path(name) or os.path.exists(os.path.expanduser(name))
 
 
 def _says_path(name: str) -> bool:

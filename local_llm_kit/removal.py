@@ -18,7 +18,13 @@ from LLM.exceptions import InvalidRequestError, LLMConfigError, ModelNotFoundErr
 from local_llm_kit import gguf, hub_cache, ollama_store
 from local_llm_kit.hub_files import HubName, gguf_models, matches, parse_name
 from local_llm_kit.local_files import BUNDLED, not_found
-from local_llm_kit.model_files import OLLAMA_PREFIX, Sources, find_model, present_models
+from local_llm_kit.model_files import (
+    OLLAMA_PREFIX,
+    Sources,
+    find_model,
+    is_path,
+    present_models,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +114,7 @@ def is_of_ollama(name: str, sources: Sources | None = None) -> bool:
     store = (sources or Sources()).ollama_dir
     if name.startswith(OLLAMA_PREFIX):
         return True
-    if name in BUNDLED or is_on_disk(name):
+    if name in BUNDLED or is_path(name):
         return False
     try:
         return ollama_store.find(name, store) is not None
@@ -128,7 +134,7 @@ def _hub_name(name: str, sources: Sources) -> HubName:
         raise LLMConfigError(
             f"{name!r} is in Ollama's store, which Ollama keeps; remove it with: ollama rm {bare}"
         )
-    wanted = None if is_on_disk(name) else parse_name(name)
+    wanted = None if is_path(name) else parse_name(name)
     if wanted is None:
         found = find_model(name, sources=sources)  # says what is near where nothing is there
         raise LLMConfigError(
@@ -136,11 +142,6 @@ def _hub_name(name: str, sources: Sources) -> HubName:
             f"{str(found.path)!r} yourself"
         )
     return wanted
-
-
-def is_on_disk(name: str) -> bool:
-    """Whether a name is a path, which goes before all other meanings."""
-    return name.startswith(("/", "./", "../", "~")) or os.path.exists(name)
 
 
 def _is_remnant(folder: Path) -> bool:

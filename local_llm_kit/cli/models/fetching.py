@@ -67,11 +67,10 @@ def _brought(name: str, backend: str | None, progress: bool | None) -> ModelFile
     from local_llm_kit import hub, settings
     from local_llm_kit.hub_files import parse_name
     from local_llm_kit.local_files import ModelFile
-    from local_llm_kit.model_files import OLLAMA_PREFIX, find_model
-    from local_llm_kit.removal import is_on_disk
+    from local_llm_kit.model_files import OLLAMA_PREFIX, find_model, is_path
 
     places = sources(backend)
-    wanted = None if is_on_disk(name) else parse_name(name)
+    wanted = None if is_path(name) else parse_name(name)
     if wanted is None:
         try:
             return find_model(name, sources=places)
