@@ -6,8 +6,8 @@ import secrets
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
 
+from local_llm_kit.backends import JSONObject
 from local_llm_kit.engines.protocol import (
     CallMade,
     Delta,
@@ -18,7 +18,6 @@ from local_llm_kit.engines.protocol import (
     Thought,
 )
 
-JSONObject = dict[str, Any]
 Progress = Delta | Thought | CallMade | PromptScores | Finished
 
 

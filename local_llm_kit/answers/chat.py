@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from local_llm_kit.answers.base import Answer, Choice, JSONObject, Progress, ended, spelled
+from local_llm_kit.answers.base import Answer, Choice, Progress, ended, spelled
+from local_llm_kit.backends import JSONObject
 from local_llm_kit.engines.protocol import CallMade, Delta, PromptScores, Thought, TokenScore
 from local_llm_kit.tools import MoreArguments, ParsedCall, Piece, ToolCallParser, new_call_id
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from local_llm_kit.answers.base import Answer, Choice, JSONObject, Progress, ended, spelled
+from local_llm_kit.answers.base import Answer, Choice, Progress, ended, spelled
+from local_llm_kit.backends import JSONObject
 from local_llm_kit.engines.protocol import Delta, Finished, PromptScores, TokenScore
 
 
