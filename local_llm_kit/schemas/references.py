@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote
 
-MAX_REFERENCES = 256  # a chain of 20,000 overflows the compiler's stack
-
 
 class Targets:
     """Finds the parts of a schema by reference.
