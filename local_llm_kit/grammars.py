@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 from local_llm_kit.fields import unsupported
 from local_llm_kit.output_format import OutputFormat
-from local_llm_kit.tool_choice import Callable, ToolChoice
+from local_llm_kit.tool_choice import CallableTool, ToolChoice
 from local_llm_kit.tools import CLOSE, OPEN
 
 #: Most calls of one answer: a weak model would go on calling until its tokens are spent.
@@ -101,6 +101,6 @@ def _calls(choice: ToolChoice) -> str:
     return "\n".join(rules) + "\n"
 
 
-def _call(rule: str, one: Callable) -> str:
+def _call(rule: str, one: CallableTool) -> str:
     begin = f'{{"name": {json.dumps(one.name, ensure_ascii=False)}, "arguments": '
     return f'{rule}: {json.dumps(begin, ensure_ascii=False)} {_json(one.schema)} "}}"'

@@ -17,7 +17,7 @@ MAX_TOOLS_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Callable:
+class CallableTool:
     """A tool that may be called.
 
     :param schema: rewritten JSON schema of its arguments, as JSON text.
@@ -38,7 +38,7 @@ class ToolChoice:
     """
 
     mode: Literal["none", "auto", "required"] = "none"
-    callables: tuple[Callable, ...] = ()
+    callables: tuple[CallableTool, ...] = ()
     parallel: bool = True
     legacy: bool = False
 
@@ -105,8 +105,8 @@ def _check_size(tools: list[dict[str, Any]], param: str) -> None:
 
 def _callables(
     raw: Sequence[Mapping[str, Any]], tools: list[dict[str, Any]], param: str
-) -> dict[str, Callable]:
-    found: dict[str, Callable] = {}
+) -> dict[str, CallableTool]:
+    found: dict[str, CallableTool] = {}
     for i, (given, tool) in enumerate(zip(raw, tools, strict=True)):
         function = tool["function"]
         if function["name"] in found:
@@ -115,7 +115,7 @@ def _callables(
         schema = {**function["parameters"], "type": "object"}
         if given.get("function", given).get("strict") is False:
             schema = {"type": "object"}  # the caller asked for any arguments
-        found[function["name"]] = Callable(function["name"], vet_schema(schema, where))
+        found[function["name"]] = CallableTool(function["name"], vet_schema(schema, where))
     return found
 
 
@@ -160,8 +160,8 @@ def _name(choice: Any, param: str) -> str:
 
 
 def _chosen(
-    callables: dict[str, Callable], names: tuple[str, ...], param: str
-) -> tuple[Callable, ...]:
+    callables: dict[str, CallableTool], names: tuple[str, ...], param: str
+) -> tuple[CallableTool, ...]:
     for name in names:
         if name not in callables:
             known = ", ".join(repr(one[:80]) for one in list(callables)[:8])
