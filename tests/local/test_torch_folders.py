@@ -125,6 +125,10 @@ def test_code_runs_once_the_caller_says_so(tmp_path: Path, monkeypatch: pytest.M
         ({"max_position_embeddings": 0}, "max_position_embeddings is 0"),
         ({"num_key_value_heads": 3}, "cannot load"),
         ({"num_attention_heads": 0}, "does not take the config.json"),
+        ({"architectures": 5}, "does not take the config.json"),
+        ({"rope_parameters": {"rope_type": "unheard_of"}}, "does not take the config.json"),
+        ({"rope_parameters": {"rope_type": "default", "rope_theta": "x"}}, "does not take the"),
+        ({"rope_parameters": {"rope_type": ["default"]}}, "does not take the config.json"),
     ],
     ids=str,
 )

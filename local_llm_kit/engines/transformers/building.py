@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,7 +69,8 @@ def build(path: str, options: TransformersOptions) -> Built:
     dtype = planning.choose_dtype(options, checkpoint, device)
     config = _config(checkpoint, options.trust_remote_code)
     text = config.get_text_config()
-    n_trained = trained_window(text)
+    with _reading_config(checkpoint):
+        n_trained = trained_window(text)
     window = choose_window(options.context_length, n_trained)
     n_params = planning.count_params(checkpoint)
     network = _network(checkpoint, config, options, dtype=dtype, device=device, window=window)
@@ -86,18 +89,27 @@ def build(path: str, options: TransformersOptions) -> Built:
     )
 
 
-def _config(checkpoint: Checkpoint, trust_remote_code: bool) -> Any:
+@contextmanager
+def _reading_config(checkpoint: Checkpoint) -> Iterator[None]:
+    """Make of whatever is raised an error of ours.
+
+    What a config holds is checked by each model's own code, by some of them not at all.
+    """
     try:
-        config = AutoConfig.from_pretrained(
-            str(checkpoint.folder), local_files_only=True, trust_remote_code=trust_remote_code
-        )
-        sizes = [getattr(config.get_text_config(), name, None) for name in _SIZES]
-    # What a config holds is checked by each model's own code, which may raise anything.
+        yield
     except Exception as err:
         raise InvalidRequestError(
             f"transformers does not take the config.json of {str(checkpoint.folder)!r}: {err}",
             code="model_not_loadable",
         ) from err
+
+
+def _config(checkpoint: Checkpoint, trust_remote_code: bool) -> Any:
+    with _reading_config(checkpoint):
+        config = AutoConfig.from_pretrained(
+            str(checkpoint.folder), local_files_only=True, trust_remote_code=trust_remote_code
+        )
+        sizes = [getattr(config.get_text_config(), name, None) for name in _SIZES]
     for name, size in zip(_SIZES, sizes, strict=True):
         if not isinstance(size, int) or size < 1:
             raise InvalidRequestError(
@@ -118,15 +130,17 @@ def _network(
     device: Any,
     window: int,
 ) -> Network:
-    dims = fused_dimensions(config, window)
-    if dims is None:
+    with _reading_config(checkpoint):
+        dims = fused_dimensions(config, window)
+        rope = None if dims is None else make_rope(config, device)
+    if dims is None or rope is None:
         return _general(checkpoint, config, options, dtype=dtype, device=device, window=window)
     kind: type[Linear] = Linear
     if options.quantization == "int8":
         _check_int8(device)
         kind = Int8Linear
     with Weights(checkpoint, dtype, device) as weights, torch.inference_mode():
-        decoder = FusedDecoder(dims, make_rope(config, device), weights, kind)
+        decoder = FusedDecoder(dims, rope, weights, kind)
         for name, folder in options.adapters.items():
             add_adapter(decoder, name, folder, dtype=dtype, device=device)
     return decoder
