@@ -96,8 +96,9 @@ def test_an_answer_to_what_was_left_is_no_part_of_what_follows(
         manager = ConversationManager(ring)
         made = await manager.start_conversation(None, "Be brief.", MODEL)
         asking = asyncio.create_task(manager.send_message("one"))
-        while not server.requests:
-            await asyncio.sleep(0)
+        async with asyncio.timeout(20):
+            while not server.requests:
+                await asyncio.sleep(0)
         await leave(manager)
         assert (await asking).content == "answer 1"
         return manager.get_history(), await ring.get_conversation_history(made)

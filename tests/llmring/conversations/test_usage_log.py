@@ -70,7 +70,7 @@ def log_to(store: Any) -> UsageLog:
     return UsageLog(lambda: store, "app")
 
 
-def flushed(log: UsageLog, timeout_s: float = 5.0) -> bool:
+def flushed(log: UsageLog, timeout_s: float = 20.0) -> bool:
     return asyncio.run(log.flush(timeout_s))
 
 

@@ -179,7 +179,8 @@ def test_tools_of_an_earlier_connection_are_not_those_of_the_next(tmp_path: Path
         connection = plain(tmp_path, on_change=decide)
         await connection.connect()
         reading = asyncio.create_task(connection.tools())
-        await asked.wait()
+        async with asyncio.timeout(20):
+            await asked.wait()
         await connection.close()
         offer(tmp_path, b="Other.")
         await connection.connect()
