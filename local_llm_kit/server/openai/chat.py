@@ -152,11 +152,9 @@ class _Chats:
 
     async def messages(self, request: Request) -> Response:
         completion_id, kept = self._found(request)
-        told = {
-            f"{completion_id}-{i}": _told(message)
-            for i, message in enumerate(from_json(kept.messages))
-        }
-        page = page_of(list(told), request.query_params, lambda one: {"id": one, **told[one]})
+        query = request.query_params
+        # They may be as large as a body, and are read where large bodies are.
+        page = await self._service.beside(lambda: _message_page(completion_id, kept, query))
         return json_response(page)
 
     def _found(self, request: Request) -> tuple[str, KeptCompletion]:
@@ -175,6 +173,12 @@ def _wanted_metadata(query: Mapping[str, str]) -> dict[str, str]:
         for name, value in query.items()
         if name.startswith(begin) and name.endswith("]")
     }
+
+
+def _message_page(completion_id: str, kept: KeptCompletion, query: Mapping[str, str]) -> JSONObject:
+    messages = from_json(kept.messages)
+    told = {f"{completion_id}-{i}": message for i, message in enumerate(messages)}
+    return page_of(list(told), query, lambda one: {"id": one, **_told(told[one])})
 
 
 def _told(message: JSONObject) -> JSONObject:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +11,7 @@ import openai
 import pytest
 
 from local_llm_kit.server import LocalServer
+from local_llm_kit.server.openai import chat
 from local_llm_kit.server.openai.store import CompletionStore
 from tests.local.http import ask, connect, request
 from tests.local.server import published
@@ -107,6 +110,22 @@ def test_the_messages_of_a_kept_completion_are_listed(keeper: LocalServer) -> No
     assert [one["content_parts"] for one in listed["data"]] == [None, parts]
     assert listed["first_id"] == f"{answer['id']}-0"
     assert listed["has_more"] is False
+
+
+def test_messages_are_read_beside_the_event_loop(
+    keeper: LocalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = []
+
+    def from_json(data: bytes) -> Any:
+        threads.append(threading.current_thread().name)
+        return json.loads(data)
+
+    name = ask(keeper.url, PATH, KEPT).json["id"]
+    monkeypatch.setattr(chat, "from_json", from_json)
+    (message,) = ask(keeper.url, f"{PATH}/{name}/messages").json["data"]
+    assert message["content"] == "Hello!"
+    assert [thread.partition("-")[0] for thread in threads] == ["server"]
 
 
 def test_lists_are_as_published(keeper: LocalServer) -> None:
