@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
 from LLM.async_streaming import AsyncChatStream, AsyncCompletionStream
 from LLM.types import ChatCompletionChunk, CompletionChunk, Model, ModelsResponse
 from LLM.types import CompletionResponse as TextCompletionResponse
+from local_llm_kit.assembler import LocalAssembler
 from local_llm_kit.async_runs import AsyncRuns
-from local_llm_kit.calls import Calls, LocalAssembler
+from local_llm_kit.calls import Calls
 from local_llm_kit.catalog import open_catalog
 from local_llm_kit.memory_switch import AsyncMemoryMethods
 from local_llm_kit.types import CompletionResponse, DecisionResponse, EmbeddingsResponse

@@ -15,17 +15,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from LLM import telemetry
-from LLM.assembly import ChatAssembler
 from LLM.debug import heed_debug_setting
 from LLM.exceptions import LLMConfigError
 from LLM.structured import is_model_class, parse_choices, response_format_of
 from LLM.telemetry import names
 from LLM.telemetry.asked import Asked
-from LLM.types import ChatCompletionResponse, Model, ModelsResponse, Usage
+from LLM.types import ChatCompletionResponse, Model, ModelsResponse
 from LLM.types import CompletionResponse as TextCompletionResponse
 from LLM.wire import WireRequest, in_process
 from local_llm_kit.arguments import parse_chat, parse_completion
-from local_llm_kit.checked import CheckedCall, Counted, local_request, looked_up
+from local_llm_kit.checked import CheckedCall, local_request, looked_up
 from local_llm_kit.deadlines import Deadlines, checked_timeout_s
 from local_llm_kit.decisions import parse_decision
 from local_llm_kit.embeddings import joined_responses, parse_embeddings
@@ -75,23 +74,6 @@ class Call(Generic[ResponseT]):
     def model_name(self) -> str:
         """Name of the model that answers."""
         return self.lease.model.info.name
-
-
-class LocalAssembler(ChatAssembler):
-    """Gives this package's response, with the token counts even where no chunk has them."""
-
-    def __init__(self, answer: Counted) -> None:
-        super().__init__()
-        self._answer = answer
-
-    def response(self) -> CompletionResponse | None:
-        """The answer as far as it has arrived; None when nothing has."""
-        response = super().response()
-        if response is None:
-            return None
-        if response.usage is None and self._answer.done:
-            response.usage = Usage.model_validate(self._answer.usage())
-        return CompletionResponse.model_construct(response.model_fields_set, **dict(response))
 
 
 class Calls:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
 from LLM.streaming import ChatStream, CompletionStream
 from LLM.types import ChatCompletionChunk, CompletionChunk, Model, ModelsResponse
 from LLM.types import CompletionResponse as TextCompletionResponse
-from local_llm_kit.calls import Calls, LocalAssembler
+from local_llm_kit.assembler import LocalAssembler
+from local_llm_kit.calls import Calls
 from local_llm_kit.catalog import open_catalog
 from local_llm_kit.layered import answered, begun
 from local_llm_kit.memory_switch import MemoryMethods
