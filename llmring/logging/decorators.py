@@ -140,9 +140,12 @@ def log_llm_stream(
                 facts = _Call(noting.question(function, args, kwargs))
                 chunks = function(*args, **kwargs)
                 try:
-                    for chunk in chunks:
+                    while True:
+                        chunk = next(chunks)
                         noting.chunk(facts, chunk)
                         yield chunk
+                except StopIteration as end:
+                    return end.value
                 finally:
                     noting.end(facts)
                     chunks.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -168,6 +168,19 @@ def test_a_stream_is_noted_once_and_given_as_it_is(
     assert (asyncio.run(read()) if is_async else list(plain())) == chunks
     (record,) = noted()
     assert told(record) == expected
+
+
+def test_what_a_generator_returns_is_returned(noted: Callable[[], list[UsageRecord]]) -> None:
+    @log_llm_stream()
+    def ask() -> Generator[Any, None, str]:
+        yield OLLAMA
+        return "done"
+
+    def read() -> Iterator[Any]:
+        yield (yield from ask())
+
+    assert list(read()) == [OLLAMA, "done"]
+    assert len(noted()) == 1
 
 
 def test_a_stream_that_is_left_is_noted_and_closed(
