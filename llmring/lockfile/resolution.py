@@ -164,7 +164,7 @@ class AliasResolver:
         :raises LockfileError: no such profile.
         """
         lockfile = self._current()
-        bindings = profile_of(lockfile, self.profile_name(profile)).bindings
+        bindings = profile_of(lockfile, self._profile_name(profile, lockfile)).bindings
         found: dict[str, tuple[str, ...]] = {}
         for binding in bindings:
             found.setdefault(binding.alias, binding.models)
@@ -205,7 +205,7 @@ class AliasResolver:
         raise LockfileError(
             f"Lockfile missing required aliases{needed_by}: {', '.join(map(str, missing))}.\n"
             f"Lockfile path: {lockfile.name}\n"
-            f"Profile: {self.profile_name(profile)}\n"
+            f"Profile: {self._profile_name(profile, lockfile)}\n"
             f"Please ensure your lockfile defines these aliases.{reasons}",
             details={"path": lockfile.name, "missing": missing},
             code="missing_aliases",
@@ -248,6 +248,9 @@ class AliasResolver:
         if read is not None and read[0] == state:
             return read[1]
         with self._lock:
+            read = self._read
+            if read is not None and read[0] == state:  # another thread was first
+                return read[1]
             lockfile = load(path)
             self._read = (state, lockfile)
             self._cache.clear()
