@@ -29,7 +29,7 @@ from local_llm_kit.deadlines import Deadlines, checked_timeout_s
 from local_llm_kit.decisions import parse_decision
 from local_llm_kit.embeddings import joined_responses, parse_embeddings
 from local_llm_kit.exceptions import StoreError
-from local_llm_kit.fields import check_text, invalid
+from local_llm_kit.fields import check_text, checked_text, invalid, token_ids
 from local_llm_kit.local_files import not_found
 from local_llm_kit.memory_switch import MemorySwitch
 from local_llm_kit.messages import normalise_messages, normalise_tools
@@ -221,15 +221,22 @@ class Calls:
             self.load(name)
 
     def tokenize(self, text: str) -> list[int]:
-        """Token ids of a text."""
-        check_text("text", text)
+        """Token ids of a text.
+
+        :raises InvalidRequestError: it is no text.
+        """
+        text = checked_text("text", text)
         tokens: list[int] = self._looked_up(
             "tokenize", {"text": text}, lambda: self._with_model(lambda one: one.tokenize(text))
         )
         return tokens
 
     def detokenize(self, tokens: Sequence[int]) -> str:
-        """Text of tokens."""
+        """Text of tokens.
+
+        :raises InvalidRequestError: they are no token ids, or none of the model's.
+        """
+        tokens = token_ids("tokens", tokens)
         text: str = self._looked_up(
             "detokenize",
             {"tokens": tokens},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import operator
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
@@ -63,6 +64,28 @@ def check_text(name: str, text: str) -> None:
         text.encode()
     except UnicodeEncodeError:
         raise invalid(name, f"{name} holds half of a surrogate pair, which is not text") from None
+
+
+def checked_text(name: str, value: Any) -> str:
+    """A text.
+
+    :raises InvalidRequestError: it is something else; names the argument.
+    """
+    if not isinstance(value, str):
+        raise invalid(name, f"{name} must be text, not {kind_of(value)}")
+    check_text(name, value)
+    return value
+
+
+def token_ids(name: str, value: Any) -> list[int]:
+    """Token ids, of any sequence of whole numbers; whether a model has them is not asked.
+
+    :raises InvalidRequestError: they are something else; names the argument.
+    """
+    try:
+        return [operator.index(one) for one in value]
+    except TypeError:
+        raise invalid(name, f"{name} must be a list of token ids") from None
 
 
 def texts_or_tokens(name: str, value: Any, most: int) -> list[str | list[int]]:

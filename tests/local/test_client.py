@@ -257,3 +257,15 @@ def test_a_call_outlives_the_client_that_nobody_holds() -> None:
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_forked_process_is_told_that_it_has_no_engine(client: LLMClient) -> None:
     assert b"fork" in told_in_a_forked_child(lambda: client.chat.completions.create(messages=HELLO))
+
+
+@pytest.mark.parametrize("text", [None, 5, b"Hello!", "\ud800"], ids=repr)
+def test_what_is_no_text_is_not_tokenized(client: LLMClient, text: Any) -> None:
+    with pytest.raises(InvalidRequestError, match=r"text (must be|holds half)"):
+        client.tokenize(text)
+
+
+@pytest.mark.parametrize("tokens", [None, "Hello!", ["a"], [1.5]], ids=repr)
+def test_what_are_no_tokens_is_not_spelled(client: LLMClient, tokens: Any) -> None:
+    with pytest.raises(InvalidRequestError, match="list of token ids"):
+        client.detokenize(tokens)
