@@ -137,7 +137,8 @@ def _handler_kept() -> Iterator[None]:
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, handler)
+        if handler is not None:  # one of C, which Python cannot put back
+            signal.signal(signal.SIGTERM, handler)
 
 
 @contextmanager

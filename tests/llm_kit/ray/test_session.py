@@ -78,6 +78,19 @@ def test_a_cluster_of_ones_own_ends_with_the_session(ray: FakeRay) -> None:
     assert "RAY_USAGE_STATS_ENABLED" not in os.environ
 
 
+def test_a_handler_that_is_not_pythons_ends_no_session(
+    ray: FakeRay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(signal, "getsignal", lambda _: None)
+    try:
+        with ray_session(None):
+            pass
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert not ray.initialized
+
+
 def test_a_running_cluster_is_joined_as_it_is(ray: FakeRay, listening: str) -> None:
     with ray_session(listening):
         assert ray.seen["address"] == listening
