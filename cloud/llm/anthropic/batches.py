@@ -21,6 +21,7 @@ from pydantic_core import to_json
 from cloud.llm.anthropic.errors import error_inside
 from cloud.llm.base import BaseClient
 from cloud.llm.batches import CHAT_URLS, completion_of, prepared_of
+from cloud.llm.questions import MAX_PAGES
 from LLM.batch.provider.calls import Calls
 from LLM.batch.provider.parts import Part
 from LLM.batch.provider.types import BatchState, Lines, Result, json_list
@@ -30,9 +31,6 @@ from LLM.exceptions import LLMAPIError, LLMError
 from LLM.types import OpenAIModel
 
 PATH = "/messages/batches"
-
-#: Most pages of the list of batches that are read.
-_MAX_PAGES = 100
 
 
 class _Counts(OpenAIModel):
@@ -170,7 +168,7 @@ class AnthropicBatches:
 
 def _newest_first(calls: Calls) -> Iterator[_Batch]:
     query = "limit=100"
-    for _ in range(_MAX_PAGES):
+    for _ in range(MAX_PAGES):
         page = calls.tries(partial(calls.get, f"{PATH}?{query}", _Batches))
         yield from page.data
         if not page.has_more or not page.data:
