@@ -8,6 +8,7 @@ import sys
 import threading
 import webbrowser
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -173,8 +174,9 @@ def _reachable(url: str) -> str:
 def _stop_at_eof(fd: int) -> None:
     """Wait for the end of file `fd`, then stop this process as SIGTERM does, or else by force."""
     # Not sys.stdin.read(): a daemon thread inside it makes the interpreter abort at its exit.
-    while os.read(fd, 4096):
-        continue
+    with suppress(OSError):  # what cannot be read has ended, as a lost terminal has
+        while os.read(fd, 4096):
+            continue
     os.kill(os.getpid(), signal.SIGTERM)
     threading.Event().wait(_STOP_GRACE_S)
     os._exit(1)

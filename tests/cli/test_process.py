@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import socket
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from LLM import LLM, LLMConfig
+from local_llm_kit.cli import serve
 
 pytestmark = pytest.mark.slow
 
@@ -55,6 +57,18 @@ def test_a_started_server_answers(served: Served) -> None:
 def test_a_signal_ends_it_well(served: Served, number: signal.Signals) -> None:
     served.process.send_signal(number)
     assert served.exit_code() == 0
+
+
+def test_standard_input_that_cannot_be_read_ends_it_as_well(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ends: list[int] = []
+    monkeypatch.setattr(serve.os, "kill", lambda pid, number: ends.append(number))
+    monkeypatch.setattr(serve.os, "_exit", ends.append)
+    monkeypatch.setattr(serve, "_STOP_GRACE_S", 0)
+    with open(tmp_path / "written", "wb") as file:
+        serve._stop_at_eof(file.fileno())
+    assert ends == [signal.SIGTERM, 1]
 
 
 def test_closing_standard_input_ends_it_well(served: Served) -> None:
