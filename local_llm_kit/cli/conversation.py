@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import re
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +14,6 @@ from local_llm_kit.cli import files
 
 _FORMAT = "local-llm-kit conversation"
 _VERSION = 1
-_NAME = re.compile(r"[\w][\w .-]{0,99}")
 
 
 @dataclass(slots=True)
@@ -113,22 +111,12 @@ class Archive:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def path(self, name: str) -> Path:
-        """The file of a conversation.
-
-        :raises LLMConfigError: it can be no file's name.
-        """
-        if not _NAME.fullmatch(name):
-            raise LLMConfigError(
-                f"{name!r} cannot name a conversation; take letters, digits, '-' and '_'"
-            )
-        return self.folder / f"{name}.json"
-
     def new_path(self) -> Path:
         """A file for a conversation that begins now."""
         name = time.strftime("%Y-%m-%d_%H-%M-%S")
-        later = (self.path(f"{name}_{i}") for i in itertools.count(2))
-        return next(path for path in itertools.chain([self.path(name)], later) if not path.exists())
+        later = (f"{name}_{i}" for i in itertools.count(2))
+        paths = (self.folder / f"{one}.json" for one in itertools.chain([name], later))
+        return next(path for path in paths if not path.exists())
 
     def newest_first(self) -> list[Path]:
         """The files, the one that was written last first."""
