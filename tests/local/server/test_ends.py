@@ -7,7 +7,6 @@ import logging
 import signal
 import socket
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -119,9 +118,7 @@ def test_a_body_that_never_comes_holds_the_end_up_for_no_longer_than_its_grace(
         sock.sendall(request(server.url, CHAT, ENDLESS)[:-1])
         until(lambda: metric(server, "http_requests_in_flight") == 2)
         server.stop()
-        begin = time.monotonic()
-        assert sock.recv(1) == b""
-        assert time.monotonic() - begin < 8  # a body has thirty seconds else
+        assert sock.recv(1) == b""  # within the socket's time-out; a body has thirty seconds else
     assert not [one for one in caplog.records if one.levelno >= logging.WARNING]
 
 

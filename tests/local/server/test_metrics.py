@@ -92,10 +92,10 @@ def test_two_servers_do_not_share_their_metrics(server: LocalServer) -> None:
 
 def test_observing_takes_microseconds() -> None:
     meter = Metrics(lambda: ServerNow([], 0, 0)).meter("tiny", time.perf_counter())
-    began = time.perf_counter()
+    began = time.thread_time()  # not what others on this machine take
     for _ in range(10_000):
         meter.delivered()
-    assert (time.perf_counter() - began) / 10_000 < 50e-6
+    assert (time.thread_time() - began) / 10_000 < 50e-6
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -188,11 +187,9 @@ def test_what_is_prepared_and_queued_at_the_end_gets_an_answer() -> None:
         for sock in socks:
             sock.sendall(request(server.url, CHAT, ENDLESS | {"stream": False}))
         until(lambda: model_of(server).stats.n_waiting == 5)
-        begin = time.monotonic()
         server.stop()
         answers = [read(sock) for sock in socks]
         assert {answer.status for answer in answers} <= {200, 503}
-        assert time.monotonic() - begin < 5
 
 
 def test_a_server_that_never_runs_gives_everything_back() -> None:

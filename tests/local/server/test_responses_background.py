@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -150,6 +149,4 @@ def test_the_end_of_the_server_ends_what_is_in_the_background(
 ) -> None:
     with running_server(LoadOptions(n_slots=1)) as server:
         polled(server, create(server, ENDLESS), "in_progress")
-        began = time.monotonic()
-    assert time.monotonic() - began < 10
     assert not caplog.records

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -95,11 +94,9 @@ def told(blank: Page, tenant: Client) -> Callable[..., Page]:
 
 def test_ten_thousand_names_are_the_largest_and_the_others(told: Callable[..., Page]) -> None:
     names = [totals(f"p:{i}", cost=float(i)) for i in range(10_000)]
-    began = time.monotonic()
     tab = told(by_model=names, by_origin=names, by_alias=names)
     rows = tab.locator("#by-model .mark")
     expect(rows).to_have_count(9)
-    assert time.monotonic() - began < 10
     assert (rows.first.get_attribute("aria-label") or "").startswith("p:9999: $9,999.00")
     rest = sum(range(9_992))
     others = f"9,992 other models: ${rest / 1e6:.2f}M, 9,992 calls"
