@@ -88,6 +88,11 @@ class LoadOptions:
         for name in ("trust_remote_code", "verify", "pull"):
             if not isinstance(value := getattr(self, name), bool):
                 raise LLMConfigError(f"{name} is {value!r}; give True or False")
+        for name in ("progress", "flash_attention"):
+            if not isinstance(value := getattr(self, name), bool | None):
+                raise LLMConfigError(f"{name} is {value!r}; give True, False or None")
+        if not isinstance(self.model_path, str | os.PathLike | None):
+            raise LLMConfigError(f"model_path is {self.model_path!r}; give the path of a model")
         if self.pull and self.offline:
             raise LLMConfigError("pull and offline are both True; choose one of them")
         if not _is_paths(self.adapters):

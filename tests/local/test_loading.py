@@ -141,7 +141,8 @@ def test_every_option_of_ours_is_one_of_the_engine() -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"trust_remote_code": "no"}, {"trust_remote_code": 1}, {"pull": "yes"}, {"verify": 1},
+    [{"trust_remote_code": "no"}, {"flash_attention": "no"}, {"progress": 1}, {"model_path": 5},
+     {"trust_remote_code": 1}, {"pull": "yes"}, {"verify": 1},
      {"offline": True, "pull": True}, {"adapters": ["a"]},
      {"adapters": {"a": 5}}, {"keep_alive": -1}, {"keep_alive": "5m"}, {"keep_alive": True},
      {"keep_alive": float("nan")}],
