@@ -201,6 +201,7 @@ class LLMRingSession(LLMRing):
     ) -> list[dict[str, Any]]:
         """Where a text stands in titles and messages, in any case; the newest first.
 
+        :param text: 1 to 5,000 characters.
         :return: each with ``conversation_id``, ``title``, ``position``, ``excerpt``, ….
         """
         found = await self.store.search(text, limit, offset)
