@@ -68,7 +68,7 @@ def sdist_problems(found: set[str], tracked: Iterable[str]) -> list[str]:
     files = set(tracked)
     wanted = {name for name in files if name.partition("/")[0] in PACKAGES}
     wanted |= {name for name in files if name in BESIDE or name == "MANIFEST.in"}
-    wanted |= {name for name in files if re.fullmatch(r"docs/.*\.(md|png)", name)}
+    wanted |= {name for name in files if re.fullmatch(r"docs/.*\.(md|png|svg)", name)}
     return _differences("sdist", found, wanted)
 
 
