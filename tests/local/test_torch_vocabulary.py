@@ -212,3 +212,9 @@ def test_a_template_that_cannot_be_used_is_a_typed_error(found: str, tmp_path: P
     (tmp_path / "tokenizer_config.json").write_text('{"chat_template": ' + found + "}", "utf-8")
     with pytest.raises(InvalidRequestError, match="chat template of"):
         find_chat_template(tmp_path)
+
+
+def test_a_vocabulary_without_a_word_is_spelled_token_by_token() -> None:
+    tokens = ["?", None, "!"]
+    decoded = lambda ids: "".join(tokens[i] or "" for i in ids)  # noqa: E731  # what a tokenizer has
+    assert spell(tokens, {"type": "Unknown"}, decoded) == [b"?", b"", b"!"]

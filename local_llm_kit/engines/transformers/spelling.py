@@ -84,9 +84,9 @@ def _plain(token: str, replaced: Sequence[tuple[str, str]], fallback: bool) -> b
 
 def _by_decoding(tokens: Sequence[str | None], decode: Callable[[list[int]], str]) -> list[bytes]:
     """What each token adds behind another one, which keeps its leading space."""
-    anchor = next(i for i, token in enumerate(tokens) if token and token.isalnum())
-    start = len(decode([anchor]))
+    anchor = [i for i, token in enumerate(tokens) if token and token.isalnum()][:1]
+    start = len(decode(anchor))
     return [
-        b"" if token is None else decode([anchor, i])[start:].encode()
+        b"" if token is None else decode([*anchor, i])[start:].encode()
         for i, token in enumerate(tokens)
     ]
