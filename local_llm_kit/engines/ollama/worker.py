@@ -110,11 +110,13 @@ class Worker:
     def call(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
         """Run a coroutine and wait for its result; Ctrl-C cancels it.
 
-        :raises LLMServerError: the worker is closed, or stayed behind in another process.
+        :raises LLMServerError: the worker is closed or stayed behind in another process, or the
+            caller is on its thread.
         """
         with self._lock:
             try:
                 self._require_open()
+                self._require_another_thread()
                 future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
             except BaseException:
                 coroutine.close()
@@ -159,6 +161,14 @@ class Worker:
                 "follow; make the client after the fork, or start processes by 'spawn'",
                 status_code=503,
                 code="engine_closed",
+            )
+
+    def _require_another_thread(self) -> None:
+        if threading.current_thread() is self._thread:
+            raise LLMServerError(
+                "a sink runs on the client's own thread and cannot wait for its answers; hand the "
+                "events over, and call from another thread",
+                status_code=500,
             )
 
     def close(self, finish: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -108,6 +108,19 @@ def test_closing_ends_what_runs(fake: FakeOllama, model: OllamaModel) -> None:
         start(model)
 
 
+def test_a_sink_that_asks_the_server_is_told_and_does_not_hang(model: OllamaModel) -> None:
+    said_to_sink: SimpleQueue[BaseException] = SimpleQueue()
+
+    def sink(events: list[Event]) -> None:
+        try:
+            model.models()
+        except LLMServerError as err:
+            said_to_sink.put(err)
+
+    model.chat(parse_chat({"messages": HELLO}, model.defaults)).start(sink)
+    assert "own thread" in str(said_to_sink.get(timeout=20))
+
+
 def test_connections_are_used_again(fake: FakeOllama) -> None:
     model = load(fake, n_slots=1)
     for _ in range(5):
