@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 from .corpus.chat import Chat, Turns, bot, system, user
+from .corpus.errands import tool
 from .corpus.facts import UNKNOWN
 from .corpus.talk import ABILITIES, FINE, JOKES, WELCOME, WHO
-from .corpus.tool_calls import tool
 
 PERSON_SCHEMA = {
     "type": "object",
