@@ -55,6 +55,11 @@ class OpenStream:
     begun: deque[StreamEvent]
 
 
+def _answered(provider: BaseLLMProvider, call: ProviderCall) -> Awaitable[ChatResponse]:
+    """The answer to a call."""
+    return provider.chat(call)
+
+
 async def _opened(provider: BaseLLMProvider, call: ProviderCall) -> OpenStream:
     """The stream of a call, once its caller can be told something."""
     events = provider.stream(call)
@@ -164,7 +169,7 @@ class Caller:
         try:
             with trace.during():
                 answered = await self.failover.run(
-                    job.models, lambda model: self._chat(job, model), job.attempts
+                    job.models, lambda model: self._try(job, model, _answered), job.attempts
                 )
                 answered.completed()
                 told = await self.finished(job, answered.model, answered.value)
@@ -177,7 +182,7 @@ class Caller:
     async def stream(self, job: Job) -> Answered[OpenStream]:
         """The first stream that begins to answer."""
         return await self.failover.run(
-            job.models, lambda model: self._open(job, model), job.attempts
+            job.models, lambda model: self._try(job, model, _opened), job.attempts
         )
 
     async def finished(self, job: Job, model: str, response: ChatResponse) -> LLMResponse:
@@ -187,7 +192,9 @@ class Caller:
             cannot be told and must. ``details["usage"]`` of the former says what was paid for it.
         """
         provider = model.partition(":")[0]
-        usage = await self._priced(job, model, usage_dict(response.usage))
+        pin = job.pins.get(provider)
+        await self._registry.prepare(provider, pin)
+        usage = self._priced(job, model, usage_dict(response.usage), pin)
         try:
             parsed = job.format.parsed(response, job.secrets) if job.format else None
         except LLMError as err:
@@ -202,9 +209,9 @@ class Caller:
             self.on_response(job, told)
         return told
 
-    async def _priced(self, job: Job, model: str, usage: dict[str, Any]) -> dict[str, Any]:
-        pin = job.pins.get(model.partition(":")[0])
-        await self._registry.prepare(model.partition(":")[0], pin)
+    def _priced(
+        self, job: Job, model: str, usage: dict[str, Any], pin: int | None
+    ) -> dict[str, Any]:
         cost = self._registry.cost(usage, model, pin)
         priced = usage_with_cost(usage, cost)
         if logger.isEnabledFor(logging.INFO):
@@ -221,19 +228,13 @@ class Caller:
             )
         return priced
 
-    async def _chat(self, job: Job, model: str) -> ChatResponse:
-        return await self._with_files(job, model, lambda provider, call: provider.chat(call))
-
-    async def _open(self, job: Job, model: str) -> OpenStream:
-        return await self._with_files(job, model, _opened)
-
-    async def _with_files(
+    async def _try(
         self,
         job: Job,
         model: str,
         ask: Callable[[BaseLLMProvider, ProviderCall], Awaitable[T]],
     ) -> T:
-        """Make one try of a job at a model, whose provider is given the files that it lacks."""
+        """One try of a job at a model, whose provider is given the files that it lacks."""
         provider, call = self.call(job, model)
         call = await with_downloads(provider, call)
         if not job.files:
