@@ -32,6 +32,11 @@ def replacing(path: Path) -> Iterator[Path]:
     sync_folder(target.parent)
 
 
+def owner_only(path: str, flags: int) -> int:
+    """An `opener` for `open`: what it makes is readable and writable to its owner alone."""
+    return os.open(path, flags, 0o600)
+
+
 def sync_folder(folder: Path) -> None:
     """Make new names in a folder last through a power cut, where the file system can."""
     if sys.platform == "win32":

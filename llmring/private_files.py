@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-from LLM.replacement import replacing
+from LLM.replacement import owner_only, replacing
 
 
 def replace_text(path: Path, text: str) -> None:
@@ -15,7 +14,8 @@ def replace_text(path: Path, text: str) -> None:
 
     :raises OSError: it cannot be written; what was there is as it was.
     """
-    with replacing(path) as partial:
-        handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+    with (
+        replacing(path) as partial,
+        open(partial, "x", encoding="utf-8", opener=owner_only) as file,
+    ):
+        file.write(text)

@@ -81,9 +81,7 @@ def only_writer(
 
 
 def _write(partial: Path, data: bytes, target: Path) -> None:
-    # 0o666 is cut down by the umask, as for any new file.
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    with open(os.open(partial, flags, 0o666), "wb") as file:
+    with open(partial, "xb") as file:
         with contextlib.suppress(FileNotFoundError):
             _take_over(partial, os.stat(target))
         file.write(data)

@@ -15,6 +15,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
+from LLM.replacement import owner_only, replacing
 from llmring.registry.reading import MAX_REGISTRY_BYTES
 
 #: Most files that are kept; the oldest go first.
@@ -68,27 +69,27 @@ class DiskCache:
 
     def put(self, url: str, body: bytes, stored: float) -> None:
         """Keep `body`. A reader sees the old file or the new one, never half of either."""
-        import tempfile  # some 5 ms to load, which most programs can do without
-
         digest = hashlib.sha256(body).hexdigest()
         line = json.dumps({"url": url, "stored": stored, "sha256": digest}).encode()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(prefix=".new-", dir=self.folder)
-            try:
-                with open(handle, "wb") as file:
-                    file.write(line + b"\n" + body)
-                os.replace(name, self._path(url))
-            except BaseException:
-                with contextlib.suppress(OSError):
-                    os.unlink(name)
-                raise
+            with (
+                replacing(self._path(url)) as partial,
+                open(partial, "xb", opener=owner_only) as file,
+            ):
+                file.write(line + b"\n" + body)
             self._shrink()
         except OSError as err:
             _logger.debug("registry cache: %s", err)
 
     def clear(self) -> int:
-        """Delete all files. :return: how many there were."""
+        """Delete all files, and what writers that were killed have left of theirs.
+
+        :return: how many registry files there were.
+        """
+        for unfinished in self._files(".*.registry.*"):
+            with contextlib.suppress(OSError):
+                unfinished.unlink()
         count = 0
         for path in self._files():
             with contextlib.suppress(OSError):
@@ -107,8 +108,8 @@ class DiskCache:
     def _path(self, url: str) -> Path:
         return self.folder / f"{hashlib.sha256(url.encode()).hexdigest()[:32]}.registry"
 
-    def _files(self) -> list[Path]:
-        return sorted(self.folder.glob("*.registry")) if self.folder.is_dir() else []
+    def _files(self, pattern: str = "*.registry") -> list[Path]:
+        return sorted(self.folder.glob(pattern)) if self.folder.is_dir() else []
 
     def _shrink(self) -> None:
         files = self._files()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from LLM.exceptions import LLMConfigError
+from LLM.replacement import owner_only, replacing
 
 DATA_VARIABLE = "LOCAL_LLM_KIT_DATA_DIR"
 #: Most bytes of a text that is read: more than any window holds.
@@ -58,27 +58,16 @@ def write_text(path: Path, text: str, *, private: bool = False) -> None:
         if path.exists() and not path.is_file():
             path.write_text(text, encoding="utf-8", newline="")
             return
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with open(handle, "w", encoding="utf-8", newline="") as file:
-                file.write(text)
-            if not private:
-                os.chmod(name, _mode(path))
-            os.replace(name, path)
-        except BaseException:
-            os.unlink(name)
-            raise
+        opener = owner_only if private else None
+        with (
+            replacing(path) as partial,
+            open(partial, "x", encoding="utf-8", newline="", opener=opener) as file,
+        ):
+            file.write(text)
+            if not private and path.exists():
+                os.chmod(partial, path.stat().st_mode & 0o777)
     except OSError as err:
         raise _cannot("write", path, err) from err
-
-
-def _mode(path: Path) -> int:
-    """The permissions of a file that is replaced, or those that a new one would have."""
-    if path.exists():
-        return path.stat().st_mode & 0o777
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
 
 
 def read_bytes(path: Path, most: int = MAX_TEXT_BYTES) -> bytes:

@@ -10,12 +10,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from LLM.exceptions import InvalidRequestError, LLMConfigError
+from LLM.replacement import owner_only, replacing
 
 _MAGIC = b"llm-kit state 1\n"
 _MAX_HEADER_BYTES = 256 << 20
@@ -50,7 +50,9 @@ def fingerprint(path: str | os.PathLike[str]) -> str:
 
 
 def write(path: str | os.PathLike[str], state: State, owner: str) -> None:
-    """Write a state, atomically: the file is the old one or the whole new one.
+    """Write a state in one step: the file is the old one or the whole new one.
+
+    It is readable to its owner alone, as the text is that it was made from.
 
     :param owner: engine, model and cache layout that can read it.
     :raises LLMConfigError: the file cannot be written.
@@ -63,19 +65,10 @@ def write(path: str | os.PathLike[str], state: State, owner: str) -> None:
             "sha256": hashlib.sha256(state.payload).hexdigest(),
         }
     ).encode()
-    target = Path(path)
     try:
-        handle, partial = tempfile.mkstemp(dir=target.parent)
-        try:
-            with open(handle, "wb") as file:
-                file.write(_MAGIC + len(header).to_bytes(8, "little") + header)
-                file.write(state.payload)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(partial, target)
-        except BaseException:
-            os.unlink(partial)
-            raise
+        with replacing(Path(path)) as partial, open(partial, "xb", opener=owner_only) as file:
+            file.write(_MAGIC + len(header).to_bytes(8, "little") + header)
+            file.write(state.payload)
     except (OSError, ValueError) as err:  # a path with a NUL is a ValueError
         reason = err.strerror if isinstance(err, OSError) else err
         raise LLMConfigError(f"cannot write the state file {str(path)!r}: {reason}") from err

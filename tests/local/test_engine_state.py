@@ -128,6 +128,20 @@ def test_the_new_file_is_closed_before_it_takes_the_old_ones_place(
     assert not left_open
 
 
+def test_a_written_state_and_its_name_are_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced = []
+
+    def noting(handle: int) -> None:
+        synced.append(Path(os.readlink(f"/proc/self/fd/{handle}")))
+
+    monkeypatch.setattr("os.fsync", noting)
+    state_file.write(tmp_path / "x.state", State([1], b"cells"), "me")
+    partial, folder = synced
+    assert (partial.parent, folder) == (tmp_path, tmp_path)
+
+
 def test_a_failed_write_leaves_the_old_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -129,6 +129,19 @@ def test_clearing_tells_how_many_there_were(tmp_path: Path) -> None:
     assert (cache.clear(), cache.clear(), cache.get(URL)) == (1, 0, None)
 
 
+def test_clearing_removes_what_a_killed_writer_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = DiskCache(tmp_path)
+    with monkeypatch.context() as killed:  # before it gave the file its name
+        killed.setattr(os, "replace", lambda *paths: None)
+        cache.put(URL, b"{}", 1.0)
+    (tmp_path / "notes.txt").write_text("not ours")
+    assert len(list(tmp_path.iterdir())) == 2
+    assert cache.clear() == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
 def test_the_folder_is_the_users_cache_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
