@@ -16,6 +16,8 @@ from tests.batch.jobs import FakeEngine, chat, echo, ids_of, run, write_requests
 from tests.remote import wire
 from tests.remote.scripted_server import ScriptedServer
 
+pytestmark = pytest.mark.slow
+
 
 def price(model: str, usage: Usage) -> float:
     """A dollar for each token of an answer."""

@@ -20,6 +20,8 @@ from tests.batch_provider.fake_provider import FakeOpenAI
 from tests.batch_provider.jobs import chat_line, notes, run, texts, write
 from tests.remote.scripted_server import Request, reset
 
+pytestmark = pytest.mark.slow
+
 
 class Killed(BaseException):
     """The process ends here: nothing that comes after happens."""

@@ -10,6 +10,8 @@ import pytest
 from LLM.cassettes import modes, pytest_plugin
 from tests.cassettes.conftest import HELLO, NOWHERE, saying
 
+pytestmark = pytest.mark.slow
+
 pytest_plugins = ["pytester"]
 
 MODULE = """

@@ -13,6 +13,8 @@ from local_llm_kit.cli.bench_runs import Load, Spread, measure, prompt
 from local_llm_kit.cli.pace import Pace
 from tests.cli.support import run, terminal
 
+pytestmark = pytest.mark.slow
+
 QUICK = ("--runs", "1", "--prompt", "64", "--generate", "8")
 
 

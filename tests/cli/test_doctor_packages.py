@@ -21,6 +21,8 @@ from local_llm_kit.doctor.packages import EXTRAS, check_packages, requirements, 
 from local_llm_kit.doctor.trial import Trial, try_out
 from tests.cli.findings import by_name
 
+pytestmark = pytest.mark.slow
+
 GPU = ("NVIDIA H100, 81559 MiB, 575.1",)
 WORKS, BLIND = Trial(gpus=(("CUDA0", 80 << 30),)), Trial()
 

@@ -11,6 +11,8 @@ import pytest
 
 from tests.cli.support import run, terminal
 
+pytestmark = pytest.mark.slow
+
 FRANCE = "What is the capital of France?"
 COLD = ("--temperature", "0")
 PARIS = "The capital of France is Paris.\n"

@@ -22,6 +22,8 @@ from tests.cloud.play import MESSAGES, PROVIDERS
 from tests.remote import wire
 from tests.remote.scripted_server import ScriptedServer
 
+pytestmark = pytest.mark.slow
+
 #: One that looks like a key, one that only its client knows for one, and one that JSON, `repr` and
 #: addresses write otherwise.
 KEYS = {

@@ -15,6 +15,8 @@ from tests.cli.support import terminal
 from tests.llm_kit.support import answer, line, read, serving, write
 from tests.remote.scripted_server import Request, hang
 
+pytestmark = pytest.mark.slow
+
 COMMAND = [sys.executable, "-m", "llm_kit", "batch"]
 N = 12
 

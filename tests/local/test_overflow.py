@@ -11,6 +11,8 @@ from LLM import LLM, InvalidRequestError, LLMConfig, LLMContextLengthError
 from local_llm_kit import LLMClient
 from local_llm_kit.server import LocalServer
 
+pytestmark = pytest.mark.slow
+
 TALK = [
     {"role": "system", "content": "You are a helpful assistant."},
     *(

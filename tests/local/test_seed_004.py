@@ -26,6 +26,8 @@ from local_llm_kit import (
 from local_llm_kit.model_files import BUNDLED
 from tests.local.fake_hub import running_hub
 
+pytestmark = pytest.mark.slow
+
 BACKENDS = ["llama.cpp", "transformers"]
 FOLDER = BUNDLED["tiny"].parent
 HELLO = [{"role": "user", "content": "Hello!"}]

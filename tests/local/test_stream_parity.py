@@ -20,6 +20,8 @@ from local_llm_kit.engines.protocol import Delta, Event, Finished, FinishReason
 from local_llm_kit.engines.text import TextStream
 from local_llm_kit.tools import CLOSE, OPEN
 
+pytestmark = pytest.mark.slow
+
 CALL = OPEN + '{"name": "add", "arguments": {"a": "}é</tool_call>\\"", "b": [1, {}]}}' + CLOSE
 #: What answers are made of, and what nearly is.
 SCRAPS = [

@@ -16,6 +16,8 @@ import pytest
 from LLM import InvalidRequestError, Message, debug, wire
 from local_llm_kit import AsyncLLMClient, LLMClient
 
+pytestmark = pytest.mark.slow
+
 HI = [{"role": "user", "content": "Hi"}]
 
 

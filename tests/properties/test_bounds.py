@@ -15,6 +15,8 @@ from fuzzing.targets import find
 from LLM.exceptions import InvalidRequestError
 from local_llm_kit import gguf
 
+pytestmark = pytest.mark.slow
+
 #: Numbers that a count, a length or an offset may be said to be.
 HUGE = [struct.pack("<Q", number) for number in (2**64 - 1, (1 << 31) + 32)]
 

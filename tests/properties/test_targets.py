@@ -8,6 +8,8 @@ from fuzzing.targets import NAMES, find
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+pytestmark = pytest.mark.slow
+
 #: Targets whose inputs take milliseconds each.
 SLOW = ("cloud_schema", "conversation", "gguf", "lockfile", "local_schema")
 

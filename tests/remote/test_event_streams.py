@@ -11,6 +11,8 @@ from tests.remote import wire
 from tests.remote.conftest import CALLS, MESSAGES
 from tests.remote.scripted_server import close, hang
 
+pytestmark = pytest.mark.slow
+
 TOOL_EVENTS = b"".join(
     wire.event(wire.chunk(tool_calls=[call]))
     for call in (

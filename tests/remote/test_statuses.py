@@ -25,6 +25,8 @@ from tests.remote import wire
 from tests.remote.conftest import CALLS, MESSAGES
 from tests.remote.scripted_server import close, hang, reset
 
+pytestmark = pytest.mark.slow
+
 RETRIED = {429, 500, 502, 503, 504}
 STATUSES = sorted(
     {status.value for status in http.HTTPStatus if status >= 300}

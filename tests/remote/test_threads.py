@@ -16,7 +16,7 @@ from tests.remote import wire
 from tests.remote.scripted_server import Request
 
 #: Tasks have tests of their own, in test_tasks.py.
-pytestmark = worlds.blocking_only
+pytestmark = [worlds.blocking_only, pytest.mark.slow]
 
 N_THREADS = 32
 N_CALLS = 20

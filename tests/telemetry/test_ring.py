@@ -17,6 +17,8 @@ from tests.llmring.conftest import pool
 from tests.llmring.pools import MESSAGES, cut, good, refusal
 from tests.telemetry.conftest import Seen
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["pool"]  # a fixture
 
 

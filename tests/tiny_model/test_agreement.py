@@ -26,6 +26,8 @@ from scripts.tiny_model.tokenizer import render
 
 from .conftest import TINY, Native, Tiny
 
+pytestmark = pytest.mark.slow
+
 ODD_TEXTS = [
     "Zażółć gęślą jaźń 漢字 🙂🙃 <|im_start|>x",
     "a  b\n\n\n c\t1234 don't WE'LL I'm",

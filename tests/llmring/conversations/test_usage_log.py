@@ -32,7 +32,7 @@ from tests.llmring.conversations.stores import read_log
 from tests.llmring.pools import Pool, error_of, good
 from tests.llmring.rings import request
 
-pytestmark = pytest.mark.usefixtures("own_file")
+pytestmark = [pytest.mark.usefixtures("own_file"), pytest.mark.slow]
 
 ROOT = Path(__file__).resolve().parents[3]
 USAGE = {"prompt_tokens": 5, "completion_tokens": 2, "cached_tokens": 3, "cost": 0.5}

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from llmring.exceptions import LockfileError
 from llmring.lockfile import LockfileDocument, parse, validate_text
 
+pytestmark = pytest.mark.slow
+
 NAMES = st.sampled_from(["a", "b", "fast", "deep", "lib:x", "a.b", "été", 'q"q', "é[[x]]", "#x"])
 PROFILES = st.sampled_from(["default", "dev", "a.b", "ü"])
 MODELS = st.lists(st.sampled_from(["openai:a", "x:y", "local:tiny", "google:#1"]), max_size=3)

@@ -21,6 +21,8 @@ from llmring.server.options import ServerOptions, admin_key_of
 from llmring.server.run import RingServer
 from tests.llmring.server.servers import ADMIN_KEY, Client, request, running
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 
 

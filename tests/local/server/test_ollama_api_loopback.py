@@ -18,6 +18,8 @@ from tests.local.http import ask
 from tests.local.ollama.fake import SHOWN, FakeOllama, fake_ollama, ndjson
 from tests.local.support import running_server_of
 
+pytestmark = pytest.mark.slow
+
 HELLO = [{"role": "user", "content": "Hello!"}]
 TOOL = {
     "type": "function",

@@ -14,6 +14,8 @@ from pydantic import BaseModel, Field
 from local_llm_kit.server import LocalServer
 from tests.local.server.responses_support import TOOL
 
+pytestmark = pytest.mark.slow
+
 
 class Person(BaseModel):
     name: str = Field(max_length=12)

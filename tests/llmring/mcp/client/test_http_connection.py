@@ -209,7 +209,7 @@ def test_a_server_that_goes_away_is_an_error(tmp_path: Path) -> None:
     with serving(server().streamable_http_app()) as root:
         connection = MCPConnection(f"{root}/mcp", pins=pins, limits=Limits(call_s=5.0))
         asyncio.run(connection.connect())
-    with pytest.raises(MCPError, match="tools: (ConnectError|ReadError|Connection closed)"):
+    with pytest.raises(MCPError, match=r"tools: (ConnectError|ReadError|Connection closed)"):
         asyncio.run(call(connection))
     asyncio.run(connection.close())
 
