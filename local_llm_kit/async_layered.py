@@ -28,7 +28,7 @@ async def answered_by_layers(runs: AsyncRuns, checked: CheckedCall[ResponseT]) -
     """
 
     async def send() -> Answer:
-        run = runs.start(await asyncio.to_thread(checked.prepare))
+        run = await runs.start(checked.prepare)
         return whole_answer(await run.whole())
 
     answer = await in_process.call_async(checked.request(), send)
@@ -41,7 +41,7 @@ async def begun_by_layers(runs: AsyncRuns, checked: CheckedCall[Any]) -> AsyncLa
     """Start a call whose answer is streamed; raises as `answered_by_layers` does."""
 
     async def send() -> AsyncStreamedWire:
-        return _AsyncSteps(runs.start(await asyncio.to_thread(checked.prepare)))
+        return _AsyncSteps(await runs.start(checked.prepare))
 
     answer = await in_process.stream_async(checked.request(), send)
     if isinstance(answer, Answer):

@@ -13,6 +13,7 @@ from local_llm_kit.backends import Growing, JSONObject
 from local_llm_kit.calls import Call
 from local_llm_kit.checked import CheckedCall, Counted
 from local_llm_kit.mailboxes import Mailboxes
+from local_llm_kit.stopping import Stop
 from local_llm_kit.told import watch_of
 
 ChunkT = TypeVar("ChunkT")
@@ -46,11 +47,18 @@ class AsyncRuns:
     def __init__(self) -> None:
         self._mailboxes: dict[asyncio.AbstractEventLoop, Mailboxes] = {}
 
-    def start(self, call: Call[ResponseT]) -> AsyncRun[ResponseT]:
-        """Start a call.
+    async def start(self, prepare: Callable[[Stop], Call[ResponseT]]) -> AsyncRun[ResponseT]:
+        """Start a call; cancelling the task meanwhile ends what is computed to prepare it.
 
+        :param prepare: as of `CheckedCall`, called in a thread.
         :raises LLMError: the model does not take it.
         """
+        stop = Stop()
+        try:
+            call = await asyncio.to_thread(prepare, stop)
+        except asyncio.CancelledError:
+            stop.set()
+            raise
         return AsyncRun(call, self._of_this_loop())
 
     async def answered(self, ask: Callable[[], CheckedCall[ResponseT]]) -> ResponseT:
@@ -61,7 +69,7 @@ class AsyncRuns:
         """
         if in_process.now():
             return await answered_by_layers(self, await asyncio.to_thread(ask))
-        run = self.start(await asyncio.to_thread(lambda: ask().prepare()))
+        run = await self.start(lambda stop: ask().prepare(stop))
         return await run.response()
 
     async def begun(self, ask: Callable[[], CheckedCall[Any]]) -> AsyncBegun:
@@ -72,7 +80,7 @@ class AsyncRuns:
         """
         if in_process.now():
             return await begun_by_layers(self, await asyncio.to_thread(ask))
-        return self.start(await asyncio.to_thread(lambda: ask().prepare()))
+        return await self.start(lambda stop: ask().prepare(stop))
 
     def _of_this_loop(self) -> Mailboxes:
         loop = asyncio.get_running_loop()

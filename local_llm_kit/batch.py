@@ -8,7 +8,8 @@ the next request in the queue, tokenized.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +21,12 @@ from LLM.batch.types import BatchOutcome, BatchRequest, BatchURL
 from LLM.exceptions import CassetteError, LLMError
 from LLM.types import Usage
 from LLM.wire import in_process
-from local_llm_kit.calls import Call, Calls
+from local_llm_kit.calls import Calls
 from local_llm_kit.checked import CheckedCall
 from local_llm_kit.embeddings import parse_embeddings
 from local_llm_kit.layered import answered
 from local_llm_kit.runs import Run
+from local_llm_kit.stopping import Stop
 
 if TYPE_CHECKING:
     from local_llm_kit.catalog import Catalog
@@ -57,7 +59,7 @@ class LocalEngine(Threads):
         self._calls = Calls(catalog, timeout_s)
         self._concurrency = concurrency
         self._lock = threading.Lock()
-        self._runs: set[Run[Any]] = set()
+        self._ends: set[Callable[[], None]] = set()
 
     def _n_threads(self) -> int:
         """As many as keep the client's own model at work, where no number was given."""
@@ -75,9 +77,9 @@ class LocalEngine(Threads):
         """
         super().stop()
         with self._lock:
-            runs = list(self._runs)
-        for run in runs:
-            run.cancel()
+            ends = list(self._ends)
+        for end in ends:
+            end()
 
     def count_tokens(self, request: BatchRequest) -> int:
         """Tokens of a request's prompt, as its model would count them; nothing is answered.
@@ -104,7 +106,7 @@ class LocalEngine(Threads):
         if request.url != "/v1/embeddings":
             if body.get("overflow") == "summarise":  # which would be written
                 body["overflow"] = "drop_oldest"
-            call = prepared(self._calls, replace(request, body=body))
+            call = checked(self._calls, replace(request, body=body)).prepare(Stop())
             call.lease.release()
             return call.job.n_prompt_tokens or 0
         body.pop("timeout", None)  # how long to wait is no part of what is embedded
@@ -149,17 +151,26 @@ class LocalEngine(Threads):
             return self._calls.embeddings(request.body).model_dump()
         if in_process.now():  # a call that is recorded runs to its end
             return answered(replace(checked(self._calls, request), read=_as_it_is))
-        run = Run(replace(prepared(self._calls, request), read=_as_it_is))
-        with self._lock:
-            self._runs.add(run)
-        try:
-            if self._stopped.is_set():
-                run.cancel()
+        stop = Stop()
+        with self._ended_by_stop(stop.set):
+            call = checked(self._calls, request).prepare(stop)
+        run = Run(replace(call, read=_as_it_is))
+        with self._ended_by_stop(run.cancel):
             answer: Mapping[str, Any] = run.response()
             return answer
+
+    @contextmanager
+    def _ended_by_stop(self, end: Callable[[], None]) -> Iterator[None]:
+        """Have `stop` call `end` while the block runs; where it has been called, that is now."""
+        with self._lock:
+            self._ends.add(end)
+        try:
+            if self._stopped.is_set():
+                end()
+            yield
         finally:
             with self._lock:
-                self._runs.discard(run)
+                self._ends.discard(end)
 
 
 def checked(calls: Calls, request: BatchRequest) -> CheckedCall[Any]:
@@ -169,11 +180,6 @@ def checked(calls: Calls, request: BatchRequest) -> CheckedCall[Any]:
     if request.url == "/v1/completions":
         return calls.completion(arguments.pop("prompt"), arguments)
     return calls.chat(arguments.pop("messages"), arguments)
-
-
-def prepared(calls: Calls, request: BatchRequest) -> Call[Any]:
-    """The same, ready to run."""
-    return checked(calls, request).prepare()
 
 
 def _as_it_is(answer: Mapping[str, Any]) -> Mapping[str, Any]:

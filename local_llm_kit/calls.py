@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from local_llm_kit.engines.protocol import ModelInfo
     from local_llm_kit.memory import Turn
     from local_llm_kit.pool import Lease
+    from local_llm_kit.stopping import Stop
 
 ResponseT = TypeVar("ResponseT")
 
@@ -114,10 +115,10 @@ class Calls:
         gives_way = turn is not None and fields.get("overflow") is None
         read = CompletionResponse.model_validate
 
-        def prepare() -> Call[CompletionResponse]:
+        def prepare(stop: Stop) -> Call[CompletionResponse]:
             lease, job = self._prepared(
                 parsed.model,
-                lambda model: model.chat(_giving_way(parsed, model) if gives_way else parsed),
+                lambda model: model.chat(_giving_way(parsed, model) if gives_way else parsed, stop),
             )
             asked = self._asked(names.CHAT, lease, fields, began_ns)
             return Call(lease, job, deadlines, read, finish, asked)
@@ -136,7 +137,7 @@ class Calls:
         parsed = parse_completion(fields, self.catalog.defaults)
         read = TextCompletionResponse.model_validate
 
-        def prepare() -> Call[TextCompletionResponse]:
+        def prepare(_: Stop) -> Call[TextCompletionResponse]:
             lease, job = self._prepared(parsed.model, lambda model: model.completion(parsed))
             asked = self._asked(names.TEXT_COMPLETION, lease, fields, began_ns)
             return Call(lease, job, deadlines, read, asked=asked)
@@ -151,7 +152,7 @@ class Calls:
         parsed = parse_decision(fields)
         read = DecisionResponse.model_validate
 
-        def prepare() -> Call[DecisionResponse]:
+        def prepare(_: Stop) -> Call[DecisionResponse]:
             lease, job = self._prepared(parsed.model, lambda model: model.decision(parsed))
             return Call(lease, job, deadlines, read)
 

@@ -17,6 +17,7 @@ from LLM.wire import WireRequest, in_process
 if TYPE_CHECKING:
     from local_llm_kit.backends import JSONObject
     from local_llm_kit.calls import Call
+    from local_llm_kit.stopping import Stop
 
 ResponseT = TypeVar("ResponseT")
 
@@ -29,12 +30,13 @@ class CheckedCall(Generic[ResponseT]):
     """A call whose arguments were checked; no model has been looked for.
 
     :param prepare: finds the model and makes the call ready; raises what the model does not take.
+        Its `Stop` ends what is computed for that, such as a summary.
     :param request: the call as OpenAI's API has it.
     :param read: makes the whole answer's dict the caller's object.
     :param finish: as in `Call`.
     """
 
-    prepare: Callable[[], Call[ResponseT]]
+    prepare: Callable[[Stop], Call[ResponseT]]
     request: Callable[[], WireRequest]
     read: Callable[[JSONObject], ResponseT]
     finish: Callable[[Any], None] | None = None

@@ -18,6 +18,7 @@ from LLM.wire import StreamedWire, in_process
 from local_llm_kit.backends import JSONObject
 from local_llm_kit.checked import CheckedCall, Counted, unreadable
 from local_llm_kit.runs import Run
+from local_llm_kit.stopping import Stop
 
 ResponseT = TypeVar("ResponseT")
 
@@ -53,9 +54,9 @@ def answered(checked: CheckedCall[ResponseT]) -> ResponseT:
     :raises LLMError: the model does not take it, or fails, or a deadline passed.
     """
     if not in_process.now():
-        return Run(checked.prepare()).response()
+        return Run(checked.prepare(Stop())).response()
     answer = in_process.call(
-        checked.request(), lambda: whole_answer(Run(checked.prepare()).whole())
+        checked.request(), lambda: whole_answer(Run(checked.prepare(Stop())).whole())
     )
     response = read_whole(checked, answer)
     if checked.finish is not None:
@@ -65,7 +66,7 @@ def answered(checked: CheckedCall[ResponseT]) -> ResponseT:
 
 def begun(checked: CheckedCall[Any]) -> Begun:
     """Start a call whose answer is streamed; raises as `answered` does."""
-    return LayeredRun(checked) if in_process.now() else Run(checked.prepare())
+    return LayeredRun(checked) if in_process.now() else Run(checked.prepare(Stop()))
 
 
 class LayeredRun:
@@ -75,7 +76,7 @@ class LayeredRun:
         self.answer = Reading()
         self.finish = checked.finish
         self._stream = streamed(
-            in_process.stream(checked.request(), lambda: _Steps(Run(checked.prepare())))
+            in_process.stream(checked.request(), lambda: _Steps(Run(checked.prepare(Stop()))))
         )
 
     def chunks(self) -> Iterator[JSONObject]:

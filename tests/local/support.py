@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import select
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
+
+import pytest
 
 from LLM.exceptions import LLMServerError
 from local_llm_kit.engines.llama_cpp import LlamaCppEngine, LlamaCppOptions
@@ -86,6 +89,18 @@ def model_of(server: LocalServer) -> Any:
     """The one model that a server has loaded."""
     (model,) = server.catalog.loaded_models()
     return model
+
+
+def slow_down(model: Any, monkeypatch: pytest.MonkeyPatch, step_s: float = 0.01) -> None:
+    """Give a model's engine the pace of a larger one, so that it is busy for some seconds."""
+    context = model.engine._context
+    decode = context.decode
+
+    def decode_slowly(*args: Any) -> Any:
+        time.sleep(step_s)
+        return decode(*args)
+
+    monkeypatch.setattr(context, "decode", decode_slowly)
 
 
 def told_in_a_forked_child(call: Callable[[], object]) -> bytes:

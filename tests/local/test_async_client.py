@@ -15,6 +15,7 @@ from LLM import LLMConfigError, LLMServerError, LLMTimeoutError
 from LLM.async_streaming import AsyncStream
 from LLM.streaming import Stream
 from local_llm_kit import AsyncLLMClient, InvalidRequestError, LLMClient, ModelNotFoundError
+from tests.local.support import slow_down
 
 HELLO = [{"role": "user", "content": "Hello!"}]
 
@@ -37,6 +38,12 @@ async def until_idle(client: AsyncLLMClient) -> int:
         while client.stats.n_running:
             await asyncio.sleep(0.001)
     return client.stats.n_generated
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not holds():
+            await asyncio.sleep(0.001)
 
 
 def endless(client: LLMClient | AsyncLLMClient) -> dict[str, Any]:
@@ -158,6 +165,30 @@ def test_cancelling_the_task_frees_the_slot(shared: AsyncLLMClient, stream: bool
         return await until_idle(shared) - before
 
     assert run(cancel) < 20
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_cancelling_a_call_that_is_prepared_ends_the_summary_for_it(
+    monkeypatch: pytest.MonkeyPatch, stream: bool
+) -> None:
+    long = [{"role": "user", "content": f"The number {i} is here."} for i in range(200)]
+
+    async def cancel() -> None:
+        async with AsyncLLMClient("tiny", context_length=1024, n_slots=1) as client:
+            slow_down(*client._catalog.loaded_models(), monkeypatch)
+            create = client.chat.completions.create
+            first = asyncio.create_task(create(**endless(client)))
+            await until(lambda: client.stats.n_running == 1)
+            task = asyncio.create_task(create(messages=long, overflow="summarise", stream=stream))
+            await until(lambda: client.stats.n_waiting == 1)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            await until(lambda: client.stats.n_waiting == 0)
+            assert not first.done(), "the summary waited for its turn until it was given up"
+            first.cancel()
+
+    run(cancel)
 
 
 def test_many_calls_run_at_once_in_two_loops(client: LLMClient, shared: AsyncLLMClient) -> None:

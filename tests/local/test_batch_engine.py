@@ -14,6 +14,8 @@ from LLM.batch.parsing import RequestReader
 from LLM.batch.types import BatchOutcome, BatchRequest
 from local_llm_kit import LLMClient
 from local_llm_kit.batch import LocalEngine
+from tests.local.server.models import until
+from tests.local.support import slow_down
 
 HELLO = [{"role": "user", "content": "Hello!"}]
 CHAT, TEXT, EMBED = "/v1/chat/completions", "/v1/completions", "/v1/embeddings"
@@ -145,6 +147,26 @@ def test_what_interrupts_the_job_ends_what_runs(client: LLMClient) -> None:
         outcomes(client, requests(), concurrency=3)
     assert outcomes(client, chats(1))[0].error is None
     assert not [one for one in threading.enumerate() if one.name.startswith("llm-batch")]
+
+
+def test_what_interrupts_the_job_ends_a_summary(monkeypatch: pytest.MonkeyPatch) -> None:
+    long = [{"role": "user", "content": f"The number {i} is here."} for i in range(200)]
+
+    def requests() -> Iterator[BatchRequest]:
+        yield request(0, {"messages": long, "overflow": "summarise"})
+        until(lambda: client.stats.n_waiting == 1)
+        raise KeyboardInterrupt
+
+    with LLMClient("tiny", context_length=1024, n_slots=1) as client:
+        client.load()
+        slow_down(*client._catalog.loaded_models(), monkeypatch)
+        stream = client.completions.create(prompt="A", stream=True, logit_bias=_endless(client))
+        next(stream)
+        with pytest.raises(KeyboardInterrupt):
+            outcomes(client, requests(), concurrency=2)
+        until(lambda: client.stats.n_waiting == 0)
+        assert client.stats.n_running == 1, "the summary waited for its turn until it was given up"
+        stream.close()
 
 
 def _endless(client: LLMClient) -> dict[str, int]:

@@ -18,7 +18,7 @@ from local_llm_kit.loading import LoadOptions
 from local_llm_kit.server import LocalServer, connection
 from tests.local.http import ask, connect, read, request
 from tests.local.server.models import copy_of_tiny, metric, until
-from tests.local.support import model_of, running_server
+from tests.local.support import model_of, running_server, slow_down
 
 pytestmark = pytest.mark.slow
 
@@ -164,7 +164,7 @@ def test_one_who_leaves_in_the_engines_queue_is_taken_out_of_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with running_server(LoadOptions(n_slots=1)) as server, connect(server.url) as first:
-        slow_down(server, monkeypatch)
+        slow_down(model_of(server), monkeypatch)
         first.sendall(request(server.url, CHAT, ENDLESS))
         first.recv(100)
         with connect(server.url) as second:
@@ -180,7 +180,7 @@ def test_one_who_leaves_while_the_conversation_is_summarised_ends_the_summary(
     long = [{"role": "user", "content": f"The number {i} is here."} for i in range(200)]
     load = LoadOptions(n_slots=1, context_length=1024)
     with running_server(load) as server, connect(server.url) as first:
-        slow_down(server, monkeypatch)
+        slow_down(model_of(server), monkeypatch)
         first.sendall(request(server.url, CHAT, ENDLESS))
         first.recv(100)
         with connect(server.url) as second:
@@ -188,18 +188,6 @@ def test_one_who_leaves_while_the_conversation_is_summarised_ends_the_summary(
             until(lambda: model_of(server).stats.n_waiting == 1)
         until(lambda: metric(server, "requests_preparing") == 0)
         assert (model_of(server).stats.n_waiting, model_of(server).stats.n_running) == (0, 1)
-
-
-def slow_down(server: LocalServer, monkeypatch: pytest.MonkeyPatch, step_s: float = 0.01) -> None:
-    """Give the engine the pace of a larger model, so that it is busy for some seconds."""
-    context = model_of(server).engine._context
-    decode = context.decode
-
-    def decode_slowly(*args: Any) -> Any:
-        time.sleep(step_s)
-        return decode(*args)
-
-    monkeypatch.setattr(context, "decode", decode_slowly)
 
 
 def test_embeddings_without_end_do_not_keep_chats_waiting() -> None:

@@ -21,9 +21,9 @@ from local_llm_kit.loading import LoadOptions
 from local_llm_kit.server import LocalServer, http_server
 from tests.local.http import connect, read, request
 from tests.local.server.models import copy_of_tiny, metric, until
-from tests.local.server.test_departures import Held, held, slow_down
+from tests.local.server.test_departures import Held, held
 from tests.local.server.test_operation import serving
-from tests.local.support import model_of, running_server
+from tests.local.support import model_of, running_server, slow_down
 
 pytestmark = pytest.mark.slow
 
@@ -62,7 +62,7 @@ def test_a_stream_that_the_end_cuts_off_tells_so_in_its_apis_shape(
     monkeypatch: pytest.MonkeyPatch, path: str, fields: dict[str, Any], keys: tuple[str, ...]
 ) -> None:
     with running_server(grace_s=0) as server, connect(server.url) as sock:
-        slow_down(server, monkeypatch, 0.2)
+        slow_down(model_of(server), monkeypatch, 0.2)
         sock.sendall(request(server.url, path, {**fields, "stream": True}))
         first = sock.recv(1)
         until(lambda: model_of(server).stats.n_running == 1)
