@@ -70,7 +70,8 @@ OPENAI = Subset(_COUNTS, _FORMATS, is_closed=True, wants_all=True)
 def fitted_schema(schema: Any, subset: Subset, name: str, depth: int = 0) -> Any:
     """A copy of a schema that is in a provider's subset, as far as one can be.
 
-    References stand alone, as most providers want them, and alternatives are ``anyOf``.
+    References stand alone, as most providers want them, and alternatives are ``anyOf``: of two
+    sets of them, ``oneOf`` is told.
 
     :param name: the argument that it came in, for the error.
     :raises InvalidRequestError: it is nested deeper than `MAX_DEPTH`.
@@ -84,7 +85,7 @@ def fitted_schema(schema: Any, subset: Subset, name: str, depth: int = 0) -> Any
     kept: dict[str, Any] = {}
     told: dict[str, Any] = {}
     for key, value in schema.items():
-        if key in subset.not_held:
+        if key in subset.not_held or (key == "oneOf" and "anyOf" in schema):
             told[key] = value
         elif key in _MAPS and isinstance(value, Mapping):
             kept[key] = {

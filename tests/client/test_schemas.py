@@ -135,6 +135,15 @@ def test_names_that_are_keywords_elsewhere_stay() -> None:
     assert found["required"] == ["default", "oneOf"]
 
 
+@pytest.mark.parametrize("keys", [("anyOf", "oneOf"), ("oneOf", "anyOf")], ids=str)
+def test_of_two_sets_of_alternatives_one_is_held_and_the_other_told(keys: tuple[str, str]) -> None:
+    alternatives = {"anyOf": [{"type": "string"}], "oneOf": [{"maxLength": 3}]}
+    assert fitted({key: alternatives[key] for key in keys}) == {
+        "anyOf": [{"type": "string"}],
+        "description": '(oneOf: [{"maxLength":3}])',
+    }
+
+
 def test_a_constant_is_a_choice_of_one_where_there_are_none() -> None:
     plain = Subset(has_const=False)
     assert fitted({"const": "cat", "type": "string"}, plain) == {"enum": ["cat"], "type": "string"}
