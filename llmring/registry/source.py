@@ -7,11 +7,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from LLM.exceptions import LLMError
+from llmring import http_address
 from llmring.exceptions import ConfigurationError, RegistryError
 from llmring.registry.reading import MAX_REGISTRY_BYTES
 
 _PROVIDER = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
-_URL = re.compile(r"[!-~]{1,2048}")
 
 
 class RegistrySource:
@@ -109,28 +109,12 @@ def checked_url(url: str) -> str:
 
 
 def _problem(url: str) -> str | None:
-    try:
-        parts = urlsplit(url)
-        port_ok = parts.port is None or parts.port > 0
-    except ValueError:
-        return "has an invalid port or host"
-    if not _URL.fullmatch(url) or not port_ok:
-        return "is no address"
+    parts = http_address.split(url)
+    if isinstance(parts, str):
+        return parts
     if parts.scheme == "file":
         return None if parts.path and not parts.netloc else "names no absolute path"
-    if parts.username is not None or parts.query or parts.fragment:
-        return "holds a user, a query or a fragment"
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        return "is no address of a registry"
-    if parts.scheme == "http" and not _is_loopback(parts.hostname):
-        return "is not encrypted, so that anyone on the way can change prices"
-    return None
-
-
-def _is_loopback(host: str) -> bool:
-    from LLM.environment import is_loopback  # as above
-
-    return is_loopback(host)
+    return http_address.problem(parts, "a registry", "change prices")
 
 
 def _shown(url: str) -> str:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Self
 from urllib.parse import urlsplit
 
-from LLM.environment import is_loopback
 from LLM.secrets import MASK, Secret
+from llmring import http_address
 from llmring.exceptions import ConfigurationError
 
 #: Names the server.
@@ -17,7 +17,6 @@ URL_VARIABLE = "LLMRING_SERVER_URL"
 #: Holds its key.
 KEY_VARIABLE = "LLMRING_API_KEY"
 _PATH = "/api/v1"
-_URL = re.compile(r"[!-~]{1,2048}")
 _MAX_KEY_CHARS = 1000
 
 
@@ -81,20 +80,10 @@ def _checked_url(url: object, source: str) -> str:
 
 
 def _problem(url: str) -> str | None:
-    try:
-        parts = urlsplit(url)
-        port_ok = parts.port is None or parts.port > 0
-    except ValueError:
-        return "has an invalid port or host"
-    if not _URL.fullmatch(url) or not port_ok:
-        return "is no address"
-    if parts.username is not None or parts.query or parts.fragment:
-        return "holds a user, a query or a fragment"
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        return "is no address of a server"
-    if parts.scheme == "http" and not is_loopback(parts.hostname):
-        return "is not encrypted, so that anyone on the way can read the key and what is said"
-    return None
+    parts = http_address.split(url)
+    if isinstance(parts, str):
+        return parts
+    return http_address.problem(parts, "a server", "read the key and what is said")
 
 
 def _checked_key(key: object, source: str) -> Secret:
