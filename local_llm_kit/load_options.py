@@ -93,6 +93,8 @@ class LoadOptions:
                 raise LLMConfigError(f"{name} is {value!r}; give True, False or None")
         if not isinstance(self.model_path, str | os.PathLike | None):
             raise LLMConfigError(f"model_path is {self.model_path!r}; give the path of a model")
+        if not (self.on_load is None or callable(self.on_load)):
+            raise LLMConfigError(f"on_load is {self.on_load!r}; give a function, or None")
         if self.pull and self.offline:
             raise LLMConfigError("pull and offline are both True; choose one of them")
         if not _is_paths(self.adapters):

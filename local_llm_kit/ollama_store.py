@@ -10,11 +10,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from LLM.exceptions import InvalidRequestError, ModelNotFoundError
+from LLM.exceptions import InvalidRequestError, LLMConfigError, ModelNotFoundError
 from local_llm_kit import strict_json
 
 MODELS_VARIABLE = "OLLAMA_MODELS"
@@ -82,8 +83,12 @@ def folder(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 def present(store: Path) -> list[str]:
-    """Names of all models in the store, as Ollama lists them."""
-    return sorted(_names(store / "manifests"))
+    """Names of all models in the store, as Ollama lists them.
+
+    :raises LLMConfigError: it cannot be read.
+    """
+    with _reading(store):
+        return sorted(_names(store / "manifests"))
 
 
 def find(name: str, store: Path) -> StoredModel | None:
@@ -91,16 +96,18 @@ def find(name: str, store: Path) -> StoredModel | None:
 
     :param name: ``llama3.2``, ``llama3.2:1b``, ``owner/name:tag``, ``hf.co/owner/name:tag``.
     :raises InvalidRequestError: its manifest or a file of it is damaged.
+    :raises LLMConfigError: the store cannot be read.
     """
     match = _NAME.fullmatch(name)
     if not match:
         return None
     place = Path(match[1] or _REGISTRY, match[2] or "library", match[3], match[4] or "latest")
     path = store / "manifests" / place
-    if not path.is_file():
-        return None
-    shown = _shown(place)
-    return StoredModel(shown, tuple(_layers(shown, path, store)))
+    with _reading(store):
+        if not path.is_file():
+            return None
+        shown = _shown(place)
+        return StoredModel(shown, tuple(_layers(shown, path, store)))
 
 
 def require(name: str, store: Path) -> StoredModel:
@@ -119,6 +126,18 @@ def require(name: str, store: Path) -> StoredModel:
         model=name,
         code="model_not_found",
     )
+
+
+@contextmanager
+def _reading(store: Path) -> Iterator[None]:
+    """:raises LLMConfigError: the system does not let the block read what it asks for."""
+    try:
+        yield
+    except OSError as err:
+        raise LLMConfigError(
+            f"cannot read Ollama's store {str(store)!r}: {err.strerror or err}; let your user read "
+            f"it, or set {MODELS_VARIABLE} to another folder"
+        ) from err
 
 
 def _names(manifests: Path) -> Iterator[str]:

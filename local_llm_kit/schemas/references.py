@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote
+
+# RFC 6901, section 4; no list has more items, and Python reads no number of 5,000 digits.
+_INDEX = re.compile("0|[1-9][0-9]{0,8}")
 
 
 class Targets:
@@ -32,8 +36,9 @@ class Targets:
         part: Any = self._root
         for step in pointer.split("/")[1:]:
             name = step.replace("~1", "/").replace("~0", "~")
-            if isinstance(part, list) and name.isascii() and name.isdigit():
-                part = part[int(name)] if int(name) < len(part) else None
+            if isinstance(part, list):
+                is_there = _INDEX.fullmatch(name) and int(name) < len(part)
+                part = part[int(name)] if is_there else None
             else:
                 part = part.get(name) if isinstance(part, dict) else None
         return part

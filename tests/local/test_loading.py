@@ -145,7 +145,7 @@ def test_every_option_of_ours_is_one_of_the_engine() -> None:
      {"trust_remote_code": 1}, {"pull": "yes"}, {"verify": 1},
      {"offline": True, "pull": True}, {"adapters": ["a"]},
      {"adapters": {"a": 5}}, {"keep_alive": -1}, {"keep_alive": "5m"}, {"keep_alive": True},
-     {"keep_alive": float("nan")}],
+     {"keep_alive": float("nan")}, {"on_load": 5}],
     ids=str,
 )  # fmt: skip
 def test_an_option_of_the_wrong_kind_is_refused(options: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from LLM import InvalidRequestError, ModelNotFoundError
+from LLM import InvalidRequestError, LLMConfigError, ModelNotFoundError
 from local_llm_kit import LLMClient, integrity, ollama_store
 from local_llm_kit.model_files import Sources, find_model, present_models
 from tests.local.support import TINY
@@ -47,6 +47,21 @@ def change(manifest: Path, **changes: object) -> None:
 def store(tmp_path: Path) -> Path:
     put(tmp_path)
     return tmp_path
+
+
+def test_a_store_that_cannot_be_read_is_named(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As root reads everything, a system stands in that says no."""
+
+    def refused(*args: object, **options: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "stat", refused)
+    for look_up in (
+        lambda: ollama_store.find("llama3.2:1b", store),
+        lambda: ollama_store.present(store),
+    ):
+        with pytest.raises(LLMConfigError, match=r"Permission denied.*OLLAMA_MODELS"):
+            look_up()
 
 
 def test_the_store_is_where_ollama_keeps_it() -> None:

@@ -71,6 +71,7 @@ def test_a_keyword_that_cannot_be_held_is_refused_by_name(keyword: str) -> None:
         ({"$ref": "https://example.com/s.json"}, "same schema"),
         ({"$ref": "other.json#/a"}, "same schema"),
         ({"$ref": "#/$defs/none"}, "points to no schema"),
+        ({"$ref": "#/anyOf/" + "9" * 5000, "anyOf": [{}]}, "points to no schema"),
         ({"$ref": "#"}, "can end"),
         (ITSELF, "can end"),
         (DEEP_ARRAY, "its shortest value"),
