@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import io
 import os
-import re
 import subprocess
 import sys
 import tarfile
@@ -77,8 +76,7 @@ def _parse() -> argparse.Namespace:
 def _check(arguments: argparse.Namespace, folder: Path) -> list[str]:
     source = folder / "source"
     tracked = _export(source)
-    constraints = folder / "constraints.txt"
-    constraints.write_text(constraints_of((source / "requirements.txt").read_text()))
+    constraints = source / "requirements.txt"
     environments = Environments(folder, constraints)
     environments.make_tools()
     wheel, sdist = _build(environments, source, arguments.dist)
@@ -92,12 +90,6 @@ def _check(arguments: argparse.Namespace, folder: Path) -> list[str]:
         options = ("--strict", "--no-deps", "--disable-pip", "--progress-spinner=off")
         problems += _tool(environments, "pip_audit", *options, "--requirement", str(constraints))
     return problems
-
-
-def constraints_of(requirements: str) -> str:
-    """The pinned versions without their extras and comments, which a constraint may not have."""
-    lines = re.sub(r"\[[\w,-]+\]", "", requirements).splitlines()
-    return "".join(f"{line}\n" for line in lines if line and not line.startswith("#"))
 
 
 def _export(source: Path) -> set[str]:

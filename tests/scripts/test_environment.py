@@ -5,6 +5,7 @@ pip never runs here: the environment's Python only notes its calls.
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -50,6 +51,12 @@ def test_a_second_run_installs_nothing(venv: FakeVenv) -> None:
     assert call.endswith("-c requirements.txt -e .[llama,server]")
     environment.prepare("demo")
     assert venv.installations() == []
+
+
+def test_pip_takes_the_pinned_versions_as_constraints() -> None:
+    text = (environment.ROOT / "requirements.txt").read_text()
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    assert [line for line in lines if not re.match(r"[\w-]+==[\w.]+(;|$)", line)] == []
 
 
 def test_what_the_tests_need_is_enough_for_the_demo_but_not_the_reverse(venv: FakeVenv) -> None:

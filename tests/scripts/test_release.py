@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 from release import contents, extras
-from release_check import constraints_of
 
 ROOT = Path(__file__).resolve().parents[2]
 TRACKED = ["LLM/__init__.py", "LLM/py.typed", "tests/test_x.py", "docs/llm.md", "setup.cfg"]
@@ -82,8 +81,3 @@ def test_every_extra_is_tried_or_left_to_developers() -> None:
 @pytest.mark.parametrize("trial", [*extras.TRIALS.values(), *extras.WITH_TORCH.values()])
 def test_the_code_of_a_trial_is_python(trial: extras.Trial) -> None:
     compile(trial.code, "trial", "exec")
-
-
-def test_constraints_name_no_extras() -> None:
-    pinned = "# why\npsycopg[binary]==3.3\n\nuvloop==1; sys_platform != 'win32'\n"
-    assert constraints_of(pinned) == "psycopg==3.3\nuvloop==1; sys_platform != 'win32'\n"

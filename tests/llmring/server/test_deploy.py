@@ -80,14 +80,6 @@ def test_the_image_is_made_of_what_there_is_and_of_every_package() -> None:
     assert [extra for extra in extras[0].split(",") if extra not in known] == []
 
 
-def test_no_constraint_names_an_extra() -> None:
-    pattern = re.search(r"sed -E 's/(.+?)//'", DOCKERFILE)
-    assert pattern is not None
-    text = re.sub(pattern[1], "", (ROOT / "requirements.txt").read_text())
-    assert re.findall(r"^[^#\n]*\[.*", text, re.M) == []
-    assert re.findall(r"^psycopg==", text, re.M) == ["psycopg=="]
-
-
 def test_every_variable_is_one_that_somebody_reads() -> None:
     assert set(SERVER["environment"]) == {ADMIN_KEY_VARIABLE, VARIABLE, "PGPASSWORD"}
     address = database_url(SERVER["environment"][VARIABLE]).removeprefix("postgresql+psycopg://")
