@@ -53,9 +53,14 @@ class SQLStore(SQLUsage):
     :param owner: whose it is; nothing of others can be seen or changed.
     """
 
-    async def create_conversation(self, fields: ConversationFields) -> Conversation:
-        """Begin a conversation."""
-        moment = now()
+    async def create_conversation(
+        self, fields: ConversationFields, messages: Sequence[NewMessage] = ()
+    ) -> Conversation:
+        """Begin a conversation.
+
+        :param messages: its first ones, written in the same step.
+        """
+        given, moment = _told(messages), now()
         made = Conversation(
             **fields.model_dump(include=set(ConversationFields.model_fields)),
             id=uuid4(),
@@ -63,11 +68,14 @@ class SQLStore(SQLUsage):
             updated_at=moment,
         )
 
-        async def work(connection: AsyncConnection) -> None:
+        async def work(connection: AsyncConnection) -> Conversation:
             await connection.execute(insert(conversations).values(owner=self.owner, **dict(made)))
+            if not given:
+                return made
+            await self._add(connection, made, given, "full")
+            return await self._get(connection, made.id)
 
-        await self.database.write(work)
-        return made
+        return await self.database.write(work)
 
     async def get_conversation(self, conversation_id: UUID | str) -> Conversation:
         """A conversation, without its messages.

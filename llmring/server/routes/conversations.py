@@ -110,9 +110,8 @@ async def _log(call: Call, body: ConversationLog) -> ConversationLogAnswer:
     known = facts.pop("conversation_id", None)
     answer = _answer(body, facts)
     if known is None:
-        made = await store.create_conversation(_fields(facts))
-        kept = await store.append(made.id, [*body.messages, answer])
-        return ConversationLogAnswer(conversation_id=made.id, message_count=len(kept))
+        made = await store.create_conversation(_fields(facts), [*body.messages, answer])
+        return ConversationLogAnswer(conversation_id=made.id, message_count=made.message_count)
     found = await store.get_conversation(str(known))
     kept = await store.append(found.id, [answer], context=body.messages)
     return ConversationLogAnswer(conversation_id=found.id, message_count=len(kept))

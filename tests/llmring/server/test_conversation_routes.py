@@ -7,6 +7,8 @@ from uuid import uuid4
 
 import pytest
 
+from llmring.conversations.sql.store import SQLStore
+from llmring.exceptions import StoreError
 from tests.llmring.server.servers import Client
 
 
@@ -85,6 +87,18 @@ def test_a_call_is_kept_as_a_conversation(ada: Client) -> None:
         del found["messages"][1][name]
     assert ada.post("/conversations/log", more)["message_count"] == 2
     assert ada.get("/stats")["summary"]["calls"] == 0
+
+
+def test_a_call_whose_messages_cannot_be_kept_leaves_no_conversation(
+    ada: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full_disk(*args: Any) -> None:
+        raise StoreError("no space left")
+
+    monkeypatch.setattr(SQLStore, "_add", full_disk)
+    log = {"messages": [], "response": {"content": "Hi"}, "metadata": {}}
+    assert ada.ask("POST", "/conversations/log", log).status >= 500
+    assert ada.get("/conversations") == []
 
 
 @pytest.mark.parametrize(
