@@ -22,6 +22,14 @@ async def in_daemon_thread(work: Callable[[], T], name: str) -> T:
     :raises Exception: what `work` raises; RuntimeError for what only ends a thread or a loop over
         an iterator, such as SystemExit.
     """
+    return await begun_in_daemon_thread(work, name)
+
+
+def begun_in_daemon_thread(work: Callable[[], T], name: str) -> asyncio.Future[T]:
+    """As `in_daemon_thread`, begun at once, for who waits in a way of their own.
+
+    It is no task, which a loop that ends would cancel.
+    """
     loop = asyncio.get_running_loop()
     done: asyncio.Future[T] = loop.create_future()
     context = contextvars.copy_context()
@@ -43,4 +51,4 @@ async def in_daemon_thread(work: Callable[[], T], name: str) -> T:
             loop.call_soon_threadsafe(settle, *told)
 
     threading.Thread(target=run, name=name, daemon=True).start()
-    return await done
+    return done

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
-from LLM.threads import in_daemon_thread
+from LLM.threads import begun_in_daemon_thread
 
 ResultT = TypeVar("ResultT")
 
@@ -19,7 +19,7 @@ async def in_thread(run: Callable[[], ResultT], stop: Callable[[], None]) -> Res
 
     :param stop: called when the task is cancelled; `run` then is to end, which is waited for.
     """
-    ended = asyncio.create_task(in_daemon_thread(run, "llm-batch"))
+    ended = begun_in_daemon_thread(run, "llm-batch")
     try:
         return await asyncio.shield(ended)
     except asyncio.CancelledError:

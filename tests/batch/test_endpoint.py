@@ -378,3 +378,19 @@ def test_a_job_keeps_nobody_else_from_the_threads_of_the_loop() -> None:
         return other.result() if other in done else "waited for the job"
 
     assert asyncio.run(main()) == "done"
+
+
+def test_a_job_that_its_loop_ends_is_stopped_and_waited_for() -> None:
+    may_end, ended = threading.Event(), threading.Event()
+
+    def run() -> None:
+        assert may_end.wait(20)
+        ended.set()
+
+    async def main() -> None:
+        job = asyncio.create_task(in_thread(run, may_end.set))
+        await asyncio.sleep(0)
+        assert not job.done()
+
+    asyncio.run(main())
+    assert ended.is_set()
