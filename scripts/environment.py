@@ -10,8 +10,10 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import site
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -68,6 +70,9 @@ def prepare(profile: Profile) -> Path:
     pip = [str(python), "-m", "pip", "install", "--disable-pip-version-check"]
     _run("installing", [*pip, *_PIP_ARGUMENTS[profile]])
     stamp.write_text(_stamp_of(venv, profile))
+    if _is_running(python):
+        # This process read its .pth files when it started, before there was an editable install.
+        site.addsitedir(sysconfig.get_path("purelib"))
     return python
 
 
@@ -82,9 +87,14 @@ def _require_own_folder(venv: Path) -> None:
 
 def enter(python: Path, script: str, arguments: Sequence[str]) -> None:
     """Start `script` again with the environment's Python, unless it already runs in it."""
-    if Path(sys.prefix).resolve() != python.parent.parent.resolve():
+    if not _is_running(python):
         sys.stdout.flush()
         os.execv(python, [str(python), script, *arguments])
+
+
+def _is_running(python: Path) -> bool:
+    """Whether this process runs in the environment of `python`."""
+    return Path(sys.prefix).resolve() == python.parent.parent.resolve()
 
 
 def _is_current(venv: Path, profile: Profile) -> bool:

@@ -53,6 +53,20 @@ def test_a_second_run_installs_nothing(venv: FakeVenv) -> None:
     assert venv.installations() == []
 
 
+def test_what_is_installed_into_the_running_environment_can_be_imported(
+    venv: FakeVenv, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packages, source = tmp_path / "site-packages", tmp_path / "source"
+    packages.mkdir()
+    source.mkdir()
+    (packages / "editable.pth").write_text(f"{source}\n")
+    monkeypatch.setattr(sys, "prefix", str(venv.folder))
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(environment.sysconfig, "get_path", lambda name: str(packages))
+    environment.prepare("demo")
+    assert str(source) in sys.path
+
+
 def test_pip_takes_the_pinned_versions_as_constraints() -> None:
     text = (environment.ROOT / "requirements.txt").read_text()
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]
