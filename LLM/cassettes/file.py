@@ -104,8 +104,7 @@ class Writer:
         try:
             _refuse_what_is_no_file(path)
             path.parent.mkdir(parents=True, exist_ok=True)
-            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | (os.O_TRUNC if fresh else 0)
-            self._handle = os.open(path, flags | getattr(os, "O_BINARY", 0), 0o600)
+            self._handle = self._open(os.O_TRUNC if fresh else 0)
             try:
                 self._begin()
             except BaseException:
@@ -114,10 +113,15 @@ class Writer:
         except OSError as err:
             raise CassetteError(f"cannot write the cassette {str(path)!r}: {err.strerror}") from err
 
+    def _open(self, flags: int) -> int:
+        flags |= os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
+        return os.open(self._path, flags, 0o600)
+
     def _begin(self) -> None:
         """Write the header, or drop what a killed program has left of a line."""
         data = self._path.read_bytes()
-        if not data.endswith(b"\n"):  # otherwise another program's next line might be cut off
+        # Otherwise nothing is cut off: another program may have written since.
+        if data and not data.endswith(b"\n"):
             os.ftruncate(self._handle, data.rfind(b"\n") + 1)
         if b"\n" not in data:
             header = {"cassette": FORMAT, "program": f"llm-kit {__version__}"}
@@ -139,12 +143,22 @@ class Writer:
             if self._is_cut or self._is_closed:
                 return
             try:
+                if not self._n_written:
+                    self._begin_anew_if_gone()
                 data = memoryview(line)
                 while data:
                     data = data[os.write(self._handle, data) :]
                 self._n_written += 1
             except OSError as err:
                 self.failure, self._is_cut = err, True
+
+    def _begin_anew_if_gone(self) -> None:
+        """Another program that began the file, and recorded nothing, has taken it away."""
+        if os.fstat(self._handle).st_nlink == 0:
+            handle = self._open(0)
+            os.close(self._handle)
+            self._handle = handle
+            self._begin()
 
     def close(self) -> None:
         """Put what was written on the disk. A file that was made for nothing is taken away.

@@ -350,6 +350,33 @@ def test_who_begins_cuts_off_no_line_of_another_program(
     assert len(files.read(file)) == 1
 
 
+def test_who_begins_at_the_same_moment_cuts_off_nothing(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others: list[files.Writer] = []
+
+    def read_then_overtaken(path: Path) -> bytes:
+        monkeypatch.undo()
+        data = path.read_bytes()
+        others.append(files.Writer(file, fresh=False))
+        others[0].append(interaction(0))
+        return data
+
+    monkeypatch.setattr(Path, "read_bytes", read_then_overtaken)
+    files.Writer(file, fresh=False).close()
+    others[0].close()
+    assert len(files.read(file)) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows removes no file that is open")
+def test_what_is_recorded_after_another_program_took_its_file_away_is_kept(file: Path) -> None:
+    idle, other = files.Writer(file, fresh=False), files.Writer(file, fresh=False)
+    idle.close()
+    other.append(interaction(0))
+    other.close()
+    assert len(files.read(file)) == 1
+
+
 def test_what_ends_after_the_file_was_closed_goes_into_no_other_file(
     file: Path, tmp_path: Path
 ) -> None:
