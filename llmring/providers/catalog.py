@@ -126,7 +126,8 @@ class ProviderCatalog:
         return self.why_unavailable(name) is None
 
     def why_unavailable(self, name: str) -> str | None:
-        """What the provider lacks; None when it is set up."""
+        """What the provider of that name, in any case, lacks; None when it is set up."""
+        name = name.lower()
         entry, made = self._entries().get(name), self._made.get(name)
         # One that was made had all it takes; looking variables up takes 1 µs each.
         if name in self._registered or (made is not None and made[0] == entry):

@@ -154,6 +154,8 @@ def test_an_unknown_provider_is_named_with_the_nearest(catalog):
         ("google", "GEMINI_API_KEY is not set"),
         ("ollama", None),
         ("box", "BOX_KEY is not set"),
+        ("OpenAI", "OPENAI_API_KEY is not set"),
+        ("Box", "BOX_KEY is not set"),
         ("nobody", "there is no such provider"),
     ],
 )
