@@ -157,11 +157,18 @@ def _log_row(row: dict[str, Any]) -> tuple[str, ...]:
 
 def _as_csv(rows: list[dict[str, Any]]) -> str:
     text = io.StringIO()
-    writer = csv.DictWriter(text, _LOG_COLUMNS, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
+    text.write(",".join(_LOG_COLUMNS) + "\n")
+    # Texts are quoted: Python before 3.13 leaves a lone CR bare, which begins a line for others.
+    writer = csv.DictWriter(
+        text,
+        _LOG_COLUMNS,
+        extrasaction="ignore",
+        lineterminator="\n",
+        quoting=csv.QUOTE_NONNUMERIC,
+    )
     # A spreadsheet would run what begins like a formula, and names come from others.
     writer.writerows(
-        {name: f"'{cell}" if str(cell)[:1] in ("=", "+", "-", "@") else cell
+        {name: f"'{cell}" if str(cell).startswith(tuple("=+-@\t\r\n")) else cell
          for name, cell in row.items()}
         for row in rows
     )  # fmt: skip

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from llmring.cli.server import env_file
+from llmring.cli.server import env_file, records
 from llmring.exceptions import ConfigurationError
 from tests.llmring.cli.support import run
 from tests.llmring.server.servers import ADMIN_KEY, Client, running
@@ -209,6 +209,13 @@ def test_logs_come_as_a_table_json_or_csv(tenant: Client, folder: Path) -> None:
     (line,) = csv.DictReader(io.StringIO(Path("calls.csv").read_text()))
     # A spreadsheet does not run it.
     assert (line["model"], line["origin"]) == ("gpt-x", "'=cmd")
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n"], ids=repr)
+def test_no_cell_of_a_csv_begins_like_a_formula(start: str) -> None:
+    text = records._as_csv([{"model": f"{start}cmd", "origin": "app"}])
+    (line,) = csv.DictReader(io.StringIO(text, newline=""))
+    assert (line["model"], line["origin"]) == (f"'{start}cmd", "app")
 
 
 def test_conversations_are_listed_and_shown(tenant: Client) -> None:
