@@ -97,6 +97,21 @@ class Pending(Coroutine[Any, Any, T], Generic[T]):
             raise
         return self._answers[0]
 
+    def _tell(self, note: Callable[[T], None]) -> None:
+        """Have `note` told the answer, when it is there."""
+        for answer in self._answers:
+            note(answer)
+        begin = self._begin
+        if begin is None:
+            return
+
+        async def told() -> T:
+            answer = await begin()
+            note(answer)
+            return answer
+
+        self._begin = told
+
     def __await__(self) -> Generator[Any, Any, T]:
         if self._is_over():
             return self._answers[0]

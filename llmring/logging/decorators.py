@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import inspect
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -52,7 +53,8 @@ def log_llm_call(
     :param origin: who calls.
     :param store: where the log is without a server, as for `open_store`.
     :param owner: whose it is.
-    :return: a decorator of functions and coroutine functions.
+    :return: a decorator of functions and coroutine functions. What gives an answer to come, such as
+        `LLMRing.chat`, is noted when that has come.
     :raises ConfigurationError: no server or database can be there; or (when a function is
         decorated) it gives pieces of an answer.
     """
@@ -72,18 +74,14 @@ def log_llm_call(
             @functools.wraps(function)
             async def wrapper(*args: Any, **kwargs: Any) -> Any:
                 asked = noting.question(function, args, kwargs)
-                answer = await function(*args, **kwargs)
-                noting.answer(answer, asked)
-                return answer
+                return noting.given(await function(*args, **kwargs), asked)
 
         else:
 
             @functools.wraps(function)
             def wrapper(*args: Any, **kwargs: Any) -> Any:
                 asked = noting.question(function, args, kwargs)
-                answer = function(*args, **kwargs)
-                noting.answer(answer, asked)
-                return answer
+                return noting.given(function(*args, **kwargs), asked)
 
         return wrapper  # type: ignore[return-value]  # it takes and gives what `function` does
 
@@ -220,6 +218,25 @@ class _Noting:
             _logger.debug("what was asked could not be read", exc_info=True)
             return []
 
+    def given(self, answer: Any, asked: Any) -> Any:
+        """Note what a function gave; what is an answer to come, once it has come.
+
+        :return: what stands for it: a coroutine's notes its answer, all else is as it was.
+        """
+        note = functools.partial(self.answer, asked=asked)
+        if inspect.iscoroutine(answer):
+            return _noted(answer, note)
+        if isinstance(answer, asyncio.Future):
+            answer.add_done_callback(functools.partial(_note_result, note))
+        elif isinstance(answer, Coroutine):
+            from llmring.pending import Pending
+
+            if isinstance(answer, Pending):
+                answer._tell(note)
+        else:
+            note(answer)
+        return answer
+
     def answer(self, answer: Any, asked: Any) -> None:
         """Note a whole answer."""
         call = _Call(asked)
@@ -254,6 +271,17 @@ class _Noting:
             usage = call.facts.usage or {}
             response = LLMResponse(content="".join(call.texts), model=model, usage=usage)
             self._said.call(call.asked, response, alias=self._alias)
+
+
+async def _noted(answer: Coroutine[Any, Any, Any], note: Callable[[Any], None]) -> Any:
+    found = await answer
+    note(found)
+    return found
+
+
+def _note_result(note: Callable[[Any], None], future: asyncio.Future[Any]) -> None:
+    if not future.cancelled() and future.exception() is None:
+        note(future.result())
 
 
 @functools.cache

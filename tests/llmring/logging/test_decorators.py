@@ -21,6 +21,7 @@ from llmring.conversations import UsageRecord, background_notes, open_store
 from llmring.exceptions import ConfigurationError
 from llmring.logging import log_llm_call, log_llm_stream
 from llmring.logging.decorators import CallFacts
+from llmring.pending import Pending
 from tests.cloud.anthropic import wire as claude
 from tests.cloud.gemini import wire as gemini
 from tests.remote import wire
@@ -117,6 +118,61 @@ def test_a_plain_function_will_do_and_facts_may_be_given(
 
     assert ask() is CHAT
     assert told(noted()[0]) == ("groq", "llama-x", 10, 5, 4)
+
+
+async def _soon() -> Any:
+    await asyncio.sleep(0)
+    return CHAT
+
+
+async def _from_ring() -> LLMResponse:
+    return RING
+
+
+def _pending() -> Pending[LLMResponse]:
+    return Pending(_from_ring, "the call", LLMResponse)
+
+
+TO_COME: dict[str, tuple[Callable[[], Any], tuple[str, str, int, int, int]]] = {
+    "a coroutine": (_soon, ("openai", "gpt-x", 10, 5, 4)),
+    "a task": (lambda: asyncio.create_task(_soon()), ("openai", "gpt-x", 10, 5, 4)),
+    "llmring's": (_pending, ("anthropic", "claude-x", 111, 5, 100)),
+}
+
+
+@pytest.mark.parametrize(("give", "expected"), TO_COME.values(), ids=TO_COME)
+def test_an_answer_to_come_is_noted_when_it_has_come(
+    noted: Callable[[], list[UsageRecord]], give: Callable[[], Any], expected: Any
+) -> None:
+    ask = log_llm_call()(lambda: give())
+
+    async def main() -> None:
+        assert await ask() in (CHAT, RING)
+
+    asyncio.run(main())
+    assert [told(record) for record in noted()] == [expected]
+
+
+def test_a_call_of_llmring_is_not_made_before_it_is_read(
+    noted: Callable[[], list[UsageRecord]],
+) -> None:
+    answer = log_llm_call()(_pending)()
+    assert repr(answer) == "<the call: not awaited>"
+    assert answer.content == "Hi"
+    assert [told(record) for record in noted()] == [("anthropic", "claude-x", 111, 5, 100)]
+
+
+def test_an_answer_that_never_comes_is_no_call(noted: Callable[[], list[UsageRecord]]) -> None:
+    async def fail() -> None:
+        raise ValueError("no")
+
+    async def main() -> None:
+        for give in (fail, lambda: asyncio.create_task(fail())):
+            with pytest.raises(ValueError, match="no"):
+                await log_llm_call()(lambda give=give: give())()
+
+    asyncio.run(main())
+    assert noted() == []
 
 
 def test_a_known_model_is_priced(noted: Callable[[], list[UsageRecord]]) -> None:
