@@ -113,7 +113,7 @@ def test_a_terminal_that_draws_nothing_gets_lines(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("how", ["well", "fail"])
 def test_a_bar_ends_with_the_cursor_shown(how: str) -> None:
-    with terminal(how, program="tests.llm_kit.show_bar") as shown:
+    with terminal(how, program="tests.batch.show_bar") as shown:
         code = shown.exit_code()
     assert "3/4 · 60 tokens/s · $0.50 of about $0.67 · 1 s left" in shown.shown
     assert (code == 0) == (how == "well")
