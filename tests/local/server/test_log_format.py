@@ -19,6 +19,7 @@ def logger() -> Iterator[logging.Logger]:
     yield logger
     for one in (parent, logger):
         one.handlers.clear()
+        one.setLevel(logging.NOTSET)
 
 
 @pytest.mark.parametrize("handlers", [[], [logging.NullHandler()]], ids=["none", "null"])
