@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 from LLM.exceptions import LLMConfigError
@@ -29,6 +30,7 @@ def how_to_add(extras: str, options: str = "") -> str:
     return f"in {folder} run: {' '.join(filter(None, ('pip install', options, wanted)))}"
 
 
+@functools.cache  # each look takes 0.3 ms, and every call of a ring without an engine asks
 def _archive() -> str | None:
     """The name of the wheel, or sdist, that llm-kit was installed from; None for a folder.
 

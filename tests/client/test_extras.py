@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib import metadata
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from LLM import extras
 from LLM.extras import how_to_add
 
 WHEEL = "llm_kit-0.1.0-py3-none-any.whl"
 IN_ITS_FOLDER = "in llm-kit's folder run: pip install '.[ring,llama]'"
 OF_THE_WHEEL = f"in the folder of {WHEEL} run: pip install './{WHEEL}[ring,llama]'"
+
+
+@pytest.fixture(autouse=True)
+def looked_up_anew() -> Iterator[None]:
+    extras._archive.cache_clear()
+    yield
+    extras._archive.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -47,3 +56,17 @@ def test_what_runs_from_a_folder_has_its_extras_there(monkeypatch: pytest.Monkey
     assert how_to_add("llama", "--force-reinstall").endswith(
         "pip install --force-reinstall '.[llama]'"
     )
+
+
+def test_where_llm_kit_came_from_is_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_up = []
+
+    def distribution(name: str) -> Any:
+        looked_up.append(name)
+        return SimpleNamespace(read_text=lambda _: None)
+
+    monkeypatch.setattr(metadata, "distribution", distribution)
+    assert {how_to_add("llama") for _ in range(3)} == {
+        "in llm-kit's folder run: pip install '.[llama]'"
+    }
+    assert looked_up == ["llm-kit"]
