@@ -31,19 +31,23 @@ class _Mailbox:
         self._is_behind = False
         self._is_closed = False
 
-    @property
-    def is_waited_for(self) -> bool:
-        """Whether a coroutine waits for an event."""
-        return self._waiter is not None and not self._waiter.done()
-
     def put(self, event: Event) -> None:
         self._events.append(event)
         self._wake()
 
-    def close(self) -> None:
-        """Let nobody wait any longer for what does not come."""
+    def close(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Let nobody wait any longer for what does not come. Any thread.
+
+        :param loop: in which the events are taken.
+        """
+        # Before the look at who waits: whoever begins to wait after it looks at this.
         self._is_closed = True
-        self._wake()
+        if self._is_waited_for():  # by another task than who leaves
+            with suppress(RuntimeError):  # the loop is closed
+                loop.call_soon_threadsafe(self._wake)
+
+    def _is_waited_for(self) -> bool:
+        return self._waiter is not None and not self._waiter.done()
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -52,16 +56,16 @@ class _Mailbox:
     async def take(self) -> list[Event]:
         """The oldest events that have come, at least one.
 
-        :raises LLMAPIError: it was closed meanwhile.
+        :raises LLMAPIError: it was closed, before or meanwhile, and none is left.
         """
         if self._is_behind:
             await asyncio.sleep(0)
         while not self._events:
+            self._waiter = asyncio.get_running_loop().create_future()
             if self._is_closed:
                 raise LLMAPIError(
                     "the answer was left while it was waited for", status_code=499, code="cancelled"
                 )
-            self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
         self._is_behind = len(self._events) > MAX_TAKEN
         if self._is_behind:
@@ -101,9 +105,8 @@ class Mailboxes:
     def forget(self, answer: Growing) -> None:
         """Drop what may still come for an answer. Any thread."""
         mailbox = self._mailboxes.pop(answer, None)
-        if mailbox is not None and mailbox.is_waited_for:  # by another task than who leaves
-            with suppress(RuntimeError):  # the loop is closed
-                self._loop.call_soon_threadsafe(mailbox.close)
+        if mailbox is not None:
+            mailbox.close(self._loop)
 
     def _post(self, events: list[Event]) -> None:
         """Take a step's events; called on an engine's thread."""

@@ -60,3 +60,15 @@ def test_who_waits_is_told_when_another_task_closes() -> None:
 
     with pytest.raises(LLMAPIError, match="left while it was waited for"):
         asyncio.run(closed_meanwhile())
+
+
+def test_who_begins_to_wait_for_what_was_left_is_told() -> None:
+    async def closed_before() -> None:
+        answer: Any = Told()
+        answer.done = False
+        delivery = Mailboxes().start(Job(answer, lambda _: []))
+        delivery.close()
+        await asyncio.wait_for(delivery.step(), 30)
+
+    with pytest.raises(LLMAPIError, match="left while it was waited for"):
+        asyncio.run(closed_before())
