@@ -78,7 +78,7 @@ class FileRules:
         """
         if not self.roots:
             folders = {*_SYSTEM, *map(os.path.realpath, _SYSTEM)}
-            if any(_below(real_path.lower(), one.lower()) is not None for one in folders):
+            if any(_below(real_path.casefold(), one.casefold()) is not None for one in folders):
                 return "it lies in a folder of the system; name its folder in LLMRING_FILE_ROOTS"
             return _secret_in(real_path)
         inner = [found for root in self.roots if (found := _below(real_path, root)) is not None]
@@ -95,7 +95,7 @@ def _secret_in(path: str) -> str | None:
 
 
 def _is_secret(name: str) -> bool:
-    name = name.lower()
+    name = name.casefold()  # not `lower`, which leaves letters such as the long s
     return name in _SECRET or (name.startswith(_ENVIRONMENT) and not name.endswith(_EXAMPLES))
 
 

@@ -52,7 +52,11 @@ def test_places_of_keys_are_out_of_bounds_below_a_root_too(name: str, tmp_path: 
         assert read(path, roots=(str(path.parent),)) == b"secret"
 
 
-@pytest.mark.parametrize("path", ["/home/ada/.SSH/id_rsa", "/home/ada/.Env.local", "/ETC/passwd"])
+@pytest.mark.parametrize(
+    "path",
+    ["/home/ada/.SSH/id_rsa", "/home/ada/.Env.local", "/ETC/passwd",
+     "/home/ada/.\N{LATIN SMALL LETTER LONG S}sh/id_rsa"],
+)  # fmt: skip
 def test_no_spelling_leads_to_keys_where_a_disk_ignores_case(path: str) -> None:
     assert FileRules().objection(path) is not None
 
