@@ -220,9 +220,9 @@ def _multiple_of(divisor: Any, _place: str) -> _Test:
     def is_multiple(value: Any) -> bool:
         if not isinstance(value, int | float) or isinstance(value, bool):
             return True
-        # A whole number may be beyond any float, which `isfinite` would make of it.
-        is_number = isinstance(value, int) or math.isfinite(value)
-        return is_number and (Fraction(repr(value)) / exact).denominator == 1
+        if isinstance(value, int):  # which may be beyond any float
+            return (value / exact).denominator == 1
+        return math.isfinite(value) and (Fraction(repr(value)) / exact).denominator == 1
 
     return _Test(is_multiple, f"is not a multiple of {divisor}")
 
