@@ -118,10 +118,16 @@ class _Nobody(Exception):
 
 
 class _Connection(HTTPConnection):
-    """A connection whose answer must be there by `deadline`, a reading of the monotonic clock."""
+    """A connection whose answer must be there by `deadline`, a reading of the monotonic clock.
+
+    :raises TimeoutError: that has passed.
+    """
 
     def __init__(self, host: str, port: int, deadline: float) -> None:
-        super().__init__(host, port, timeout=deadline - time.monotonic())
+        left = deadline - time.monotonic()
+        if left <= 0:  # which a socket would take for something else
+            raise TimeoutError
+        super().__init__(host, port, timeout=left)
         self._deadline = deadline
 
     def response_class(self, sock: socket, **kwargs: Any) -> HTTPResponse:  # type: ignore[override]  # a class there
@@ -146,9 +152,6 @@ def _ask(host: str, port: int, path: str, deadline: float) -> Any:
     :raises OSError: the answer does not come, or not in time.
     :raises HTTPException: what answers is no HTTP.
     """
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise TimeoutError
     connection = _Connection(host, port, deadline)
     try:
         _connect(connection)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import socket
 import threading
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 
+from local_llm_kit.doctor import servers
 from local_llm_kit.doctor.servers import Found, check_servers, identify, ollama_place, usual_places
 from tests.cli.answers import Answer, answering
 from tests.local.support import running_server
@@ -96,6 +99,16 @@ def test_a_server_that_drips_costs_no_more_time(listener: socket.socket) -> None
     found = identify("127.0.0.1", listener.getsockname()[1], 0.3)
     gone.set()
     thread.join()
+    assert found is not None
+    assert found.kind == "a program that does not answer in time"
+
+
+def test_time_that_is_over_before_it_connects_is_no_sign_of_nobody(
+    listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = SimpleNamespace(monotonic=itertools.count(0, 0.2).__next__)
+    monkeypatch.setattr(servers, "time", clock)
+    found = identify("127.0.0.1", listener.getsockname()[1], 0.3)
     assert found is not None
     assert found.kind == "a program that does not answer in time"
 
