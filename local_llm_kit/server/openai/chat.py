@@ -177,8 +177,8 @@ def _wanted_metadata(query: Mapping[str, str]) -> dict[str, str]:
 
 def _message_page(completion_id: str, kept: KeptCompletion, query: Mapping[str, str]) -> JSONObject:
     messages = from_json(kept.messages)
-    told = {f"{completion_id}-{i}": message for i, message in enumerate(messages)}
-    return page_of(list(told), query, lambda one: {"id": one, **_told(told[one])})
+    sent = {f"{completion_id}-{i}": message for i, message in enumerate(messages)}
+    return page_of(list(sent), query, lambda one: {"id": one, **_told(sent[one])})
 
 
 def _told(message: JSONObject) -> JSONObject:
