@@ -9,6 +9,7 @@ import contextlib
 import logging
 import os
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from queue import SimpleQueue
 from typing import Any
@@ -88,13 +89,14 @@ class Recorder:
     def begin(self) -> None:
         """Have a thread do what is put off; anew in a forked child, which has none.
 
-        What the parent has put off is the parent's.
+        What the parent has put off is the parent's. The thread ends with this object, which calls
+        that are under way hold: a stream may be dropped long after `close`.
         """
         self._put_off: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
-        self._thread = threading.Thread(
-            target=self._catch_up, name="llm-kit-telemetry", daemon=True
-        )
-        self._thread.start()
+        weakref.finalize(self, self._put_off.put, None).atexit = False
+        threading.Thread(
+            target=_catch_up, args=(self._put_off,), name="llm-kit-telemetry", daemon=True
+        ).start()
 
     def call(self, asked: Asked) -> CallSpan:
         """Begin a call."""
@@ -149,14 +151,16 @@ class Recorder:
         self._put_off.put(work)
 
     def close(self) -> None:
-        """Do what was put off, and end."""
-        self._put_off.put(None)
-        self._thread.join()
+        """Do what was put off until now."""
+        done = threading.Event()
+        self._put_off.put(done.set)
+        done.wait()
 
-    def _catch_up(self) -> None:
-        while (work := self._put_off.get()) is not None:
-            work()
-            del work  # it holds a stream's answer
+
+def _catch_up(put_off: SimpleQueue[Callable[[], None] | None]) -> None:
+    while (work := put_off.get()) is not None:
+        work()
+        del work  # it holds a stream's answer, and the recorder
 
 
 def _begin_in_child() -> None:

@@ -46,6 +46,19 @@ def test_stream_that_is_dropped_ends_its_span(seen: Seen, api: Any, make: Any) -
     assert seen.span.name == "chat gpt-4"
 
 
+def test_stream_that_is_dropped_when_telemetry_is_off_ends_its_span(
+    seen: Seen, api: Any, make: Any
+) -> None:
+    api.post(CHAT, body=events("Hi", "!"), **_STREAM)
+    stream = make().chat_completion(HELLO, stream=True)
+    next(stream)
+    uninstrument()
+    del stream
+    gc.collect()
+    seen.wait_for(1)
+    assert seen.span.name == "chat gpt-4"
+
+
 def test_stream_that_breaks_tells_its_error_and_what_had_arrived(
     seen: Seen, api: Any, make: Any
 ) -> None:

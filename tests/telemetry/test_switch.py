@@ -184,10 +184,12 @@ def test_cancelled_call_is_a_failed_one(seen: Seen) -> None:
 
 
 def test_threads_of_telemetry_end_with_it() -> None:
+    others = set(threading.enumerate())
     instrument()
+    (started,) = set(threading.enumerate()) - others
     uninstrument()
-    names = [thread.name for thread in threading.enumerate()]
-    assert "llm-kit-telemetry" not in names
+    started.join(30)
+    assert not started.is_alive()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
