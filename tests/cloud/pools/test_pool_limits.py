@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from LLM.exceptions import LLMConfigError
+from LLM.exceptions import LLMConfigError, LLMTimeoutError
 from LLM.pool_limits import PoolLimits, set_pool_limits
 from tests.cloud.pools.calls import GOOD, blocking, post, shared
 from tests.remote.scripted_server import Request, ScriptedServer, hang, wait
@@ -46,13 +46,18 @@ def test_max_connections_bounds_a_shared_pool() -> None:
 def test_waiting_for_a_connection_ends_at_the_deadline() -> None:
     set_pool_limits(PoolLimits(max_connections=1))
 
-    async def main() -> list[Any]:
-        calls = [post(shared(server), 0.1) for _ in range(2)]
-        return await asyncio.gather(*calls, return_exceptions=True)
+    async def main() -> str | None:
+        holder = asyncio.create_task(post(shared(server), 60.0))
+        while not server.requests:
+            await asyncio.sleep(0.001)
+        with pytest.raises(LLMTimeoutError) as caught:
+            await post(shared(server), 0.1)
+        holder.cancel()
+        await asyncio.wait([holder])
+        return caught.value.deadline
 
     with ScriptedServer(([hang],)) as server:
-        errors = asyncio.run(main())
-    assert [error.deadline for error in errors] == ["first_byte", "connect"]
+        assert asyncio.run(main()) == "connect"
 
 
 def test_max_idle_bounds_what_a_pool_keeps(server: ScriptedServer) -> None:
