@@ -69,6 +69,7 @@ def test_our_own_server_is_known() -> None:
 @pytest.fixture
 def listener() -> Iterator[socket.socket]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(20)  # for a thread that waits for a caller who never comes
         yield listener
 
 
