@@ -12,13 +12,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from local_llm_kit.arguments import ChatArguments, CompletionArguments
+from local_llm_kit.backends import JSONObject
 from local_llm_kit.engines.ollama.facts import Facts
 from local_llm_kit.engines.protocol import SamplingParams
 from local_llm_kit.fields import invalid
 from local_llm_kit.images import refuse_images
 from local_llm_kit.output_format import OutputFormat, messages_with_schema
-
-JSONObject = dict[str, Any]
 
 #: Seeds that mean the same to all of Ollama's runners; -1 and 2^32 - 1 mean none to some.
 _SEEDS = 1 << 31

@@ -8,11 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 from LLM.exceptions import LLMError
+from local_llm_kit.backends import JSONObject
 from local_llm_kit.embeddings import EmbeddingArguments
 from local_llm_kit.engines.ollama.bodies import unsupported
 from local_llm_kit.engines.ollama.facts import LARGEST_NUMBER, Facts
-
-JSONObject = dict[str, Any]
 
 
 def embedding_body(arguments: EmbeddingArguments, facts: Facts) -> JSONObject:

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from LLM.exceptions import InvalidRequestError, LLMContextLengthError, LLMError
+from local_llm_kit.backends import JSONObject
 from local_llm_kit.engines.ollama.facts import LARGEST_NUMBER, Facts
 from local_llm_kit.engines.protocol import (
     CallMade,
@@ -19,8 +20,6 @@ from local_llm_kit.engines.protocol import (
     Timings,
     TokenScore,
 )
-
-JSONObject = dict[str, Any]
 
 _COUNTS = range(1 << 63)
 _REASONS: dict[str, FinishReason] = {"stop": "stop", "length": "length"}

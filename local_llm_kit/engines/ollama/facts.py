@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from LLM.exceptions import LLMConfigError, LLMResponseError
+from local_llm_kit.backends import JSONObject
 from local_llm_kit.engines.defaults import DEFAULT_WINDOW
 from local_llm_kit.engines.protocol import ModelInfo
-
-JSONObject = dict[str, Any]
 
 #: The largest that 32 bits of a floating number hold: no model computes with larger ones.
 LARGEST_NUMBER = 3.4028234663852886e38

@@ -21,9 +21,8 @@ from ollama import AsyncClient
 from pydantic_core import from_json, to_json
 
 from LLM.exceptions import LLMAPIError, LLMError
+from local_llm_kit.backends import JSONObject
 from local_llm_kit.engines.ollama.failures import Failures
-
-JSONObject = dict[str, Any]
 
 #: What the constructor raises for addresses that are none; the port is httpx's, the rest not.
 BadAddress = (ValueError, TypeError, httpx.InvalidURL)
