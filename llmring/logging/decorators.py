@@ -280,7 +280,9 @@ async def _noted(answer: Coroutine[Any, Any, Any], note: Callable[[Any], None]) 
 
 
 def _note_result(note: Callable[[Any], None], future: asyncio.Future[Any]) -> None:
-    if not future.cancelled() and future.exception() is None:
+    # Not `exception()`: asyncio would take a failure that nobody awaits for one that somebody saw,
+    # and tell nobody of it.
+    if not future.cancelled() and getattr(future, "_exception", None) is None:
         note(future.result())
 
 

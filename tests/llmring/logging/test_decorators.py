@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from pathlib import Path
@@ -172,6 +173,27 @@ def test_an_answer_that_never_comes_is_no_call(noted: Callable[[], list[UsageRec
                 await log_llm_call()(lambda give=give: give())()
 
     asyncio.run(main())
+    assert noted() == []
+
+
+def test_a_task_that_fails_unseen_is_told_as_without_the_decorator(
+    noted: Callable[[], list[UsageRecord]],
+) -> None:
+    async def fail() -> None:
+        raise ValueError("no")
+
+    async def main() -> list[str]:
+        told: list[str] = []
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, facts: told.append(facts["message"]))
+        task = log_llm_call()(lambda: asyncio.create_task(fail()))()
+        await asyncio.wait([task])
+        await asyncio.sleep(0)  # what is told of the end has been told
+        del task
+        gc.collect()
+        return told
+
+    assert asyncio.run(main()) == ["Task exception was never retrieved"]
     assert noted() == []
 
 
