@@ -18,6 +18,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+#: Options whose values say where things are on this machine.
+_PLACES = ("--json", "--models", "--peer-python")
+
 
 class Report:
     """The findings of one run.
@@ -127,9 +130,6 @@ def _command(bench: str) -> list[str]:
             kept.append(argument)
         skip = argument in _PLACES
     return kept
-
-
-_PLACES = ("--json", "--models", "--peer-python")
 
 
 def _cpu() -> str:

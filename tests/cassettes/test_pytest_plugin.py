@@ -161,7 +161,6 @@ def alone(monkeypatch: pytest.MonkeyPatch, *plugins: str) -> list[str]:
     return ["-q", *(f"-p{name}" for name in names)]
 
 
-@pytest.mark.slow  # each worker is an interpreter
 def test_workers_of_xdist_replay(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -142,7 +142,6 @@ def test_retry_after_date_in_the_future_is_waited_for(serve, failure, sleeps):
     assert sleeps == [pytest.approx(60, abs=5)]
 
 
-@pytest.mark.slow
 @given(st.text())
 def test_retry_after_of_any_text_is_bounded_seconds_or_nothing(text):
     for name in ("retry-after", "retry-after-ms"):
