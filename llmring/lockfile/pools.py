@@ -62,6 +62,13 @@ def find_pool(
     own = profile_of(lockfile, profile)
     if binding := _binding(own, alias):
         return _pool(alias, binding, profile, lockfile)
+    if model := _with_a_colon(alias, providers):
+        raise LockfileError(
+            f"unknown alias {alias!r} in profile {profile!r} ({lockfile.name}); did you mean the "
+            f"model {model!r}?",
+            code="unknown_alias",
+            details={"alias": alias, "profile": profile, "profiles": []},
+        )
     package, colon, name = alias.partition(":")
     if not colon:
         raise _unknown_alias(alias, profile, lockfile)
@@ -110,6 +117,12 @@ def _binding(profile: Profile, alias: str) -> Binding | None:
         return None
     wanted = canonical_alias(alias)
     return next((one for one in profile.bindings if canonical_alias(one.alias) == wanted), None)
+
+
+def _with_a_colon(name: str, providers: Collection[str]) -> str | None:
+    """``provider/model``, as other libraries write a model, in our spelling."""
+    provider, slash, model = name.partition("/")
+    return as_model(f"{provider}:{model}", providers) if slash and ":" not in provider else None
 
 
 def _unknown_alias(alias: str, profile: str, lockfile: Lockfile, owner: str = "") -> LockfileError:

@@ -130,6 +130,9 @@ def test_a_name_leads_to_its_pool(
 ERRORS = {
     "misspelt alias": ("fsat", None, "unknown alias 'fsat' in profile 'default' ({path}); did you mean 'fast'?"),
     "alias like none": ("zzz", None, "unknown alias 'zzz' in profile 'default' ({path}); it has fast, mine, empty, bare, my_library:overridden, unlisted:alias, openai:shadowed; a model is written provider:model"),
+    "model with a slash": ("openai/gpt-4", None, "unknown alias 'openai/gpt-4' in profile 'default' ({path}); did you mean the model 'openai:gpt-4'?"),
+    "model with a slash and a colon": ("Ollama/llama3.2:3b", None, "unknown alias 'Ollama/llama3.2:3b' in profile 'default' ({path}); did you mean the model 'ollama:llama3.2:3b'?"),
+    "slash of no provider": ("owner/name:Q4", None, "unknown alias 'owner/name:Q4': 'owner/name' is neither a provider nor a package in [extends] of {path}"),
     "alias of a package like none": ("my-library:zzz", None, "unknown alias 'zzz' in profile 'base' of package 'my-library' (/site/my-library/llmring.lock); it has summarizer, overridden"),
     "alias of another profile": ("summarizer", None, "unknown alias 'summarizer' in profile 'default' ({path}); profile 'dev' has it"),
     "alias not in the named profile": ("fast", "dev", "unknown alias 'fast' in profile 'dev' ({path}); profile 'default' has it"),
