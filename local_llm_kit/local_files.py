@@ -58,13 +58,15 @@ def find_at(model: str | None, path: Path, kinds: Sequence[Kind]) -> ModelFile:
                 return found
     if (model is None or is_checkpoint(path)) and (found := _loadable(path, model, kinds)):
         return found
+    names = names_in(path)
+    holds = "several models; give one by its name" if len(names) > 1 else "no model to be loaded"
     raise not_found(
         model or path.name,
         f"no model {model!r} in {str(path)!r}: looked for {model!r}, '{model}.gguf' and a folder "
         "with config.json"
         if model is not None
-        else f"{str(path)!r} holds no single model; give one of it by name",
-        names_in(path),
+        else f"{str(path)!r} holds {holds}",
+        names,
     )
 
 

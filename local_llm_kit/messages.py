@@ -33,7 +33,9 @@ def normalise_messages(messages: Any) -> list[dict[str, Any]]:
     :raises InvalidRequestError: names the message and the field.
     """
     if not isinstance(messages, Sequence) or isinstance(messages, (str, bytes)):
-        raise invalid("messages", "messages must be a list of messages")
+        kind = type(messages).__name__
+        problem = f"messages is a {kind}; give a list such as "
+        raise invalid("messages", problem + "[{'role': 'user', 'content': 'Hello!'}]")
     if not 0 < len(messages) <= MAX_MESSAGES:
         raise invalid("messages", f"there are {len(messages)} messages; give 1 to {MAX_MESSAGES:,}")
     checked = [_message(f"messages[{i}]", message) for i, message in enumerate(messages)]

@@ -114,3 +114,9 @@ def test_a_model_that_was_closed() -> None:
     error = error_of(client.chat.completions.create)
     assert type(error) is LLMServerError
     assert (error.status_code, error.code) == (503, "engine_closed")
+
+
+def test_a_text_in_place_of_messages_is_told_what_to_give(ask: Ask) -> None:
+    error = error_of(ask, messages="Hello!")
+    assert isinstance(error, InvalidRequestError)
+    assert "messages is a str; give a list such as [{'role': 'user', " in str(error)

@@ -85,9 +85,14 @@ def test_a_folder_with_one_file_is_that_model(tmp_path: Path) -> None:
 
 def test_a_folder_with_several_files_asks_for_a_name(folder: Path) -> None:
     with pytest.raises(
-        ModelNotFoundError, match=r"holds no single model; give one .* found there: .*other"
+        ModelNotFoundError, match=r"holds several models; give one .* found there: .*other"
     ):
         find_model(str(folder))
+
+
+def test_an_empty_folder_holds_no_model(tmp_path: Path) -> None:
+    with pytest.raises(ModelNotFoundError, match=r"holds no model to be loaded; .* is 'tiny'"):
+        find_model(str(tmp_path))
 
 
 def test_any_part_of_a_model_means_the_whole(tmp_path: Path) -> None:
