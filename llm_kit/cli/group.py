@@ -9,7 +9,7 @@ from local_llm_kit.cli.lazy_group import LazyGroup
 
 #: Commands by name: the module that has a function of that name, and the line that help shows.
 _COMMANDS = {
-    "batch": ("llm_kit.cli.batch", "Answer a file of requests, durably and resumable."),
+    "batch": ("llm_kit.cli.batch", "Answer a file of requests, and go on after a stop."),
     "completion": ("llm_kit.cli.completion", "Complete commands and options in a shell."),
 }
 

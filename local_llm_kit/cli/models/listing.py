@@ -23,7 +23,7 @@ Examples:
 @json_option
 @url_options()
 def list_models(url: str | None, api_key: str | None, as_json: bool) -> None:
-    """List the models on this disk, or with --url those of a running server."""
+    """List the models on this disk, or those of a server (--url)."""
     if url is not None:
         _list_served(url, api_key, as_json)
         return
