@@ -8,6 +8,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+#: How much of a file's name the name beside it has.
+_MOST_CHARS = 50
+
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -19,7 +22,8 @@ def replacing(path: Path) -> Iterator[Path]:
     :raises OSError: it cannot be written; what was there is as it was.
     """
     target = Path(os.path.realpath(path))
-    partial = target.with_name(f".{target.name}.{os.urandom(8).hex()}")
+    # A name may have 255 bytes, and each of these characters up to four.
+    partial = target.with_name(f".{target.name[:_MOST_CHARS]}.{os.urandom(8).hex()}")
     try:
         yield partial
         with open(partial, "rb+") as file:
