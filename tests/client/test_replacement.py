@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -23,8 +22,14 @@ def test_a_file_with_any_name_is_replaced(tmp_path: Path, name: str) -> None:
 def test_what_fails_leaves_what_was_there(tmp_path: Path) -> None:
     path = tmp_path / "state.json"
     path.write_text("old", encoding="utf-8")
-    with pytest.raises(NotADirectoryError), replacing(path) as partial:
-        shutil.copytree(path, partial)
+
+    def write_half() -> None:
+        with replacing(path) as partial:
+            partial.write_text("half", encoding="utf-8")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        write_half()
     assert path.read_text(encoding="utf-8") == "old"
     assert list(tmp_path.iterdir()) == [path]
 
