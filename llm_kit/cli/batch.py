@@ -40,10 +40,13 @@ class BatchCommand(Command):
     def report(self, error: LLMError, problem: str) -> None:
         """Say what ended the job and, where it has begun, how it goes on."""
         super().report(error, problem)
+        from LLM.batch.exceptions import BatchOutputError
+
         ctx = click.get_current_context(silent=True)
-        # What was found before anything was sent leaves nothing to go on with.
-        is_early = isinstance(error, InvalidRequestError)
-        if ctx is not None and ctx.meta.get(_BEGUN) and not is_early:
+        # What was found before anything was sent leaves nothing to go on with, and what is wrong
+        # with the output says itself what to do.
+        is_told = isinstance(error, (InvalidRequestError, BatchOutputError))
+        if ctx is not None and ctx.meta.get(_BEGUN) and not is_told:
             click.echo(_goes_on(ctx), err=True)
 
 

@@ -308,6 +308,15 @@ def test_a_job_that_is_stopped_says_how_it_goes_on(source: Path, out: Path) -> N
     assert f"run the same command to go on with '{out}'" in done.stderr
 
 
+def test_an_output_of_another_job_is_not_to_be_gone_on_with(source: Path, out: Path) -> None:
+    assert run(source, out, *LOCAL).exit_code == 0
+    write(source, *(line(f"r{i}", seed=i, max_tokens=4) for i in range(5)))
+    done = run(source, out, *LOCAL)
+    assert done.exit_code == 1
+    assert "name another output, or move this one away" in done.stderr
+    assert "run the same command" not in done.stderr
+
+
 def test_what_is_no_request_is_told_by_its_line(tmp_path: Path, out: Path) -> None:
     source = write(tmp_path / "in.jsonl", line("a"), b"{}\n")
     done = run(source, out, *LOCAL)
