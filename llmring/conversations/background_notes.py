@@ -184,7 +184,7 @@ class BackgroundNotes(Generic[NoteT, RecordT]):
                     batches += [records[middle:], records[:middle]]
                 else:
                     n_refused, why = n_refused + 1, _told(err)
-        self._warn(n_refused, why)
+        self._lose(n_refused, why)
 
     async def _keep_records(self, records: list[RecordT], event: asyncio.Event) -> None:
         """Write, as often as it takes.
@@ -200,11 +200,11 @@ class BackgroundNotes(Generic[NoteT, RecordT]):
             except ConfigurationError as err:
                 # No further try would end otherwise.
                 self._is_off = True
-                self._warn(len(records), _told(err))
+                self._lose(len(records), _told(err))
                 return
             except Exception as err:  # noqa: BLE001  # no call may fail by its note
                 if self._is_ending and not is_first:
-                    self._warn(len(records), _told(err))
+                    self._lose(len(records), _told(err))
                     return
                 if is_first:
                     _logger.log(
@@ -227,9 +227,16 @@ class BackgroundNotes(Generic[NoteT, RecordT]):
             record = self._read(note)
         except Exception as err:  # noqa: BLE001  # as above
             # Not the text: it may tell what was said.
-            self._warn(1, f"they cannot be told ({type(err).__name__})")
+            self._lose(1, f"they cannot be told ({type(err).__name__})")
             return None
         return record
+
+    def _lose(self, n_lost: int, why: str) -> None:
+        """Leave out some of what is in hand; what was given up meanwhile was told then."""
+        with self._lock:
+            n_lost = min(n_lost, self._n_in_hand)
+            self._n_in_hand -= n_lost
+        self._warn(n_lost, why)
 
     def _warn(self, n_lost: int, why: str) -> None:
         if n_lost:

@@ -166,6 +166,28 @@ def test_the_end_waits_so_long_and_no_longer(caplog: pytest.LogCaptureFixture) -
     assert caplog.messages == ["1 call is not in the log: there was no time to write them"]
 
 
+def test_what_is_told_to_be_lost_is_not_given_up_too() -> None:
+    log = log_to(Store(failures=10))
+    told: list[str] = []
+
+    class Ending(logging.Handler):
+        """The program has no more time just when the first loss is told."""
+
+        def emit(self, record: logging.LogRecord) -> None:
+            told.append(record.getMessage())
+            if len(told) == 1:
+                log.notes.close_now(0.0)
+
+    logger, ending = logging.getLogger("llmring.usage"), Ending(logging.WARNING)
+    logger.addHandler(ending)
+    try:
+        log.call("openai:gpt", USAGE)
+        asyncio.run(log.close())
+    finally:
+        logger.removeHandler(ending)
+    assert told == ["1 call is not in the log: the disk is full"]
+
+
 def test_too_many_at_once_are_left_out_and_told(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
