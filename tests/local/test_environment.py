@@ -26,13 +26,19 @@ def test_a_home_that_nobody_has_is_an_empty_folder(
         find_model("no/such", sources=Sources(offline=True))
 
 
-@pytest.mark.parametrize("variable", ["LOCAL_LLM_KIT_CACHE_DIR", "OLLAMA_MODELS"])
+@pytest.mark.parametrize(
+    ("variable", "told"),
+    [
+        ("LOCAL_LLM_KIT_CACHE_DIR", "cannot look for models at"),
+        ("OLLAMA_MODELS", "cannot read Ollama's store"),
+    ],
+)
 def test_a_folder_that_no_disk_takes_is_told_when_models_are_listed(
-    variable: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    variable: str, told: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("OLLAMA_MODELS", str(tmp_path))
     monkeypatch.setenv(variable, "x" * 300)
-    with pytest.raises(LLMConfigError, match=f"cannot look for models at 'xxx.*{variable}"):
+    with pytest.raises(LLMConfigError, match=f"{told} 'xxx.*{variable}"):
         present_models()
 
 

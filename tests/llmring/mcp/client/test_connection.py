@@ -26,11 +26,14 @@ from tests.llmring.test_background import until
 
 def programs(folder: Path) -> list[psutil.Process]:
     """The servers of a folder that run, or have not been waited for."""
-    return [
-        child
-        for child in psutil.Process().children(recursive=True)
-        if child.status() == psutil.STATUS_ZOMBIE or str(folder) in child.cmdline()
-    ]
+    return [child for child in psutil.Process().children(recursive=True) if _is_of(folder, child)]
+
+
+def _is_of(folder: Path, process: psutil.Process) -> bool:
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE or str(folder) in process.cmdline()
+    except psutil.NoSuchProcess:  # it ended meanwhile
+        return False
 
 
 def descriptors() -> int:
