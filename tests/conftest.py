@@ -170,6 +170,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "browser" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.slow)
+        if sys.gettrace() is not None and item.get_closest_marker("measured"):
+            item.add_marker(pytest.mark.skip("tracing changes what it measures"))
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
 
 

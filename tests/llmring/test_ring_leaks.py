@@ -17,7 +17,7 @@ from tests.llmring.pools import good, refusal
 from tests.remote import wire
 from tests.remote.scripted_server import Script, ScriptedServer
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.measured]
 
 PROCESS = psutil.Process()
 TOLERANCE_BYTES = 4 * 1024 * 1024

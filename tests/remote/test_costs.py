@@ -13,7 +13,7 @@ from tests.remote import wire
 from tests.remote.conftest import MESSAGES
 from tests.remote.scripted_server import close
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.measured]
 
 LOGPROB = {"token": "x", "logprob": -0.1}
 

@@ -303,6 +303,7 @@ def test_gzip_bomb_costs_little_memory(serve, world, kind, status, bomb, expecte
     assert int(grown_mb) < 100
 
 
+@pytest.mark.measured
 @pytest.mark.parametrize(
     "piece",
     [

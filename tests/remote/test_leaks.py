@@ -17,7 +17,7 @@ from tests.remote import wire
 from tests.remote.conftest import CALLS, MESSAGES, Call
 from tests.remote.scripted_server import Request, ScriptedServer, close, drip, reset
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.measured]
 
 TOLERANCE_BYTES = 4 * 1024 * 1024
 PROCESS = psutil.Process()

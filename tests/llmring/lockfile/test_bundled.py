@@ -43,6 +43,7 @@ def test_without_a_key_every_alias_is_the_local_model() -> None:
     assert found == {"local:tiny"}
 
 
+@pytest.mark.measured
 def test_reading_it_takes_three_milliseconds_at_most() -> None:
     def seconds() -> float:
         start = time.process_time()

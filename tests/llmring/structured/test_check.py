@@ -187,6 +187,7 @@ HOSTILE: dict[str, tuple[Any, Any]] = {
 }  # fmt: skip
 
 
+@pytest.mark.measured
 @pytest.mark.parametrize("name", HOSTILE)
 def test_no_schema_makes_a_check_hang(name: str) -> None:
     schema, value = HOSTILE[name]
