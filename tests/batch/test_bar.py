@@ -12,6 +12,8 @@ from LLM.batch.bar import _Lines, describe, dollars, duration, progress_display
 from LLM.batch.types import BatchProgress
 from tests.cli.support import terminal
 
+pytestmark = pytest.mark.slow
+
 
 def progress(**changes: Any) -> BatchProgress:
     facts: dict[str, Any] = {

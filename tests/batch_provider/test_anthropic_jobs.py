@@ -18,6 +18,8 @@ from LLM.types import ChatCompletionResponse
 from tests.batch_provider.fake_provider import FakeAnthropic, http, serving
 from tests.batch_provider.jobs import KEY, chat_line, errors, lines_of, notes, texts, write
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def anthropic() -> FakeAnthropic:

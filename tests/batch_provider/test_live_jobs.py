@@ -15,6 +15,8 @@ from tests.batch_provider.fake_provider import answer_to, http, message_to
 from tests.batch_provider.jobs import KEY, chat_line, errors, lines_of, texts, write
 from tests.remote.scripted_server import Request, ScriptedServer
 
+pytestmark = pytest.mark.slow
+
 
 def anthropic(request: Request) -> bytes:
     return http(200, message_to(json.loads(request.body)))

@@ -15,6 +15,8 @@ from tests.batch_provider.fake_provider import FakeAnthropic, FakeOpenAI, http, 
 from tests.batch_provider.jobs import KEY, chat_line, notes, run, texts, write
 from tests.batch_provider.test_troubles import fail
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def sdk(url: str) -> Iterator[openai_sdk.OpenAI]:

@@ -13,6 +13,8 @@ from LLM.types import Usage
 from tests.batch_provider.fake_provider import FakeOpenAI, http
 from tests.batch_provider.jobs import chat_line, errors, lines_of, notes, run, texts, write
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_job_is_one_batch_and_its_answers_are_the_output(
     url: str, openai: FakeOpenAI, tmp_path: Path

@@ -20,6 +20,8 @@ from tests.batch_provider.fake_provider import FakeOpenAI, http
 from tests.batch_provider.jobs import chat_line, errors, notes, run, texts, write
 from tests.remote.scripted_server import Request, reset
 
+pytestmark = pytest.mark.slow
+
 #: The steps of a job, as method and path.
 STEPS = {
     "upload": ("POST", "/v1/files"),

@@ -16,6 +16,8 @@ from local_engine.over_http import _largest_gap
 from local_engine.turns import in_turns
 from local_engine.wire import Answer, ask
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 ECHO = "import sys; print('{}', flush=True)\nfor line in sys.stdin: print(line, end='', flush=True)"
 WORKER = [sys.executable, "-c", ECHO]

@@ -14,6 +14,8 @@ from LLM import CassetteMissError, LLMContextLengthError, LLMResponseError, cass
 from local_llm_kit import AsyncLLMClient, LLMClient
 from tests.cassettes.conftest import HELLO, lines
 
+pytestmark = pytest.mark.slow
+
 FEW: dict[str, Any] = {"max_tokens": 5, "seed": 1}
 
 

@@ -16,6 +16,8 @@ from local_llm_kit.doctor.servers import Found, check_servers, identify, ollama_
 from tests.cli.answers import Answer, answering
 from tests.local.support import running_server
 
+pytestmark = pytest.mark.slow
+
 
 def kind(answers: dict[str, Answer]) -> tuple[str, int | None]:
     with answering(answers) as url:

@@ -23,7 +23,7 @@ from tests.cli.models_support import Q4, as_json, run
 from tests.local.fake_hub import COMMIT, FakeHub, running_hub
 from tests.local.ollama.fake import FakeOllama, fake_ollama, ndjson
 
-pytestmark = pytest.mark.usefixtures("machine")
+pytestmark = [pytest.mark.usefixtures("machine"), pytest.mark.slow]
 ROOT = Path(__file__).resolve().parents[2]
 
 

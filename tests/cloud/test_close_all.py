@@ -15,6 +15,8 @@ from cloud.llm import AsyncOpenAICompatClient, LLMConfigError, OpenAICompatClien
 from tests.remote import wire
 from tests.remote.scripted_server import ScriptedServer
 
+pytestmark = pytest.mark.slow
+
 MESSAGES = [{"role": "user", "content": "Hello?"}]
 
 

@@ -13,6 +13,8 @@ from cloud.llm.client import ChatClient
 from tests.cloud.play import PROVIDERS, SETTINGS, Provider
 from tests.cloud.test_mutants import spoilt
 
+pytestmark = pytest.mark.slow
+
 MUTANTS = 200
 PNG = "data:image/png;base64,iVBORw0KGgo="
 CALL = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": '{"x": 1}'}}

@@ -10,6 +10,8 @@ import pytest
 
 from tests.llm_kit.support import line, read, read_csv, report, run, serving, write
 
+pytestmark = pytest.mark.slow
+
 LOCAL = ("--local", "tiny")
 
 

@@ -13,6 +13,8 @@ from LLM import CassetteMissError, cassette
 from llmring import LLMRing, LLMRingError
 from tests.llmring.pools import MESSAGES, Pool, good, refusal
 
+pytestmark = pytest.mark.slow
+
 MakePool = Callable[..., Pool]
 
 

@@ -9,7 +9,7 @@ from tests.llmring.pools import MESSAGES, MODELS, cut, error_of, good, outcomes,
 from tests.remote import wire
 from tests.remote.scripted_server import close, wait
 
-pytestmark = pytest.mark.usefixtures("sleeps")
+pytestmark = [pytest.mark.usefixtures("sleeps"), pytest.mark.slow]
 
 
 @pytest.mark.parametrize("n_failing", [1, 2])

@@ -16,6 +16,8 @@ from tests.llmring.pools import MESSAGES, MODELS, Pool, cut, good, refusal
 from tests.llmring.test_background import until
 from tests.remote.scripted_server import hang
 
+pytestmark = pytest.mark.slow
+
 
 def never_ending(request: Any) -> list[Any]:
     return [*cut(after_text=True)(request)[:-1], hang]

@@ -17,6 +17,8 @@ from tests.llmring.rings import answer_to, chunks_of, request, sent, with_ring
 from tests.remote import wire
 from tests.remote.scripted_server import ScriptedServer
 
+pytestmark = pytest.mark.slow
+
 ROME = {"location": "Rome"}
 CALLED = claude.message(
     claude.thinking("Rome it is.", SIGNATURE),

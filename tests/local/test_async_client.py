@@ -17,6 +17,8 @@ from LLM.streaming import Stream
 from local_llm_kit import AsyncLLMClient, InvalidRequestError, LLMClient, ModelNotFoundError
 from tests.local.support import slow_down
 
+pytestmark = pytest.mark.slow
+
 HELLO = [{"role": "user", "content": "Hello!"}]
 
 

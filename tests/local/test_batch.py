@@ -17,6 +17,8 @@ from LLM.batch.report import BatchReport
 from LLM.batch.types import BatchProgress
 from local_llm_kit import AsyncLLMClient, LLMClient
 
+pytestmark = pytest.mark.slow
+
 HELLO = [{"role": "user", "content": "Hello!"}]
 Run = Callable[..., BatchReport]
 

@@ -16,6 +16,8 @@ from LLM import LLMConfigError, LLMRateLimitError
 from local_llm_kit import AsyncLLMClient, LLMClient, ModelNotFoundError
 from local_llm_kit.model_files import BUNDLED
 
+pytestmark = pytest.mark.slow
+
 HELLO = [{"role": "user", "content": "Hello!"}]
 
 

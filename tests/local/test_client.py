@@ -18,6 +18,8 @@ from local_llm_kit import (
 )
 from tests.local.support import told_in_a_forked_child
 
+pytestmark = pytest.mark.slow
+
 HELLO = [{"role": "user", "content": "Hello!"}]
 WEATHER = [{"role": "user", "content": "What is the weather in Paris?"}]
 TOOLS = [

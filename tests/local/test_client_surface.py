@@ -14,6 +14,8 @@ import pytest
 from LLM import LLMConfigError, LLMTimeoutError
 from local_llm_kit import InvalidRequestError, LLMClient
 
+pytestmark = pytest.mark.slow
+
 HELLO = [{"role": "user", "content": "Hello!"}]
 #: Goes on to the end of the window: no token that ends an answer is allowed.
 ENDLESS: dict[str, Any] = {

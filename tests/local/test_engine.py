@@ -22,6 +22,8 @@ from local_llm_kit.engines.protocol import (
 from local_llm_kit.engines.sequence import Sequence
 from tests.local.support import Collector, chat_prompt, generate, running_engine
 
+pytestmark = pytest.mark.slow
+
 GREEDY = SamplingParams(temperature=0)
 HELLO = chat_prompt("Hello!")
 #: Never ends by itself: every token that ends an answer is forbidden.

@@ -15,6 +15,8 @@ from local_llm_kit.engines.llama_cpp import LlamaCppEngine, LlamaCppOptions
 from local_llm_kit.engines.protocol import Finished, GenerationRequest, SamplingParams
 from tests.local.support import Collector, chat_prompt, generate, running_engine
 
+pytestmark = pytest.mark.slow
+
 GREEDY = SamplingParams(temperature=0)
 HELLO = chat_prompt("Hello!")
 

@@ -18,6 +18,8 @@ from local_llm_kit.engines.protocol import (
 )
 from tests.local.support import Collector, chat_prompt, running_engine
 
+pytestmark = pytest.mark.slow
+
 LONG = chat_prompt("Count from 1 to 9. " * 40)
 
 

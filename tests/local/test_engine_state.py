@@ -15,6 +15,8 @@ from local_llm_kit.engines.protocol import SamplingParams
 from local_llm_kit.engines.state_file import State
 from tests.local.support import TINY, chat_prompt, generate, running_engine
 
+pytestmark = pytest.mark.slow
+
 GREEDY = SamplingParams(temperature=0)
 PROMPT = chat_prompt("My name is Ada, and I like the colour green. " * 10 + "What is my name?")
 

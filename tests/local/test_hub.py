@@ -33,6 +33,8 @@ from local_llm_kit.model_files import Sources, find_model, present_models
 from tests.local.fake_hub import COMMIT, FakeHub, running_hub
 from tests.local.support import TINY
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 DATA = TINY.read_bytes()
 Q4, Q8 = "tiny-Q4_K_M.gguf", "tiny-Q8_0.gguf"

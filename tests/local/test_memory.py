@@ -18,6 +18,8 @@ from local_llm_kit.memory import ConversationMemory
 from local_llm_kit.memory_store import MemoryStore
 from tests.local.memory_support import call, count, result, say, turn
 
+pytestmark = pytest.mark.slow
+
 SYSTEM = say("system", "Be brief.")
 
 

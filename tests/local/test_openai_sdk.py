@@ -9,6 +9,8 @@ import pytest
 
 from local_llm_kit.server import LocalServer
 
+pytestmark = pytest.mark.slow
+
 HELLO: list[openai.types.chat.ChatCompletionMessageParam] = [{"role": "user", "content": "Hello!"}]
 TOOL: openai.types.chat.ChatCompletionToolParam = {
     "type": "function",

@@ -13,6 +13,8 @@ from LLM import LLMServerError
 from local_llm_kit.engines.protocol import SamplingParams
 from local_llm_kit.engines.sampling import Row, Sampler, log_probabilities, top_ids
 
+pytestmark = pytest.mark.slow
+
 LOGITS = np.log(np.array([0.5, 0.25, 0.15, 0.06, 0.04], np.float32))
 
 

@@ -20,6 +20,8 @@ from local_llm_kit.server import LocalServer, ServerOptions
 from tests.local.http import ask, connect, read, request
 from tests.local.support import model_of, running_server
 
+pytestmark = pytest.mark.slow
+
 HELLO = [{"role": "user", "content": "Hello!"}]
 CHAT = "/v1/chat/completions"
 ENDLESS = {"messages": HELLO, "stream": True, "logit_bias": {"0": -100, "1": -100, "2": -100}}

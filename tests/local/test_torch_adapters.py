@@ -21,6 +21,8 @@ from local_llm_kit.engines.protocol import SamplingParams
 from tests.local.support import chat_prompt, generate
 from tests.local.torch_models import TINY, Bench, random_text, torch_engine
 
+pytestmark = pytest.mark.slow
+
 ALL = {
     "q_proj": ("self_attn", 128, 128),
     "k_proj": ("self_attn", 128, 64),

@@ -11,6 +11,8 @@ import pytest
 from local_llm_kit import AsyncLLMClient, InvalidRequestError, LLMClient, TokenLimitError
 from local_llm_kit.templates import ChatTemplate
 
+pytestmark = pytest.mark.slow
+
 SYSTEM = {"role": "system", "content": "You are a sailor."}
 LAST = {"role": "user", "content": "Say hello."}
 

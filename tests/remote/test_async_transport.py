@@ -26,6 +26,8 @@ from LLM.secrets import Secret
 from tests.remote import wire
 from tests.remote.scripted_server import MAX_WAIT_S, Script, ScriptedServer, hang, wait
 
+pytestmark = pytest.mark.slow
+
 GOOD = wire.answer(wire.CHAT)
 KEY = "sk-SECRET0123456789"
 HEADERS = {"Authorization": Secret(f"Bearer {KEY}")}

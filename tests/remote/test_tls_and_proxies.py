@@ -18,6 +18,8 @@ from tests.remote import wire
 from tests.remote.conftest import MESSAGES
 from tests.remote.scripted_server import Connection, ScriptedServer, close, hang, wait
 
+pytestmark = pytest.mark.slow
+
 AUTHORITY = trustme.CA()
 BUNDLE_VARIABLES = ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"]
 

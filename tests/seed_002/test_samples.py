@@ -22,6 +22,8 @@ from tests.remote.scripted_server import Request, ScriptedServer, hang
 from tests.samples import Sample, python_samples
 from tests.seed_002 import providers
 
+pytestmark = pytest.mark.slow
+
 PAGE = Path(__file__).parent / "samples.md"
 SAMPLES = {sample.heading: sample for sample in python_samples(PAGE)}
 MESSAGES = [{"role": "user", "content": "What is the weather in Paris?"}]

@@ -16,6 +16,8 @@ from tests.remote import wire
 from tests.remote.scripted_server import ScriptedServer
 from tests.telemetry.conftest import Seen
 
+pytestmark = pytest.mark.slow
+
 PROMPTS = ["one", "two", "three"]
 
 

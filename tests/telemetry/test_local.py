@@ -11,6 +11,8 @@ from opentelemetry.trace import SpanKind
 from local_llm_kit import AsyncLLMClient, InvalidRequestError, LLMClient
 from tests.telemetry.conftest import Seen
 
+pytestmark = pytest.mark.slow
+
 HELLO = [{"role": "user", "content": "Hello!"}]
 
 

@@ -17,6 +17,8 @@ from tests.remote import wire
 from tests.remote.scripted_server import ScriptedServer
 from tests.telemetry.conftest import Seen
 
+pytestmark = pytest.mark.slow
+
 _STREAM = {"content_type": "text/event-stream"}
 _BROKEN = 'data: {"choices":[{"delta":{"content":"Hi"}}]}\n\ndata: {"error":{"message":"no"}}\n\n'
 

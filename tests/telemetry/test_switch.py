@@ -25,6 +25,8 @@ from tests.remote import wire
 from tests.remote.scripted_server import ScriptedServer
 from tests.telemetry.conftest import Seen
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 

@@ -22,6 +22,8 @@ from tests.cloud.clients.twins import BUSY, CHAT, HELLO, STREAM, run
 from tests.remote import wire
 from tests.remote.scripted_server import hang, wait
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_stream_is_tried_again_before_its_first_event_alone(make: Any, serve: Any) -> None:
     broken = wire.stream_answer(wire.event(wire.chunk("Hel")) + wire.event({"error": "no"}))

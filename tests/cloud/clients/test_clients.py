@@ -29,6 +29,8 @@ from tests.cloud.clients.twins import BUSY, CHAT, HELLO, run, sent
 from tests.remote import wire
 from tests.remote.scripted_server import hang
 
+pytestmark = pytest.mark.slow
+
 
 class City(BaseModel):
     name: str

@@ -19,6 +19,8 @@ from tests.cloud.files.uploads import (
 )
 from tests.remote.scripted_server import Request, ScriptedServer
 
+pytestmark = pytest.mark.slow
+
 NAMES = ["a.pdf", "no ending", 'a"b.txt', "a\r\nX-Evil: 1.txt", "né 漢 🙂.pdf", "back\\slash.txt"]
 NAMES += ["tab\t.txt", "semi;colon=.txt", "100%22.txt"]
 

@@ -20,6 +20,8 @@ from tests.remote import wire
 from tests.remote.scripted_server import Connection, Request
 from tests.remote.test_tls_and_proxies import AUTHORITY, TLSServer
 
+pytestmark = pytest.mark.slow
+
 CONTENT = bytes(range(256)) * 4 * 1024
 
 

@@ -14,6 +14,8 @@ from tests.cloud.gemini.wire import answer, text
 from tests.remote.scripted_server import ScriptedServer
 from tests.remote.wire import answer as http_answer
 
+pytestmark = pytest.mark.slow
+
 SCHEMA = {"type": "object", "properties": {"location": {"type": "string"}}}
 TOOL = {"name": "f", "description": "d", "parameters": SCHEMA}
 DECLARED = {"name": "f", "description": "d", "parameters_json_schema": SCHEMA}

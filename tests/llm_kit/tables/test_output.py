@@ -18,6 +18,8 @@ from LLM.batch.exceptions import BatchOutputError
 from llm_kit.tables import open_table
 from llm_kit.tables.output import TableOutput
 
+pytestmark = pytest.mark.slow
+
 ODD = 'a "quote", a comma\r\nnext\rlast\0\té'
 COLUMNS = ["answer", "finish_reason", "prompt_tokens", "completion_tokens", "error", "response"]
 

@@ -20,6 +20,8 @@ from tests.llmring.server.servers import ADMIN_KEY, Client, running
 from tests.remote import wire
 from tests.remote.scripted_server import ScriptedServer
 
+pytestmark = pytest.mark.slow
+
 URL, KEY = "LLMRING_SERVER_URL", "LLMRING_API_KEY"
 CALL = {"model": "gpt-x", "provider": "openai", "input_tokens": 7, "output_tokens": 2,
         "cost": 0.25, "origin": "=cmd", "alias": "fast",

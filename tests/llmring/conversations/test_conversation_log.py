@@ -18,7 +18,7 @@ from tests.llmring.pools import Pool, good
 from tests.llmring.rings import request
 from tests.llmring.server.servers import Client, running
 
-pytestmark = pytest.mark.usefixtures("own_file")
+pytestmark = [pytest.mark.usefixtures("own_file"), pytest.mark.slow]
 
 HELLO = [Message(role="user", content="Hello!")]
 ANSWER = LLMResponse(content="Hi", model="openai:gpt-x", usage={"prompt_tokens": 3, "cost": 0.5})

@@ -14,6 +14,8 @@ from tests.llmring.conversations.talks import MODEL, kept, sent
 from tests.llmring.rings import request
 from tests.remote.scripted_server import ScriptedServer
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_manager_sends_what_was_said(use: Callable[..., Any], server: ScriptedServer) -> None:
     async def work(ring: LLMRingSession) -> tuple[Any, Any]:

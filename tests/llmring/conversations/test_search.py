@@ -8,6 +8,8 @@ from llmring.conversations.remote.store import RemoteStore
 from llmring.exceptions import ValidationError
 from tests.llmring.conversations.stores import BlockingStore, assistant, user
 
+pytestmark = pytest.mark.slow
+
 FOUND = {
     "a word": ("The red boat", "red"),
     "in another case": ("The RED boat", "rEd"),

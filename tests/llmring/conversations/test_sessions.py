@@ -25,6 +25,8 @@ from tests.llmring.rings import KEY, request
 from tests.remote import wire
 from tests.remote.scripted_server import ScriptedServer
 
+pytestmark = pytest.mark.slow
+
 CALL = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
 
 

@@ -16,6 +16,8 @@ from llmring.conversations import open_store
 from llmring.exceptions import StoreError
 from tests.llmring.conversations.stores import at, said, user
 
+pytestmark = pytest.mark.slow
+
 SECRET, PROMPT = "s3cret-zebra", "the lion"
 
 

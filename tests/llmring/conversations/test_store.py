@@ -14,6 +14,8 @@ from llmring.conversations import ConversationFields, NewMessage
 from llmring.exceptions import ConversationNotFoundError, ValidationError
 from tests.llmring.conversations.stores import BlockingStore, assistant, said, system, user
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = {
     "sql": "' OR 1=1 --",
     "NUL": "a\x00b",

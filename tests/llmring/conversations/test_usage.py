@@ -12,6 +12,8 @@ from llmring.conversations import UsageFilter, UsageRecord
 from llmring.exceptions import ValidationError
 from tests.llmring.conversations.stores import BlockingStore
 
+pytestmark = pytest.mark.slow
+
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 

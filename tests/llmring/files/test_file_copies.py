@@ -29,7 +29,7 @@ from tests.llmring.files.contents import PDF
 from tests.llmring.files.keeper import Keeper
 from tests.remote import wire
 
-pytestmark = pytest.mark.usefixtures("files")
+pytestmark = [pytest.mark.usefixtures("files"), pytest.mark.slow]
 
 
 def test_a_file_is_uploaded_once_to_each_provider(keeper: Keeper) -> None:

@@ -27,7 +27,7 @@ from tests.llmring.files.asking import (
 from tests.llmring.files.contents import PDF, PNG, encoded
 from tests.llmring.files.keeper import Keeper
 
-pytestmark = pytest.mark.usefixtures("files")
+pytestmark = [pytest.mark.usefixtures("files"), pytest.mark.slow]
 
 
 SOURCE = {"type": "file", "file_id": "file_a0"}

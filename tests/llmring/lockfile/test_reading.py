@@ -14,6 +14,8 @@ import pytest
 from llmring.exceptions import LockfileError
 from llmring.lockfile import load, validate
 
+pytestmark = pytest.mark.slow
+
 
 def loop(path: Path) -> None:
     path.symlink_to(path)

@@ -27,6 +27,8 @@ from tests.cloud.anthropic import wire as claude
 from tests.cloud.gemini import wire as gemini
 from tests.remote import wire
 
+pytestmark = pytest.mark.slow
+
 CLAUDE = claude.message(claude.text("Hi"), usage={
     "input_tokens": 10, "output_tokens": 5, "cache_read_input_tokens": 100,
     "cache_creation_input_tokens": 1,

@@ -18,6 +18,8 @@ from tests.llmring.mcp.client.connections import PLAIN, heard, offer, plain
 from tests.llmring.mcp.turns import MODELS, QUESTION, Said, events_of, told
 from tests.remote.scripted_server import Script, ScriptedServer
 
+pytestmark = pytest.mark.slow
+
 SUNNY = Said("It is sunny.")
 
 

@@ -36,6 +36,8 @@ from tests.llmring.mcp.turns import (
 from tests.llmring.rings import with_ring
 from tests.remote.scripted_server import ScriptedServer
 
+pytestmark = pytest.mark.slow
+
 CALLED = Said("I look.", [("get_weather", {"city": "Rome"})])
 
 

@@ -31,6 +31,8 @@ from tests.llmring.mcp.turns import (
 from tests.remote import wire
 from tests.remote.scripted_server import ScriptedServer
 
+pytestmark = pytest.mark.slow
+
 ROME, OSLO = ("get_weather", {"city": "Rome"}), ("get_weather", {"city": "Oslo"})
 CALLED = Said(calls=[ROME])
 

@@ -16,6 +16,8 @@ from tests.llmring.rings import KEY, answer_to, chunks_of, request, sent, with_r
 from tests.remote import wire
 from tests.remote.scripted_server import ScriptedServer
 
+pytestmark = pytest.mark.slow
+
 MODEL = "claude-sonnet-4-5-20250929"
 MARK = {"type": "ephemeral"}
 HOUR = {"type": "ephemeral", "ttl": "1h"}

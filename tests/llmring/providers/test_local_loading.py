@@ -18,6 +18,8 @@ from local_llm_kit.loading import LoadOptions, plan_model
 from local_llm_kit.model_files import BUNDLED
 from tests.llmring.providers.local_calls import ENDLESS, call, run
 
+pytestmark = pytest.mark.slow
+
 
 class SlowLoads:
     """Loading waits until it is let go; counts those that began."""

@@ -26,6 +26,8 @@ from local_llm_kit import loading
 from local_llm_kit.model_files import BUNDLED
 from tests.llmring.providers.local_calls import ENDLESS, HELLO, WEATHER, run
 
+pytestmark = pytest.mark.slow
+
 
 def answer_of_pool(tmp_path: Path, *models: str, **fields: Any) -> LLMResponse:
     """The answer of an alias for `models`."""

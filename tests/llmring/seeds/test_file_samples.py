@@ -11,6 +11,8 @@ from tests.llmring.files.contents import PNG, encoded
 from tests.llmring.files.keeper import Keeper, serving
 from tests.llmring.seeds.world import GUIDE, REFERENCE, World, run
 
+pytestmark = pytest.mark.slow
+
 REGISTRATION, UTILITIES = "File Registration", "File Utilities: Quick Example"
 DATA = b"city,people\nParis,2000000\n"
 

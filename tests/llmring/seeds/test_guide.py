@@ -15,6 +15,8 @@ from tests.llmring.seeds.world import ANTHROPIC, GUIDE, MODELS, OPENAI, Variable
 from tests.remote import wire
 from tests.worlds import record_sleeps
 
+pytestmark = pytest.mark.slow
+
 HAIKU = "anthropic:claude-haiku-5-5"  # the first of the bundled lockfile's `fast`
 SONNET = "anthropic:claude-sonnet-4-5-20250929"
 

@@ -12,6 +12,8 @@ from tests.llmring.mcp.client.connections import PLAIN
 from tests.llmring.mcp.turns import Said, told
 from tests.llmring.seeds.world import GUIDE, World, run
 
+pytestmark = pytest.mark.slow
+
 SAMPLE = "MCP Integration"
 RUN = {SAMPLE}
 

@@ -11,6 +11,8 @@ from llmring.conversations.sql.store import SQLStore
 from llmring.exceptions import StoreError
 from tests.llmring.server.servers import Client
 
+pytestmark = pytest.mark.slow
+
 
 def begun(client: Client, *texts: str, **fields: Any) -> str:
     """A conversation with what a user says."""

@@ -17,6 +17,8 @@ from llmring.server.keys import CACHE_S, Keyring, new_key
 from llmring.server.routes import keys as key_routes
 from tests.llmring.server.servers import ADMIN_KEY, Client, request, running
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_first_key_is_made_without_one_and_no_second(tmp_path: Path) -> None:
     with running(database=tmp_path / "a.sqlite") as server:

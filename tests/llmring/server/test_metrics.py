@@ -17,6 +17,8 @@ from llmring.server.gate import Gate
 from llmring.server.metrics import MAX_SERIES, Usage
 from tests.llmring.server.servers import ADMIN_KEY, Client, running, text_of
 
+pytestmark = pytest.mark.slow
+
 CALL: dict[str, Any] = {
     "model": "a-model", "provider": "openai", "input_tokens": 30, "output_tokens": 5,
     "cached_input_tokens": 10, "cost": 0.25,

@@ -9,6 +9,8 @@ import pytest
 
 from tests.llmring.server.servers import Client
 
+pytestmark = pytest.mark.slow
+
 TEMPLATE = {"name": "Tutor", "system_prompt": "Explain.", "temperature": 0.5, "metadata": {"a": 1}}
 SERVER = {"name": "files", "url": "stdio://server --root x", "transport_type": "stdio"}
 

@@ -18,6 +18,8 @@ from llmring.server.wire import Health, RegistryIndex
 from tests.llmring.cli.support import run
 from tests.llmring.server.servers import Client, running
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_ring_finds_its_lists_of_models_there(ring_server: RingServer, tmp_path: Path) -> None:
     index = RegistryIndex.model_validate(Client(ring_server.url).get("//registry"))

@@ -11,6 +11,8 @@ import pytest
 from llmring.server.wire import LogAnswer, LogRow, Stats
 from tests.llmring.server.servers import Client
 
+pytestmark = pytest.mark.slow
+
 CALL = {"model": "gpt-4o-2024-08-06", "provider": "openai", "input_tokens": 1000,
         "output_tokens": 100, "origin": "tests", "alias": "fast"}  # fmt: skip
 

@@ -10,6 +10,8 @@ from local_llm_kit.engines.ollama import OllamaOptions
 from local_llm_kit.engines.ollama.administration import pull_model, remove_model
 from tests.local.ollama.fake import FakeOllama, ndjson
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_model_is_fetched_and_its_steps_are_told(fake: FakeOllama) -> None:
     steps = [{"status": "pulling", "completed": 1, "total": 2}, {"status": "success"}]

@@ -21,6 +21,8 @@ from tests.local.ollama.fake import (
 )
 from tests.local.ollama.support import HELLO, TOOLS, chat, finish, streamed
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("size", [None, 1, 2, 3, 7, 64, 100_000])
 def test_streams_cut_anywhere_give_the_same_text(

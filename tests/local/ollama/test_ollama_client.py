@@ -18,6 +18,8 @@ from tests.local.ollama.fake import FakeOllama, Hold, ndjson, said
 from tests.local.ollama.support import HELLO, TOOLS
 from tests.local.support import running_server
 
+pytestmark = pytest.mark.slow
+
 Ask = Callable[[LLMClient], Any]
 
 

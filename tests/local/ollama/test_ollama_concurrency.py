@@ -25,6 +25,8 @@ from tests.local.ollama.fake import (
 from tests.local.ollama.support import HELLO, chat, load
 from tests.local.support import told_in_a_forked_child
 
+pytestmark = pytest.mark.slow
+
 
 def start(model: OllamaModel, **arguments: Any) -> tuple[Any, SimpleQueue[list[Event]]]:
     batches: SimpleQueue[list[Event]] = SimpleQueue()

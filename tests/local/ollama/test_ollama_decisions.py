@@ -19,6 +19,8 @@ from tests.local.ollama.fake import (
 )
 from tests.local.ollama.support import finish
 
+pytestmark = pytest.mark.slow
+
 QUESTIONS = [
     {"type": "predicate", "instructions": "It is a complaint."},
     {"type": "choice", "name": "who", "instructions": "Who answers?",

@@ -20,6 +20,8 @@ from tests.local.ollama.fake import SHOWN, FakeOllama
 from tests.local.ollama.support import chat, load
 from tests.local.support import running_server_of
 
+pytestmark = pytest.mark.slow
+
 PIXEL = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(16)).decode()
 KINDS = {
     "png": b"\x89PNG\r\n\x1a\n",

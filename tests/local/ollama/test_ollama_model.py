@@ -21,6 +21,8 @@ from tests.local.ollama.fake import (
 )
 from tests.local.ollama.support import chat, load
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("shown", "asked", "window"),

@@ -9,6 +9,8 @@ import pytest
 
 from tests.local.ollama.fake import SHOWN, FakeOllama
 
+pytestmark = pytest.mark.slow
+
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "ollama.md"
 SAMPLES = re.findall(r"^```py\n(.*?)^```$", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE)
 

@@ -14,6 +14,8 @@ from tests.local.ollama.fake import FakeOllama, done, ndjson, said
 from tests.local.server.responses_support import PATH, comparable, create, stream
 from tests.local.support import running_server
 
+pytestmark = pytest.mark.slow
+
 TOOL = {"type": "function", "name": "look", "parameters": {}, "strict": False}
 CALLED = {"tool_calls": [{"function": {"name": "look", "arguments": {"at": "home"}}}]}
 THINKING = ndjson(

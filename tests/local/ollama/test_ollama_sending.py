@@ -18,6 +18,8 @@ from tests.local.ollama.fake import (
 )
 from tests.local.ollama.support import HELLO, SCHEMA, TOOLS, chat, complete, load
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_window_is_sent_with_every_call_and_cutting_forbidden(
     fake: FakeOllama, model: OllamaModel

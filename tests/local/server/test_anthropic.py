@@ -16,6 +16,8 @@ from tests.local.http import ask
 from tests.local.ollama.fake import SHOWN, FakeOllama, fake_ollama, ndjson, said
 from tests.local.support import running_server
 
+pytestmark = pytest.mark.slow
+
 HELLO = [{"role": "user", "content": "Hello!"}]
 WEATHER = [{"role": "user", "content": "What is the weather in Paris?"}]
 TOOL = {

@@ -15,6 +15,8 @@ from tests.local.http import ask, connect, request
 from tests.local.server.models import until
 from tests.local.support import model_of, running_server
 
+pytestmark = pytest.mark.slow
+
 HELLO = [{"role": "user", "content": "Hello!"}]
 PATH = "/v1/messages"
 #: Asks for a text that fits no window.

@@ -9,6 +9,8 @@ from local_llm_kit import LLMClient, ModelNotFoundError
 from local_llm_kit.server import LocalServer
 from tests.local.http import ask
 
+pytestmark = pytest.mark.slow
+
 
 def test_an_unknown_model_is_the_same_error_in_process_and_over_http(
     server: LocalServer, client: LLMClient

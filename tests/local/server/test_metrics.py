@@ -14,6 +14,8 @@ from tests.local.http import ask, connect, request
 from tests.local.server.models import metric, metrics, until
 from tests.local.support import running_server
 
+pytestmark = pytest.mark.slow
+
 HELLO = [{"role": "user", "content": "Hello!"}]
 CHAT = "/v1/chat/completions"
 ENDLESS = {"messages": HELLO, "stream": True, "logit_bias": {"0": -100, "1": -100, "2": -100}}

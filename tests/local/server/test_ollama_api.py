@@ -17,6 +17,8 @@ from tests.local.server.models import until
 from tests.local.server.ollama_lines import lines_of
 from tests.local.support import model_of, running_server
 
+pytestmark = pytest.mark.slow
+
 HELLO = [{"role": "user", "content": "Hello!"}]
 GREEDY = {"temperature": 0}
 WEATHER = [{"role": "user", "content": "What is the weather in Paris?"}]

@@ -24,6 +24,8 @@ from local_llm_kit.server.tokens.arguments import parse_detokenize, parse_tokeni
 from tests.local.http import ask
 from tests.local.support import running_server
 
+pytestmark = pytest.mark.slow
+
 MESSAGES = [{"role": "user", "content": "Hello!"}]
 QUESTION = {"type": "predicate", "instructions": "It is a greeting."}
 DEFAULTS = Defaults()

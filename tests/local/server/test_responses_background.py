@@ -14,6 +14,8 @@ from tests.local.server.models import until
 from tests.local.server.responses_support import PATH, check_response, create
 from tests.local.support import model_of, running_server
 
+pytestmark = pytest.mark.slow
+
 #: Goes on until the window is full.
 ENDLESS = {"input": "Hi", "background": True, "logit_bias": {"0": -100, "1": -100, "2": -100}}
 

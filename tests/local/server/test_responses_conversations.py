@@ -11,6 +11,8 @@ from local_llm_kit.server import LocalServer
 from tests.local.http import ask
 from tests.local.server.responses_support import PATH, TOOL, create, stream
 
+pytestmark = pytest.mark.slow
+
 
 def go_on(server: LocalServer, body: dict[str, Any], streamed: bool = False) -> dict[str, Any]:
     body = {"temperature": 0, "max_output_tokens": 24} | body

@@ -23,6 +23,8 @@ from llmring.mcp.tools import Progress
 from tests.llmring.mcp.client.connections import PATIENCE, heard, methods, offer, plain, using
 from tests.llmring.test_background import until
 
+pytestmark = pytest.mark.slow
+
 
 def programs(folder: Path) -> list[psutil.Process]:
     """The servers of a folder that run, or have not been waited for."""

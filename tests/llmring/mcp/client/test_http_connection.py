@@ -18,6 +18,8 @@ from llmring.mcp.tools import Progress
 from tests.llmring.mcp.client.connections import PATIENCE, using
 from tests.llmring.mcp.client.http_servers import Noting, serving
 
+pytestmark = pytest.mark.slow
+
 KEY = "sk-very-secret-0123"
 
 

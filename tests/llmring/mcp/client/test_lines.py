@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from llmring.mcp.client import lines
 
+pytestmark = pytest.mark.slow
+
 
 def decoder(overlong: list[bool] | None = None) -> lines.Lines:
     lines.bounded(lambda: (overlong if overlong is not None else []).append(True))

@@ -15,6 +15,8 @@ from tests.llmring.mcp.turns import PROVIDERS, Said, ask, told
 from tests.remote import wire
 from tests.remote.scripted_server import Request
 
+pytestmark = pytest.mark.slow
+
 ASKED = [{"role": "user", "content": "Bind the alias quick to Luna of OpenAI, and save."}]
 STEPS: list[tuple[str, dict[str, Any]]] = [
     ("get_configuration", {}),
