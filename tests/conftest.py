@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import socket
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Generator, Iterator
+from pathlib import Path
 from typing import Any
 
 import hypothesis
@@ -44,6 +46,7 @@ _FOREIGN_SETTINGS = (
     "RAY_ADDRESS", "RAY_AUTH_MODE", "RAY_BACKEND_LOG_LEVEL", "RAY_USAGE_STATS_ENABLED",
     "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT",
 )  # fmt: skip
+_ALL_SLOW = re.compile(r"^pytestmark = .*\bpytest\.mark\.slow\b", re.MULTILINE)
 
 
 class NetworkBlockedError(RuntimeError):
@@ -163,6 +166,13 @@ def _encodable(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return type(value)(map(_encodable, value))
     return value
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave files of slow tests unread where none of them is to run: half of all imports."""
+    if config.option.markexpr != "not slow" or not collection_path.is_file():
+        return None
+    return _ALL_SLOW.search(collection_path.read_text(encoding="utf-8")) is not None or None
 
 
 @pytest.hookimpl(tryfirst=True)
